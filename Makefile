@@ -1,0 +1,43 @@
+# Everything happens in .venv, with the exact versions of requirements.lock.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Snakemake starts its jobs with the Python it finds first.
+RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
+
+.PHONY: help setup challenge test lint lock figures clean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/ready ## Make the virtual environment.
+
+$(VENV)/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed; name it with make PYTHON=…")'
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "the module venv is missing; on Debian or Ubuntu: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+challenge: setup ## Make the default challenge, verify it and pack its release.
+	$(RUN) snakemake --cores all results/challenge/encryption.npy
+	$(RUN) snakemake --cores all results/challenge/verification.txt
+
+test: setup ## Run the tests.
+	$(RUN) pytest -n 2
+
+lint: setup ## Check style and layout.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+figures: challenge ## Draw the README's pictures again.
+	$(BIN)/python docs/draw.py
+
+lock: ## Resolve the newest versions into requirements.lock; needs uv.
+	uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	  --generate-hashes --no-emit-index-url --no-annotate --upgrade \
+	  --custom-compile-command "make lock" --extra dev pyproject.toml -o requirements.lock
+
+clean: ## Remove the environment; results stay.
+	rm -rf $(VENV)

@@ -1,0 +1,199 @@
+"""Writing files so that nothing half-written ever has its final name, and digests of them.
+
+Every artifact is first written beside its place, under a name that starts with a dot,
+then flushed to disk and renamed: an interruption, a full disk or an error leaves what
+was there before.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from instahide.errors import InstaHideError
+
+SECRET_FILE, SECRET_FOLDER = 0o600, 0o700
+DIGEST_BYTES = 2**24
+
+
+@contextlib.contextmanager
+def atomic(path: Path | str, *, secret: bool = False) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` when the block succeeds.
+
+    Parameters
+    ----------
+    path : path
+        The final name of a file. Its folder is made where it is missing.
+    secret : bool
+        Create the file with mode 0600, and a folder made for it with 0700.
+
+    Raises
+    ------
+    InstaHideError
+        When the file cannot be written (no room, no permission); names the file.
+    """
+    path = Path(path)
+    with explained(path):
+        make_folder(path.parent, secret=secret)
+        temporary = _beside(path)
+        mode = SECRET_FILE if secret else 0o666  # less the umask, as for any new file
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+    try:
+        with explained(path):
+            yield temporary
+            _flush(temporary)
+            os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path | str) -> Iterator[Path]:
+    """Like `atomic` for a folder (a Zarr store): what stood at `path` is replaced.
+
+    Raises
+    ------
+    InstaHideError
+        When the folder cannot be written; names it.
+    """
+    path = Path(path)
+    with explained(path):
+        make_folder(path.parent)
+        temporary = _beside(path)
+        temporary.mkdir()
+    try:
+        with explained(path):
+            yield temporary
+            if path.exists():
+                shutil.rmtree(path)
+            os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn an operating system's error about `path` into an `InstaHideError`."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InstaHideError(
+            f"cannot write {path}: {reason}; nothing was left there. "
+            "Check the free space and the permissions of its folder"
+        ) from error
+
+
+def make_folder(path: Path, *, secret: bool = False) -> None:
+    """Make a folder and those above it; with `secret`, only its owner may look inside."""
+    path.mkdir(parents=True, exist_ok=True)
+    if secret:
+        path.chmod(SECRET_FOLDER)
+
+
+def sha256_of_file(path: Path | str) -> str:
+    """Return the SHA-256 digest of a file's bytes as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_arrays(arrays: Mapping[str, Any]) -> str:
+    """Return a SHA-256 digest of named arrays: names, dtypes, shapes and contents.
+
+    Independent of how the arrays are stored (compression, chunks, order of the names),
+    so it says whether two data sets are equal, whatever wrote them.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array
+        Numeric NumPy or Zarr arrays; read a slice at a time.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = arrays[name]
+        dtype = np.dtype(array.dtype).newbyteorder("<")
+        digest.update(f"{name}:{dtype.str}:{tuple(array.shape)};".encode())
+        step = max(1, DIGEST_BYTES // max(1, dtype.itemsize * int(np.prod(array.shape[1:]))))
+        for start in range(0, array.shape[0], step):
+            digest.update(np.ascontiguousarray(array[start : start + step], dtype).data)
+    return digest.hexdigest()
+
+
+def save_json(path: Path | str, content: Any, *, secret: bool = False) -> None:
+    """Write `content` as indented JSON with a final newline, atomically."""
+    with atomic(path, secret=secret) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def save_text(path: Path | str, content: str, *, secret: bool = False) -> None:
+    """Write `content` as UTF-8, atomically."""
+    with atomic(path, secret=secret) as temporary:
+        temporary.write_text(content, encoding="utf-8")
+
+
+def save_npy(path: Path | str, array: np.ndarray) -> None:
+    """Write one array as `.npy`, atomically."""
+    with atomic(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def save_npz(
+    path: Path | str, arrays: Mapping[str, np.ndarray], *, secret: bool = False
+) -> None:
+    """Write named arrays as a compressed `.npz`, atomically; equal arrays give equal bytes."""
+    with atomic(path, secret=secret) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def load_npy(path: Path | str) -> np.ndarray:
+    """Map the array of a `.npy` file into memory, never unpickling anything.
+
+    Raises
+    ------
+    InstaHideError
+        When the file is missing or damaged.
+    """
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise InstaHideError(f"{path} does not exist") from None
+    except (ValueError, OSError, EOFError) as error:
+        raise InstaHideError(f"{path} is not a readable .npy file: {error}") from error
+
+
+def load_npz(path: Path | str, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Read the named arrays of a `.npz`, never unpickling anything.
+
+    Raises
+    ------
+    InstaHideError
+        When the file is missing or damaged, or lacks one of the arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in names}
+    except FileNotFoundError:
+        raise InstaHideError(f"{path} does not exist") from None
+    except KeyError as error:
+        raise InstaHideError(f"{path} lacks the array {error.args[0]!r}") from error
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise InstaHideError(f"{path} is not a readable .npz file: {error}") from error
+
+
+def _flush(path: Path) -> None:
+    """Force a file's content to disk, so that a later rename cannot outlive it."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def _beside(path: Path) -> Path:
+    """Return an unused hidden name in the folder of `path`."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
