@@ -1,0 +1,97 @@
+"""Visible progress on standard error: a bar on a terminal, a line now and then elsewhere."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+from tqdm import tqdm
+
+LINE_INTERVAL = 5.0  # seconds between two lines where there is no terminal
+
+
+class Progress(Protocol):
+    """What `progress_bar` yields."""
+
+    def update(self, n: int = 1) -> object:
+        """Say that `n` more units are done; call it from one thread at a time."""
+
+
+@contextlib.contextmanager
+def progress_bar(
+    total: int | None, description: str, unit: str = "it", *, start: int = 0
+) -> Iterator[Progress]:
+    """Report the progress of a block of work on standard error.
+
+    Parameters
+    ----------
+    total : int or None
+        Number of units of the whole work; None where it is unknown.
+    description : str
+        What is being done, in a few words.
+    unit : str
+        Name of one unit, such as ``"photo"``; ``"B"`` (bytes) is scaled to kB, MB, GB.
+    start : int
+        Units that were done before this run.
+
+    Yields
+    ------
+    Progress
+        Its ``update(n)`` adds `n` units.
+    """
+    make = _bar if sys.stderr.isatty() else _Lines
+    bar = make(total, description, unit, start)
+    try:
+        yield bar
+    finally:
+        bar.close()
+
+
+def _bar(total: int | None, description: str, unit: str, start: int) -> tqdm:
+    """Return a bar that redraws itself on the terminal."""
+    return tqdm(
+        total=total,
+        desc=description,
+        unit=_spaced(unit),
+        unit_scale=unit == "B",
+        initial=start,
+        file=sys.stderr,
+        dynamic_ncols=True,
+    )
+
+
+def _spaced(unit: str) -> str:
+    """Set words apart from the number before them; bytes take a prefix instead."""
+    return unit if unit == "B" else f" {unit}"
+
+
+class _Lines:
+    """The same figures as plain lines, for logs: one every few seconds and one at the end."""
+
+    def __init__(self, total: int | None, description: str, unit: str, start: int):
+        self._total, self._description, self._unit = total, description, unit
+        self._start = self._done = start
+        self._began = self._printed = time.monotonic()
+
+    def update(self, n: int = 1) -> None:
+        self._done += n
+        if time.monotonic() - self._printed >= LINE_INTERVAL:
+            self._print()
+
+    def close(self) -> None:
+        self._print()
+
+    def _print(self) -> None:
+        self._printed = time.monotonic()
+        line = tqdm.format_meter(
+            self._done,
+            self._total,
+            self._printed - self._began,
+            ncols=0,  # figures only, no bar
+            prefix=self._description,
+            unit=_spaced(self._unit),
+            unit_scale=self._unit == "B",
+            initial=self._start,
+        )
+        print(line, file=sys.stderr, flush=True)

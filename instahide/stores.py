@@ -1,0 +1,105 @@
+"""Zarr stores written in aligned chunks, with a digest of their content beside them.
+
+Snakemake sees one modification time in a folder, so every store `x.zarr` comes with
+`x.zarr.sha256`, and whatever reads the store takes that file as its input.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import zarr
+from zarr.codecs import BloscCodec
+from zarr.errors import GroupNotFoundError
+
+from instahide.errors import InstaHideError
+from instahide.files import save_text, sha256_of_arrays
+
+CROP_ARRAYS = ("crops", "boxes", "photos")
+POOL_ARRAYS = ("patches", "boxes", "photo", "keypoints", "photos")
+CHUNK_ROWS = 250
+COMPRESSOR = BloscCodec(cname="zstd", clevel=3, shuffle="noshuffle")
+
+
+def digest_path(store: Path | str) -> Path:
+    """Return the path of a store's digest file."""
+    return Path(f"{store}.sha256")
+
+
+def create_array(
+    group: zarr.Group, name: str, shape: tuple[int, ...], dtype: str, rows: int = CHUNK_ROWS
+) -> zarr.Array:
+    """Create an array in chunks of `rows` rows; tasks then write aligned slices of it."""
+    chunks = (max(1, min(rows, shape[0])), *shape[1:])
+    # By default Zarr leaves out chunks of zeros; then a lost chunk could not be told.
+    return group.create_array(
+        name,
+        shape=shape,
+        dtype=dtype,
+        chunks=chunks,
+        compressors=COMPRESSOR,
+        config={"write_empty_chunks": True},
+    )
+
+
+def put_array(group: zarr.Group, name: str, values: np.ndarray) -> None:
+    """Create an array that holds `values`."""
+    array = create_array(group, name, values.shape, values.dtype.str)
+    if values.size:
+        array[...] = values
+
+
+def put_names(group: zarr.Group, name: str, names: list[str]) -> None:
+    """Store a list of names as UTF-8 text, a line each (Zarr has no stable type for text)."""
+    text = "\n".join(names).encode()
+    array = create_array(group, name, (len(text),), "uint8", rows=2**20)
+    if text:
+        array[:] = np.frombuffer(text, np.uint8)
+
+
+def get_names(group: zarr.Group, name: str) -> list[str]:
+    """Read what `put_names` wrote."""
+    text = group[name][:].tobytes().decode()
+    return text.split("\n") if text else []
+
+
+def open_store(path: Path | str, arrays: Iterable[str]) -> zarr.Group:
+    """Open a store for reading and check that it holds the named arrays, chunks included.
+
+    Raises
+    ------
+    InstaHideError
+        When it is missing, damaged or something else.
+    """
+    try:
+        group = zarr.open_group(path, mode="r")
+    except (GroupNotFoundError, FileNotFoundError):
+        raise InstaHideError(f"{path} is not a Zarr store") from None
+    for name in arrays:
+        if name not in group:
+            raise InstaHideError(
+                f"{path} lacks the array {name!r}: it is another kind of store"
+            )
+        if group[name].nchunks_initialized < group[name].nchunks and group[name].size:
+            raise InstaHideError(
+                f"{path} lacks chunks of {name!r}: remove it and make it again"
+            )
+    return group
+
+
+def store_digest(group: zarr.Group, arrays: Iterable[str]) -> str:
+    """Return the SHA-256 of a store's named arrays, whatever their chunks and compression."""
+    return sha256_of_arrays({name: group[name] for name in arrays})
+
+
+def save_digest(store: Path | str, arrays: Iterable[str]) -> None:
+    """Write the digest file beside a store."""
+    digest = store_digest(zarr.open_group(store, mode="r"), arrays)
+    save_text(digest_path(store), digest + "\n")
+
+
+def row_slices(array: zarr.Array) -> Iterator[slice]:
+    """Yield slices of rows that coincide with the array's chunks."""
+    step = array.chunks[0]
+    for start in range(0, array.shape[0], step):
+        yield slice(start, min(start + step, array.shape[0]))

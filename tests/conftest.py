@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from instahide.keystream import Key
+from instahide.labelled import LabelledImages
+from instahide.pool import Pool
+from instahide.scheme import Scheme
+from instahide.sources import combine
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def private():
+    """Twenty random 8×8 colour images in four classes."""
+    images = np.random.default_rng(1).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
+    return LabelledImages(images, np.arange(20) // 5, ("cat", "dog", "frog", "ship"))
+
+
+@pytest.fixture
+def pool():
+    """Fifty random 8×8 colour patches."""
+    return Pool(np.random.default_rng(2).integers(0, 256, (50, 8, 8, 3), dtype=np.uint8))
+
+
+@pytest.fixture
+def sources(private, pool):
+    """A small cross challenge of 60 rows."""
+    scheme = Scheme("cross", k=6, rows_per_image=3)
+    return combine(private, pool, Key.from_seed(5), scheme, "aes256-ctr")
+
+
+@pytest.fixture
+def imagenet_sample():
+    """The folder of ImageNet photos for development; the test is skipped without."""
+    return _shared("imagenet-sample")
+
+
+@pytest.fixture
+def cifar10_archive():
+    """CIFAR-10's first binary batch; the test is skipped without."""
+    return _shared("cifar-10-binary-batch1.tar.gz")
+
+
+def _shared(name):
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    return path

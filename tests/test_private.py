@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from instahide.errors import InstaHideError
+from instahide.keystream import Key
+from instahide.labelled import LabelledImages
+from instahide.private import load_private, private_digest, read_labelled, save_private, select
+
+STREAM = Key.from_seed(3).stream("private")
+
+
+def test_selection_is_stratified_in_class_order_and_seeded(private):
+    chosen = select(private, 10, STREAM)
+    assert chosen.classes.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 3, 3]
+    assert len(np.unique(chosen.images, axis=0)) == 10
+    assert np.array_equal(chosen.images, select(private, 10, STREAM).images)
+    other = select(private, 10, Key.from_seed(4).stream("private"))
+    assert not np.array_equal(chosen.images, other.images)
+
+
+def test_a_class_with_too_few_images_is_named(private):
+    with pytest.raises(InstaHideError, match="class 'cat' has 5 images and 6 are needed"):
+        select(private, 21, STREAM)
+    with pytest.raises(InstaHideError, match="ask for 1 or more"):
+        select(private, 0, STREAM)
+
+
+def test_files_give_back_what_was_saved_and_only_to_the_owner(private, tmp_path):
+    path = tmp_path / "set.npz"
+    save_private(path, private)
+    again = load_private(path)
+    assert private_digest(again) == private_digest(private)
+    assert again.class_names == private.class_names
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_digest_tells_sets_apart(private):
+    renamed = LabelledImages(private.images, private.classes, ("cat", "dog", "frog", "boat"))
+    flipped = LabelledImages(private.images[::-1].copy(), private.classes, private.class_names)
+    assert len({private_digest(s) for s in (private, renamed, flipped)}) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 nothing", b"\x93NUMPY\x01\x00"])
+def test_other_files_are_no_private_set(content, tmp_path):
+    path = tmp_path / "set.npz"
+    path.write_bytes(content)
+    with pytest.raises(InstaHideError, match=r"set\.npz"):
+        load_private(path)
+
+
+def test_pickles_are_never_loaded(tmp_path):
+    path = tmp_path / "set.npz"
+    np.savez(path, images=np.array([{"a": 1}], dtype=object), classes=[0], class_names=["a"])
+    with pytest.raises(InstaHideError, match=r"set\.npz"):
+        load_private(path)
+
+
+def test_sources_that_are_missing_or_of_another_size_are_refused(tmp_path, cifar10_archive):
+    with pytest.raises(InstaHideError, match="does not exist"):
+        read_labelled(tmp_path / "nothing", size=32, channels=3)
+    with pytest.raises(InstaHideError, match="32×32 colour"):
+        read_labelled(cifar10_archive, size=28, channels=3)
