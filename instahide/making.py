@@ -1,0 +1,50 @@
+"""Make a whole challenge in one call."""
+
+from pathlib import Path
+
+from instahide.challenge import ChallengeFolder, save_release, save_seed
+from instahide.encryption import save_encryption
+from instahide.keystream import Key
+from instahide.labels import save_label
+from instahide.manifest import save_manifest
+from instahide.plan import save_plan
+from instahide.private import save_private
+from instahide.scheme import Scheme
+from instahide.sources import load_sources
+
+
+def make_challenge(
+    path: Path | str,
+    private: Path | str,
+    pool: Path | str | None,
+    key: Key,
+    scheme: Scheme,
+    generator: str,
+    *,
+    threads: int = 1,
+) -> ChallengeFolder:
+    """Make a challenge from the files of its sources: the workflow's stages, one by one.
+
+    Parameters
+    ----------
+    path : path
+        The folder to make.
+    private, pool : path
+        A private set, and a pool (None where no public images are mixed in).
+
+    Raises
+    ------
+    InstaHideError
+        When the sources do not fit each other or the scheme.
+    """
+    folder = ChallengeFolder(Path(path))
+    sources = load_sources(private, pool, key, scheme, generator)
+    plan = sources.plan()
+    save_seed(folder.seed, key)
+    save_private(folder.private, sources.private)
+    save_plan(folder.truth, plan)
+    save_encryption(folder.encryption, sources, plan, threads=threads)
+    save_label(folder.label, plan, sources.private)
+    save_manifest(folder, sources)
+    save_release(folder)
+    return folder
