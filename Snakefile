@@ -1,0 +1,343 @@
+"""From photos to a challenge, its verification and its release; read from top to bottom.
+
+Every rule is one stage with an artifact of its own. Stages re-run when their inputs, their
+parameters or the meaning of their code change (`code`, see instahide/codehash.py), and
+not when a comment or a file's date does. Zarr stores are represented by the digest of
+their content: it is the digest that later stages take as input.
+"""
+
+import os
+import sys
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+# Jobs run the package of this checkout, the one whose code is hashed here.
+sys.path.insert(0, workflow.basedir)
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")])
+)
+
+from instahide.codehash import code_digest
+from instahide.config import check_config, load_schema
+from instahide.errors import InstaHideError
+from instahide.inventory import inventory
+from snakemake.exceptions import WorkflowError
+
+
+if "challenges" not in config:
+
+    configfile: "config/config.yaml"
+
+
+try:
+    config = check_config(config, load_schema(f"{workflow.basedir}/config/config.schema.yaml"))
+except InstaHideError as error:
+    raise WorkflowError(str(error))
+
+
+wildcard_constraints:
+    challenge="|".join(config["challenges"]),
+    pool="|".join(config["public"]) or "none",
+    set="|".join(config["private"]) or "none",
+    kind="public|private",
+    shard=r"\d+",
+
+
+localrules:
+    all,
+    photos,
+    seed,
+    private_seed,
+    release,
+
+
+include: "workflow/sources.smk"
+
+
+PUBLIC = "results/public/{pool}"
+PRIVATE = "results/private/{set}"
+CHALLENGE = "results/{challenge}"
+
+
+def code(script, *libraries):
+    """The digest of a script's meaning, see instahide/codehash.py."""
+    return code_digest(f"{workflow.basedir}/workflow/scripts/{script}.py", libraries)
+
+
+def challenge_of(wildcards):
+    return config["challenges"][wildcards.challenge]
+
+
+def pool_digest(wildcards):
+    """The digest of a challenge's pool; nothing for the schemes without public images."""
+    pool = challenge_of(wildcards).get("public")
+    return f"results/public/{pool}/pool.zarr.sha256" if pool else []
+
+
+def pool_store(wildcards):
+    pool = challenge_of(wildcards).get("public")
+    return f"results/public/{pool}/pool.zarr" if pool else None
+
+
+def scheme(wildcards):
+    """The keys of a challenge that make its `Scheme`."""
+    given = challenge_of(wildcards)
+    return {
+        "name": given["scheme"],
+        **{key: given[key] for key in ("k", "c1", "c2", "rows_per_image")},
+    }
+
+
+def shards(pattern):
+    """All shards of a pool's stage."""
+    return lambda wildcards: expand(
+        pattern,
+        pool=wildcards.pool,
+        shard=range(config["public"][wildcards.pool]["shards"]),
+    )
+
+
+rule all:
+    input:
+        expand(
+            "results/{challenge}/{file}",
+            challenge=config["challenges"],
+            file=["release.zip", "verification.txt"],
+        ),
+
+
+# ---- public photos → crops → key-point filter → pool
+
+
+rule photos:
+    """List the photos of a source."""
+    input:
+        photo_input,
+    output:
+        f"{PUBLIC}/photos.csv",
+    params:
+        code=code("photos"),
+        source=photo_source,
+        inventory=photo_inventory,
+    log:
+        f"{PUBLIC}/logs/photos.log",
+    script:
+        "workflow/scripts/photos.py"
+
+
+rule crops:
+    """Cut random squares out of the photos of one shard."""
+    input:
+        photos=f"{PUBLIC}/photos.csv",
+    output:
+        store=crops_output(f"{PUBLIC}/crops/{{shard}}.zarr"),
+        digest=f"{PUBLIC}/crops/{{shard}}.zarr.sha256",
+        report=f"{PUBLIC}/crops/{{shard}}.json",
+    params:
+        code=code("crops", "opencv-python-headless"),
+        shard=lambda w: [int(w.shard), config["public"][w.pool]["shards"]],
+        seed=lambda w: config["public"][w.pool]["seed"],
+        settings=crop_settings,
+    log:
+        f"{PUBLIC}/logs/crops-{{shard}}.log",
+    threads: 4
+    script:
+        "workflow/scripts/crops.py"
+
+
+rule key_points:
+    """Keep the crops with enough SIFT key points, shrunk to the images' size."""
+    input:
+        f"{PUBLIC}/crops/{{shard}}.zarr.sha256",
+    output:
+        store=directory(f"{PUBLIC}/patches/{{shard}}.zarr"),
+        digest=f"{PUBLIC}/patches/{{shard}}.zarr.sha256",
+    params:
+        code=code("key_points", "opencv-python-headless"),
+        crops=f"{PUBLIC}/crops/{{shard}}.zarr",
+        more_than=lambda w: config["public"][w.pool]["key_points"],
+        size=config["image"]["size"],
+    log:
+        f"{PUBLIC}/logs/key_points-{{shard}}.log",
+    threads: 4
+    script:
+        "workflow/scripts/key_points.py"
+
+
+rule pool:
+    """Join the patches of all shards."""
+    input:
+        digests=shards(f"{PUBLIC}/patches/{{shard}}.zarr.sha256"),
+        reports=shards(f"{PUBLIC}/crops/{{shard}}.json"),
+    output:
+        store=directory(f"{PUBLIC}/pool.zarr"),
+        digest=f"{PUBLIC}/pool.zarr.sha256",
+        report=f"{PUBLIC}/report.json",
+    params:
+        code=code("pool"),
+        patches=shards(f"{PUBLIC}/patches/{{shard}}.zarr"),
+        most_skipped=lambda w: config["public"][w.pool]["most_skipped"],
+    log:
+        f"{PUBLIC}/logs/pool.log",
+    script:
+        "workflow/scripts/pool.py"
+
+
+# ---- private photos → private set
+
+
+# No `code` here: a seed from the operating system is drawn once and never again.
+rule private_seed:
+    """Keep the seed of a private set."""
+    output:
+        f"{PRIVATE}/seed",
+    params:
+        seed=lambda w: config["private"][w.set]["seed"],
+    log:
+        "results/logs/private_seed-{set}.log",
+    script:
+        "workflow/scripts/seed.py"
+
+
+rule private:
+    """Select the private images, stratified by class."""
+    input:
+        private_input,
+        seed=f"{PRIVATE}/seed",
+    output:
+        f"{PRIVATE}/private.npz",
+    params:
+        code=code("private", "opencv-python-headless"),
+        source=private_source,
+        inventory=private_inventory,
+        images=lambda w: config["private"][w.set]["images"],
+        **config["image"],
+    log:
+        "results/logs/private-{set}.log",
+    script:
+        "workflow/scripts/private.py"
+
+
+# ---- plan → encryption → labels → manifest → release → verification
+
+
+use rule private_seed as seed with:
+    output:
+        f"{CHALLENGE}/secret/seed",
+    params:
+        seed=lambda w: challenge_of(w)["seed"],
+    log:
+        f"{CHALLENGE}/logs/seed.log",
+
+
+rule plan:
+    """Draw who is mixed with whom, and how much: the secret truth."""
+    input:
+        pool_digest,
+        private=lambda w: f"results/private/{challenge_of(w)['private']}/private.npz",
+        seed=f"{CHALLENGE}/secret/seed",
+    output:
+        truth=f"{CHALLENGE}/secret/truth.npz",
+        private=f"{CHALLENGE}/secret/private.npz",
+    params:
+        code=code("plan", "scipy"),
+        pool=pool_store,
+        scheme=scheme,
+        generator=lambda w: challenge_of(w)["generator"],
+    log:
+        f"{CHALLENGE}/logs/plan.log",
+    script:
+        "workflow/scripts/plan.py"
+
+
+rule encrypt:
+    """Mix the images of each row and flip their signs."""
+    input:
+        pool_digest,
+        truth=f"{CHALLENGE}/secret/truth.npz",
+        private=f"{CHALLENGE}/secret/private.npz",
+        seed=f"{CHALLENGE}/secret/seed",
+    output:
+        f"{CHALLENGE}/encryption.npy",
+    params:
+        code=code("encrypt"),
+        pool=pool_store,
+        scheme=scheme,
+        generator=lambda w: challenge_of(w)["generator"],
+    log:
+        f"{CHALLENGE}/logs/encrypt.log",
+    threads: 4
+    script:
+        "workflow/scripts/encrypt.py"
+
+
+rule label:
+    """Export the labels of the encryptions."""
+    input:
+        truth=f"{CHALLENGE}/secret/truth.npz",
+        private=f"{CHALLENGE}/secret/private.npz",
+    output:
+        f"{CHALLENGE}/label.npy",
+    params:
+        code=code("label"),
+    log:
+        f"{CHALLENGE}/logs/label.log",
+    script:
+        "workflow/scripts/label.py"
+
+
+rule manifest:
+    """Describe the challenge and commit to its secrets."""
+    input:
+        pool_digest,
+        encryption=f"{CHALLENGE}/encryption.npy",
+        label=f"{CHALLENGE}/label.npy",
+        private=f"{CHALLENGE}/secret/private.npz",
+        seed=f"{CHALLENGE}/secret/seed",
+    output:
+        f"{CHALLENGE}/challenge.json",
+    params:
+        code=code("manifest"),
+        pool=pool_store,
+        scheme=scheme,
+        generator=lambda w: challenge_of(w)["generator"],
+    log:
+        f"{CHALLENGE}/logs/manifest.log",
+    script:
+        "workflow/scripts/manifest.py"
+
+
+rule release:
+    """Pack what the public gets; no secret is among its inputs."""
+    input:
+        f"{CHALLENGE}/encryption.npy",
+        f"{CHALLENGE}/label.npy",
+        f"{CHALLENGE}/challenge.json",
+    output:
+        f"{CHALLENGE}/release.zip",
+    params:
+        code=code("release"),
+    log:
+        f"{CHALLENGE}/logs/release.log",
+    script:
+        "workflow/scripts/release.py"
+
+
+rule verify:
+    """Make the challenge again from private set, pool and seed, and compare."""
+    input:
+        pool_digest,
+        release=f"{CHALLENGE}/release.zip",
+        manifest=f"{CHALLENGE}/challenge.json",
+        truth=f"{CHALLENGE}/secret/truth.npz",
+        private=f"{CHALLENGE}/secret/private.npz",
+        seed=f"{CHALLENGE}/secret/seed",
+    output:
+        f"{CHALLENGE}/verification.txt",
+    params:
+        code=code("verify"),
+        pool=pool_store,
+    log:
+        f"{CHALLENGE}/logs/verify.log",
+    script:
+        "workflow/scripts/verify.py"

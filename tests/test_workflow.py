@@ -1,0 +1,253 @@
+"""The workflow itself, on a small configuration in a copy of the project."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+CONFIG = {
+    "image": {"size": 16, "channels": 3},
+    "public": {
+        "pool": {
+            "source": {"bundled": True},
+            "crops_per_photo": 8,
+            "shards": 2,
+            "crop_size": [64, 80],
+        }
+    },
+    "private": {"set": {"source": {"bundled": True}, "images": 20, "seed": 1}},
+    "challenges": {
+        "challenge": {"private": "set", "public": "pool", "rows_per_image": 2, "seed": 3},
+        "inner": {"private": "set", "scheme": "inside", "k": 4, "rows_per_image": 2},
+    },
+}
+FROM_PLAN = {"plan", "encrypt", "label", "manifest", "release", "verify"}
+FROM_POOL = FROM_PLAN | {"pool"}
+
+
+class Project:
+    """A copy of the project that tests may edit."""
+
+    def __init__(self, root: Path, config: dict = CONFIG):
+        self.root = root
+        keep_out = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        for name in ("Snakefile", "workflow", "instahide", "config", "profiles"):
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, root / name, ignore=keep_out)
+            else:
+                shutil.copy(source, root)
+        self.configure(config)
+
+    def configure(self, config: dict) -> None:
+        (self.root / "config/config.yaml").write_text(yaml.safe_dump(config))
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "snakemake", *arguments]
+
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+        environment = os.environ | {
+            "PYTHONPATH": "",
+            "XDG_CACHE_HOME": str(self.root / ".cache"),
+        }
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            env=environment,
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def stale(self) -> set[str]:
+        """Return the rules that would run now."""
+        done = self.run("--dry-run")
+        counts = re.findall(r"^([a-z_]+) +\d+$", done.stdout + done.stderr, re.MULTILINE)
+        return set(counts) - {"all", "total"}
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.root / file
+        text = path.read_text()
+        assert old in text, f"{old!r} is not in {file}"
+        path.write_text(text.replace(old, new))
+
+    def digests(self, challenge: str = "challenge") -> dict[str, str]:
+        folder = self.root / "results" / challenge
+        return {
+            str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and "logs" not in path.parts
+        }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    project = Project(tmp_path_factory.mktemp("project"))
+    project.run("--cores", "2")
+    return project
+
+
+@pytest.fixture
+def project(finished, tmp_path):
+    """A finished run that the test may spoil; times are kept, as a copy of a disk would."""
+    shutil.copytree(finished.root, tmp_path / "project", symlinks=True)
+    copy = Project.__new__(Project)
+    copy.root = tmp_path / "project"
+    return copy
+
+
+def test_a_run_ends_in_verified_challenges_and_nothing_is_left_to_do(finished):
+    for challenge in ("challenge", "inner"):
+        text = (finished.root / "results" / challenge / "verification.txt").read_text()
+        assert "bit for bit" in text
+    assert finished.stale() == set()
+
+
+def test_secrets_are_for_the_owner_only(finished):
+    secret = finished.root / "results/challenge/secret"
+    assert secret.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in secret.iterdir()} == {0o600}
+    assert (finished.root / "results/private/set").stat().st_mode & 0o777 == 0o700
+    seed = (finished.root / "results/inner/secret/seed").read_text()
+    assert re.fullmatch(r"hex:[0-9a-f]{64}\n", seed)
+
+
+def test_one_core_and_other_shards_give_the_same_bytes(finished, tmp_path):
+    config = yaml.safe_load(yaml.safe_dump(CONFIG))
+    config["public"]["pool"]["shards"] = 3
+    other = Project(tmp_path, config)
+    other.run("--cores", "1", "results/challenge/verification.txt")
+    assert other.digests() == finished.digests()
+
+
+def test_touching_and_checking_out_re_run_nothing(project):
+    for path in [
+        *project.root.rglob("*.py"),
+        *project.root.rglob("*.smk"),
+        project.root / "Snakefile",
+    ]:
+        path.touch()
+    for product in (
+        "challenge/encryption.npy",
+        "challenge/secret/truth.npz",
+        "public/pool/photos.csv",
+    ):
+        (project.root / "results" / product).touch()
+    assert project.stale() == set()
+
+
+def test_comments_and_docstrings_re_run_nothing(project):
+    project.edit("instahide/plan.py", '"""Who is mixed', '"""About who is mixed')
+    project.edit("instahide/crops.py", "import numpy as np", "import numpy as np  # a comment")
+    project.edit("workflow/scripts/label.py", "Export the labels", "Write the labels")
+    assert project.stale() == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        (
+            "instahide/labels.py",
+            "np.zeros((len(plan)",
+            "0 * np.ones((len(plan)",
+            {"label", "manifest", "release", "verify"},
+        ),
+        (
+            "instahide/keypoints.py",
+            "count > more_than",
+            "count >= more_than + 1",
+            {"key_points", *FROM_POOL},
+        ),
+        ("workflow/scripts/release.py", "output[0]", "output[ 0 + 0 ]", {"release", "verify"}),
+    ],
+    ids=["labels", "keypoints", "release"],
+)
+def test_a_change_of_meaning_re_runs_its_stages_and_what_depends_on_them(
+    project, file, old, new, expected
+):
+    project.edit(file, old, new)
+    assert project.stale() == expected
+
+
+def test_changing_k_re_runs_from_the_plan_on(project):
+    config = yaml.safe_load(yaml.safe_dump(CONFIG))
+    config["challenges"]["challenge"]["k"] = 5
+    project.configure(config)
+    assert project.stale() == FROM_PLAN
+
+
+def test_changing_the_crops_re_runs_from_the_crops_on(project):
+    config = yaml.safe_load(yaml.safe_dump(CONFIG))
+    config["public"]["pool"]["crop_size"] = [64, 90]
+    project.configure(config)
+    assert project.stale() == {"crops", "key_points", *FROM_POOL}
+    before = project.digests()
+    project.run("--cores", "2", "results/challenge/verification.txt")
+    after = project.digests()
+    assert before["encryption.npy"] != after["encryption.npy"]
+    assert before["secret/private.npz"] == after["secret/private.npz"]
+    assert project.stale() == set()
+
+
+def test_a_lost_chunk_is_noticed_by_verify(project):
+    (project.root / "results/public/pool/pool.zarr/patches/c/0/0/0/0").unlink()
+    (project.root / "results/challenge/verification.txt").unlink()
+    done = project.run("--cores", "2", "results/challenge/verification.txt", check=False)
+    assert done.returncode != 0
+    assert "lacks chunks of 'patches'" in done.stdout + done.stderr
+    assert "Traceback" not in (project.root / "results/challenge/logs/verify.log").read_text()
+
+
+def test_a_killed_run_resumes_to_the_same_bytes(finished, tmp_path):
+    other = Project(tmp_path)
+    for delay in (4, 7, 10):
+        process = subprocess.Popen(
+            other.command("--cores", "2", "results/challenge/verification.txt"),
+            cwd=other.root,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        time.sleep(delay)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        other.run("--unlock")
+    other.run("--cores", "2", "results/challenge/verification.txt")
+    assert other.digests() == finished.digests()
+
+
+def test_a_misspelt_key_is_named_before_anything_runs(tmp_path):
+    project = Project(tmp_path, CONFIG | {"chalenges": {}})
+    done = project.run("--dry-run", check=False)
+    assert done.returncode != 0
+    assert "unknown key 'chalenges' in the top level; did you mean 'challenges'?" in done.stdout
+
+
+def test_own_photos_and_images_from_folders(finished, tmp_path):
+    samples = finished.root / "results/samples"
+    shutil.copytree(samples / "public", tmp_path / "photos")
+    (tmp_path / "photos" / "broken.jpg").write_text("no photo")
+    config = yaml.safe_load(yaml.safe_dump(CONFIG))
+    config["public"]["pool"] |= {"source": {"path": str(tmp_path / "photos")}}
+    config["private"]["set"] |= {"source": {"path": str(samples / "private")}}
+    del config["challenges"]["inner"]
+    (tmp_path / "project").mkdir()
+    project = Project(tmp_path / "project", config)
+    project.run("--cores", "2")
+    report = json.loads((project.root / "results/public/pool/report.json").read_text())
+    assert report["skipped_photos"] == {"broken.jpg": "unreadable"}
+    digests = project.digests()
+    assert digests["encryption.npy"] == finished.digests()["encryption.npy"]
+    (tmp_path / "photos" / "broken.jpg").unlink()
+    assert project.stale() == {"photos", "crops", "key_points", *FROM_POOL}

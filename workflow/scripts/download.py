@@ -1,0 +1,12 @@
+"""Download one archive and check it."""
+
+from instahide.download import fetch
+from instahide.jobs import job
+
+with job(snakemake.log[0]):
+    fetch(
+        snakemake.params.url,
+        snakemake.output[0],
+        checksum=snakemake.params.checksum,
+        credentials=snakemake.params.credentials,
+    )

@@ -1,0 +1,15 @@
+"""Select the private images."""
+
+from instahide.challenge import load_seed
+from instahide.jobs import job
+from instahide.private import select_private
+
+with job(snakemake.log[0]):
+    select_private(
+        snakemake.output[0],
+        snakemake.params.source,
+        load_seed(snakemake.input.seed),
+        count=snakemake.params.images,
+        size=snakemake.params.size,
+        channels=snakemake.params.channels,
+    )

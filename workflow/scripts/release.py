@@ -1,0 +1,9 @@
+"""Pack what the public gets."""
+
+from pathlib import Path
+
+from instahide.challenge import ChallengeFolder, save_release
+from instahide.jobs import job
+
+with job(snakemake.log[0]):
+    save_release(ChallengeFolder(Path(snakemake.output[0]).parent))
