@@ -1,0 +1,41 @@
+"""The command line: the workflow's functions for people without Snakemake.
+
+What each command does stands in `instahide.commands`.
+"""
+
+import argparse
+import sys
+from typing import NoReturn
+
+from instahide import __version__
+from instahide.commands import challenge
+from instahide.errors import InstaHideError
+
+TOPICS = (challenge,)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run a command; exit with 0, with 1 for a negative answer, with 2 for an error."""
+    options = make_parser().parse_args(arguments)
+    try:
+        sys.exit(options.run(options))
+    except InstaHideError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted; nothing half-written was left", file=sys.stderr)
+        sys.exit(130)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="instahide",
+        description="InstaHide as a reproducible challenge, with the attacks that measure it. "
+        "InstaHide is broken: use it to study attacks, not to protect data.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for topic in TOPICS:
+        topic.add_commands(commands)
+    return parser

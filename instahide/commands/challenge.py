@@ -1,0 +1,191 @@
+"""Commands that make and verify challenges."""
+
+import argparse
+from pathlib import Path
+
+from instahide.commands.options import add_command, add_image, add_seed, add_threads, parse_key
+from instahide.scheme import SCHEMES, Scheme
+
+
+def add_commands(commands) -> None:
+    """Add the commands of this topic."""
+    for add in (add_samples, add_pool, add_private, add_encrypt, add_verify, add_keys):
+        add(commands)
+
+
+def add_samples(commands) -> None:
+    """Add `instahide samples`."""
+    command = add_command(commands, "samples", run_samples, "write photos to start with")
+    command.add_argument("folder", type=Path, help="gets two folders: public and private")
+
+
+def run_samples(options: argparse.Namespace) -> int:
+    """Write the photos that come with installed packages."""
+    from instahide.samples import save_samples
+
+    save_samples(options.folder / "public", options.folder / "private")
+    print(f"public photos: {options.folder / 'public'}")
+    print(f"private images, a folder per class: {options.folder / 'private'}")
+    return 0
+
+
+def add_pool(commands) -> None:
+    """Add `instahide pool`."""
+    command = add_command(
+        commands, "pool", run_pool, "make a pool of public images from photos"
+    )
+    command.add_argument(
+        "photos", type=Path, help="a folder tree, a tar, a tar of tars (ImageNet) or a zip"
+    )
+    command.add_argument("--out", type=Path, required=True, help="the pool, a Zarr store")
+    command.add_argument("--crops-per-photo", type=int, default=25, metavar="N")
+    command.add_argument(
+        "--crop-size", type=int, nargs=2, default=(64, 128), metavar=("MIN", "MAX")
+    )
+    command.add_argument(
+        "--key-points",
+        type=int,
+        default=40,
+        metavar="N",
+        help="keep crops with more SIFT key points than this (default 40)",
+    )
+    command.add_argument(
+        "--most-skipped",
+        type=float,
+        default=0.1,
+        metavar="SHARE",
+        help="share of photos that may be unusable (default 0.1)",
+    )
+    command.add_argument("--seed", type=int, default=0, help="of the crops; no secret")
+    add_image(command)
+    add_threads(command)
+
+
+def run_pool(options: argparse.Namespace) -> int:
+    """Make a pool of public images."""
+    from instahide.crops import CropSettings
+    from instahide.keystream import Key
+    from instahide.photos import list_photos
+    from instahide.poolbuild import build_pool
+
+    settings = CropSettings(options.crops_per_photo, *options.crop_size, options.channels)
+    report = build_pool(
+        options.out,
+        list_photos(options.photos),
+        Key.from_seed(options.seed),
+        settings,
+        more_than=options.key_points,
+        size=options.size,
+        most_skipped=options.most_skipped,
+        threads=options.threads,
+    )
+    print(f"{report['patches']} public images from {report['photos']} photos: {options.out}")
+    if report["skipped"]:
+        reasons = ", ".join(
+            f"{number} {reason}" for reason, number in report["reasons"].items()
+        )
+        print(f"skipped {report['skipped']} photos: {reasons}")
+    return 0
+
+
+def add_private(commands) -> None:
+    """Add `instahide private`."""
+    command = add_command(commands, "private", run_private, "select a private set")
+    command.add_argument(
+        "images",
+        type=Path,
+        help="a folder with one sub-folder per class, or CIFAR-10's archive",
+    )
+    command.add_argument("--out", type=Path, required=True, help="the private set, .npz")
+    command.add_argument("--images", dest="count", type=int, default=100, metavar="N")
+    add_seed(command)
+    add_image(command)
+
+
+def run_private(options: argparse.Namespace) -> int:
+    """Select a private set."""
+    from instahide.private import load_private, select_private
+
+    key = parse_key(options.seed)
+    select_private(
+        options.out,
+        options.images,
+        key,
+        count=options.count,
+        size=options.size,
+        channels=options.channels,
+    )
+    chosen = load_private(options.out)
+    print(f"{len(chosen.images)} images of {len(chosen.class_names)} classes: {options.out}")
+    return 0
+
+
+def add_encrypt(commands) -> None:
+    """Add `instahide encrypt`."""
+    command = add_command(commands, "encrypt", run_encrypt, "make a challenge")
+    command.add_argument("--private", type=Path, required=True, help="private set, .npz")
+    command.add_argument("--public", type=Path, help="pool; the inside schemes need none")
+    command.add_argument("--out", type=Path, required=True, help="folder of the challenge")
+    command.add_argument("--scheme", choices=SCHEMES, default="cross")
+    command.add_argument("--k", type=int, default=6, help="images in a mixture (default 6)")
+    command.add_argument("--c1", type=float, default=0.65, help="largest coefficient")
+    command.add_argument("--c2", type=float, default=0.3, help="least private sum")
+    command.add_argument("--rows-per-image", type=int, default=50, metavar="T")
+    command.add_argument("--generator", default="aes256-ctr")
+    add_seed(command)
+    add_threads(command)
+
+
+def run_encrypt(options: argparse.Namespace) -> int:
+    """Make a challenge: encryptions, labels, manifest, secrets, release."""
+    from instahide.making import make_challenge
+
+    scheme = Scheme(options.scheme, options.k, options.c1, options.c2, options.rows_per_image)
+    make_challenge(
+        options.out,
+        options.private,
+        None if scheme.inside else options.public,
+        parse_key(options.seed),
+        scheme,
+        options.generator,
+        threads=options.threads,
+    )
+    print(f"challenge: {options.out}; publish release.zip and nothing of secret/")
+    return 0
+
+
+def add_verify(commands) -> None:
+    """Add `instahide verify`."""
+    command = add_command(
+        commands, "verify", run_verify, "make a challenge again and compare each file"
+    )
+    command.add_argument("challenge", type=Path, help="folder of the challenge")
+    command.add_argument("--private", type=Path, help="private set (default: the secret copy)")
+    command.add_argument("--public", type=Path, help="pool; the inside schemes need none")
+    add_seed(command, default="default: the secret copy")
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    """Verify a challenge."""
+    from instahide.challenge import ChallengeFolder, load_seed
+    from instahide.verification import verify_files
+
+    folder = ChallengeFolder(options.challenge)
+    key = load_seed(folder.seed) if options.seed is None else parse_key(options.seed)
+    result = verify_files(folder, options.private or folder.private, options.public, key)
+    print(result.as_text())
+    return 0 if result.passed else 1
+
+
+def add_keys(commands) -> None:
+    """Add `instahide keys`."""
+    command = add_command(commands, "keys", run_keys, "print the table of configuration keys")
+    command.add_argument("schema", type=Path, nargs="?", default="config/config.schema.yaml")
+
+
+def run_keys(options: argparse.Namespace) -> int:
+    """Print the table of configuration keys."""
+    from instahide.config import load_schema, table
+
+    print(table(load_schema(options.schema)), end="")
+    return 0

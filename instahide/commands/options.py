@@ -1,0 +1,49 @@
+"""What the commands of the command line have in common."""
+
+import argparse
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from instahide.keystream import Key
+
+
+def add_command(
+    commands, name: str, run: Callable[[argparse.Namespace], int], summary: str
+) -> argparse.ArgumentParser:
+    """Add a command that `run` carries out; `summary` is a phrase in lower case."""
+    command = commands.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def add_image(command: argparse.ArgumentParser) -> None:
+    """Add the options that all images of a challenge have in common."""
+    command.add_argument("--size", type=int, default=32, help="side in pixels (default 32)")
+    command.add_argument("--channels", type=int, choices=(1, 3), default=3)
+
+
+def add_threads(command: argparse.ArgumentParser) -> None:
+    """Add the option --threads."""
+    command.add_argument(
+        "--threads", type=int, default=os.cpu_count() or 1, help="default: all cores"
+    )
+
+
+def add_seed(
+    command: argparse.ArgumentParser, default: str = "default: 256 bits of the system's"
+) -> None:
+    """Add the option --seed."""
+    command.add_argument(
+        "--seed", help=f"an integer, or 'hex:' and 64 hexadecimal digits ({default})"
+    )
+
+
+def parse_key(seed: str | None) -> "Key":
+    """Return the key of an option --seed, a new one where it is not given."""
+    from instahide.keystream import Key
+
+    return Key.generate() if seed is None else Key.parse(seed)

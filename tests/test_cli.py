@@ -1,0 +1,110 @@
+import re
+
+import numpy as np
+import pytest
+
+from instahide.cli import main
+from instahide.keystream import Key
+from instahide.pool import open_pool
+
+
+def run(*arguments):
+    with pytest.raises(SystemExit) as exit_:
+        main([str(argument) for argument in arguments])
+    return exit_.value.code
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Samples, pool and private set, made by the commands themselves."""
+    folder = tmp_path_factory.mktemp("cli")
+    assert run("samples", folder) == 0
+    pool, private = folder / "pool.zarr", folder / "set.npz"
+    assert (
+        run("pool", folder / "public", "--out", pool, "--crops-per-photo", 8, "--seed", 1) == 0
+    )
+    assert (
+        run("private", folder / "private", "--out", private, "--images", 20, "--seed", 2) == 0
+    )
+    return pool, private
+
+
+@pytest.fixture
+def challenge(made, tmp_path):
+    pool, private = made
+    out = tmp_path / "challenge"
+    given = ["--private", private, "--public", pool, "--rows-per-image", 2]
+    assert run("encrypt", *given, "--k", 6, "--seed", 3, "--out", out) == 0
+    return out
+
+
+def test_photos_to_verified_challenge(made, challenge, capsys):
+    pool, private = made
+    assert run("verify", challenge, "--private", private, "--public", pool, "--seed", 3) == 0
+    assert "bit for bit" in capsys.readouterr().out
+    assert run("verify", challenge, "--public", pool) == 0  # secrets from the folder
+
+
+def test_a_challenge_that_differs_is_a_negative_answer(made, challenge, capsys):
+    label = np.load(challenge / "label.npy")
+    np.save(challenge / "label.npy", label[::-1])
+    assert run("verify", challenge, "--public", made[0]) == 1
+    assert "first stage that differs is 'label'" in capsys.readouterr().out
+
+
+def test_without_a_seed_the_system_gives_one(made, tmp_path):
+    seeds = set()
+    for name in ("a", "b"):
+        given = ["--private", made[1], "--scheme", "inside", "--k", 4, "--rows-per-image", 1]
+        assert run("encrypt", *given, "--out", tmp_path / name) == 0
+        seeds.add(Key.parse((tmp_path / name / "secret" / "seed").read_text()).material)
+    assert len(seeds) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["pool", "EMPTY", "--out", "x.zarr"], "EMPTY"),
+        (["pool", "nowhere", "--out", "x.zarr"], "nowhere does not exist"),
+        (["private", "EMPTY", "--out", "x.npz"], "EMPTY"),
+        (["encrypt", "--private", "SET", "--out", "x"], "pool is too small|pool"),
+        (
+            ["encrypt", "--private", "SET", "--public", "POOL", "--c1", "0.1", "--out", "x"],
+            "c1 = 0.1",
+        ),
+        (
+            ["encrypt", "--private", "SET", "--public", "POOL", "--seed", "x", "--out", "x"],
+            "seed",
+        ),
+        (["encrypt", "--private", "POOL", "--public", "POOL", "--out", "x"], "npz"),
+        (["verify", "EMPTY", "--public", "POOL", "--seed", "1"], "does not exist"),
+    ],
+)
+def test_mistakes_end_in_one_sentence(made, tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "EMPTY").mkdir()
+    names = {"POOL": made[0], "SET": made[1]}
+    assert run(*(names.get(argument, argument) for argument in arguments)) == 2
+    captured = capsys.readouterr()
+    assert captured.err.splitlines()[-1].startswith("error: ")
+    assert re.search(message, captured.err)
+    assert {path.name for path in tmp_path.iterdir()} == {"EMPTY"}
+
+
+def test_real_photos_and_cifar10(imagenet_sample, cifar10_archive, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for path in sorted(imagenet_sample.iterdir())[:30]:
+        (photos / path.name).write_bytes(path.read_bytes())
+    pool, private, out = tmp_path / "p.zarr", tmp_path / "s.npz", tmp_path / "challenge"
+    assert run("pool", photos, "--out", pool, "--crops-per-photo", 5) == 0
+    assert len(open_pool(pool)) > 20
+    assert run("private", cifar10_archive, "--out", private, "--images", 30, "--seed", 1) == 0
+    given = ["--private", private, "--public", pool, "--rows-per-image", 2]
+    assert run("encrypt", *given, "--out", out) == 0
+    assert run("verify", out, "--public", pool) == 0
+
+
+def test_keys_prints_the_table(capsys):
+    assert run("keys") == 0
+    assert "| `challenges.*.k` | `6` |" in capsys.readouterr().out
