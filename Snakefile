@@ -149,12 +149,13 @@ rule key_points:
     """Keep the crops with enough SIFT key points, shrunk to the images' size."""
     input:
         f"{PUBLIC}/crops/{{shard}}.zarr.sha256",
+        # Only so that temporary crops stay until they are read: the digest tells changes.
+        crops=ancient(f"{PUBLIC}/crops/{{shard}}.zarr"),
     output:
         store=directory(f"{PUBLIC}/patches/{{shard}}.zarr"),
         digest=f"{PUBLIC}/patches/{{shard}}.zarr.sha256",
     params:
         code=code("key_points", "opencv-python-headless"),
-        crops=f"{PUBLIC}/crops/{{shard}}.zarr",
         more_than=lambda w: config["public"][w.pool]["key_points"],
         size=config["image"]["size"],
     log:

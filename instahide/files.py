@@ -57,15 +57,18 @@ def atomic(path: Path | str, *, secret: bool = False) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path | str) -> Iterator[Path]:
-    """Like `atomic` for a folder (a Zarr store): what stood at `path` is replaced.
+    """Like `atomic` for a folder; a Zarr store that stood at `path` is replaced.
 
     Raises
     ------
     InstaHideError
-        When the folder cannot be written; names it.
+        When the folder cannot be written, or another folder with content, which may be
+        somebody's only copy, stands in its place; names it.
     """
     path = Path(path)
     with explained(path):
+        if path.exists() and not _replaceable(path):
+            raise InstaHideError(f"{path} exists and is no store of ours: name another place")
         make_folder(path.parent)
         temporary = _beside(path)
         temporary.mkdir()
@@ -192,6 +195,11 @@ def _flush(path: Path) -> None:
     """Force a file's content to disk, so that a later rename cannot outlive it."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
+
+
+def _replaceable(path: Path) -> bool:
+    """Tell whether a folder is empty or a Zarr store."""
+    return path.is_dir() and ((path / "zarr.json").is_file() or not any(path.iterdir()))
 
 
 def _beside(path: Path) -> Path:

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from instahide.challenge import ChallengeFolder, save_release, save_seed
+from instahide.challenge import ChallengeFolder, load_seed, save_release, save_seed
 from instahide.encryption import save_encryption
+from instahide.errors import InstaHideError
 from instahide.keystream import Key
 from instahide.labels import save_label
 from instahide.manifest import save_manifest
@@ -35,9 +36,11 @@ def make_challenge(
     Raises
     ------
     InstaHideError
-        When the sources do not fit each other or the scheme.
+        When the sources do not fit each other or the scheme, or another challenge, whose
+        seed would be lost, is in the folder.
     """
     folder = ChallengeFolder(Path(path))
+    _keep_others(folder, key)
     sources = load_sources(private, pool, key, scheme, generator)
     plan = sources.plan()
     save_seed(folder.seed, key)
@@ -48,3 +51,12 @@ def make_challenge(
     save_manifest(folder, sources)
     save_release(folder)
     return folder
+
+
+def _keep_others(folder: ChallengeFolder, key: Key) -> None:
+    """Refuse to overwrite a finished challenge of another seed."""
+    if folder.manifest.exists() and folder.seed.exists() and load_seed(folder.seed) != key:
+        raise InstaHideError(
+            f"{folder.path} holds a challenge with another seed: name another folder, or move "
+            "that one away"
+        )

@@ -61,6 +61,30 @@ def test_without_a_seed_the_system_gives_one(made, tmp_path):
     assert len(seeds) == 2
 
 
+def test_nothing_of_the_users_is_overwritten(made, challenge, tmp_path, capsys):
+    given = [
+        "--private",
+        made[1],
+        "--public",
+        made[0],
+        "--rows-per-image",
+        2,
+        "--out",
+        challenge,
+    ]
+    seed = (challenge / "secret" / "seed").read_text()
+    assert run("encrypt", *given, "--seed", 4) == 2
+    assert "another seed" in capsys.readouterr().err
+    assert (challenge / "secret" / "seed").read_text() == seed
+    assert run("encrypt", *given, "--seed", 3) == 0  # the same challenge once more
+    photos = tmp_path / "public"
+    photos.mkdir()
+    (photos / "mine.png").write_bytes(b"precious")
+    assert run("samples", tmp_path) == 2
+    assert run("pool", made[0].parent / "public", "--out", photos, "--crops-per-photo", 1) == 2
+    assert [path.name for path in photos.iterdir()] == ["mine.png"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -126,9 +126,12 @@ def test_secrets_are_for_the_owner_only(finished):
 def test_one_core_and_other_shards_give_the_same_bytes(finished, tmp_path):
     config = yaml.safe_load(yaml.safe_dump(CONFIG))
     config["public"]["pool"]["shards"] = 3
+    config["keep_crops"] = False
     other = Project(tmp_path, config)
     other.run("--cores", "1", "results/challenge/verification.txt")
     assert other.digests() == finished.digests()
+    assert not list((tmp_path / "results/public/pool/crops").glob("*.zarr"))
+    assert "crops" not in other.stale()
 
 
 def test_touching_and_checking_out_re_run_nothing(project):

@@ -6,7 +6,7 @@ from instahide.keypoints import save_patches
 with job(snakemake.log[0]):
     save_patches(
         snakemake.output.store,
-        snakemake.params.crops,
+        snakemake.input.crops,
         more_than=snakemake.params.more_than,
         size=snakemake.params.size,
         threads=snakemake.threads,
