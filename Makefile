@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Snakemake starts its jobs with the Python it finds first.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: help setup challenge test lint lock figures clean
+.PHONY: help setup challenge test lint keys lock figures clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ lint: setup ## Check style and layout.
 
 figures: challenge ## Draw the README's pictures again.
 	$(BIN)/python docs/draw.py
+
+keys: setup ## Put the table of configuration keys into the README.
+	$(BIN)/instahide keys --into README.md
 
 lock: ## Resolve the newest versions into requirements.lock; needs uv.
 	uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \

@@ -91,6 +91,21 @@ def table(schema: dict) -> str:
     return "\n".join(rows) + "\n"
 
 
+def insert_table(text: str, rows: str) -> str:
+    """Return a text with the table between its two marks replaced.
+
+    Raises
+    ------
+    InstaHideError
+        When the text lacks a mark.
+    """
+    before, start, rest = text.partition("<!-- keys -->\n")
+    _, end, after = rest.partition("<!-- /keys -->")
+    if not end:
+        raise InstaHideError("the text lacks the marks <!-- keys --> and <!-- /keys -->")
+    return before + start + rows + end + after
+
+
 def _keys(schema: dict, root: dict, prefix: str) -> Iterator[tuple[str, dict]]:
     """Yield all keys of a schema, `*` standing for a name that users choose."""
     schema = resolve(schema, root)

@@ -181,11 +181,19 @@ def add_keys(commands) -> None:
     """Add `instahide keys`."""
     command = add_command(commands, "keys", run_keys, "print the table of configuration keys")
     command.add_argument("schema", type=Path, nargs="?", default="config/config.schema.yaml")
+    command.add_argument(
+        "--into", type=Path, help="a Markdown file to put it in, between <!-- keys --> marks"
+    )
 
 
 def run_keys(options: argparse.Namespace) -> int:
-    """Print the table of configuration keys."""
-    from instahide.config import load_schema, table
+    """Print the table of configuration keys, or put it into a text."""
+    from instahide.config import insert_table, load_schema, table
+    from instahide.files import save_text
 
-    print(table(load_schema(options.schema)), end="")
+    keys = table(load_schema(options.schema))
+    if options.into is None:
+        print(keys, end="")
+    else:
+        save_text(options.into, insert_table(options.into.read_text(encoding="utf-8"), keys))
     return 0
