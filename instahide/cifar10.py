@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from instahide.archives import TAR_DAMAGE, list_tar
+from instahide.archives import TAR_DAMAGE, list_archive, list_tar
 from instahide.errors import InstaHideError
 from instahide.labelled import LabelledImages
 
@@ -24,6 +24,7 @@ CLASSES = 10
 MAX_UNPACKED = 2**28  # bytes; the whole archive has 184 million
 MAX_META = 2**12  # bytes read of the class names
 
+_GZIP = b"\x1f\x8b"
 _BATCH = re.compile(r"(?:.*/)?data_batch_(\d{1,4})\.bin")
 _META = re.compile(r"(?:.*/)?batches\.meta\.txt")
 
@@ -57,11 +58,19 @@ def read_cifar10(path: Path | str) -> LabelledImages:
     return LabelledImages(np.ascontiguousarray(images), rows[:, 0].astype(np.int64), names)
 
 
+def is_cifar10(path: Path | str) -> bool:
+    """Tell whether an archive is meant as CIFAR-10: it is gzipped, or holds its batches."""
+    with open(path, "rb") as file:
+        if file.read(2) == _GZIP:
+            return True
+    return any(_BATCH.fullmatch(member.name) for member in list_archive(path))
+
+
 def _unpacked(path: Path | str) -> bytes:
     """Return the bytes of the tar, at most `MAX_UNPACKED` of them."""
     try:
         with open(path, "rb") as file:
-            packed = file.peek(2)[:2] == b"\x1f\x8b"
+            packed = file.peek(2)[:2] == _GZIP
             with gzip.open(file) if packed else file as stream:
                 data = stream.read(MAX_UNPACKED + 1)
     except (zlib.error, EOFError, OSError) as error:

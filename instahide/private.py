@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from instahide.cifar10 import read_cifar10
+from instahide.cifar10 import is_cifar10, read_cifar10
 from instahide.errors import InstaHideError
 from instahide.files import load_npz, save_npz, sha256_of_arrays
 from instahide.keystream import Key, Stream
@@ -12,7 +12,13 @@ from instahide.labelled import LabelledImages, read_class_folders
 
 
 def read_labelled(source: Path | str, *, size: int, channels: int) -> LabelledImages:
-    """Read labelled images from a folder of class folders or CIFAR-10's binary archive.
+    """Read labelled images from class folders or from CIFAR-10's binary archive.
+
+    Parameters
+    ----------
+    source : path
+        A folder with one sub-folder per class, an uncompressed archive of such a folder, or
+        CIFAR-10's archive.
 
     Raises
     ------
@@ -20,12 +26,10 @@ def read_labelled(source: Path | str, *, size: int, channels: int) -> LabelledIm
         When the source is missing, damaged or of another size or number of channels.
     """
     source = Path(source)
-    if source.is_dir():
-        return read_class_folders(source, size=size, channels=channels)
     if not source.exists():
-        raise InstaHideError(
-            f"{source} does not exist; name a folder of class folders or an archive"
-        )
+        raise InstaHideError(f"{source} does not exist; name a folder of class folders")
+    if source.is_dir() or not is_cifar10(source):
+        return read_class_folders(source, size=size, channels=channels)
     images = read_cifar10(source)
     if images.images.shape[1:] != (size, size, channels):
         raise InstaHideError(

@@ -1,5 +1,6 @@
 """The workflow itself, on a small configuration in a copy of the project."""
 
+import functools
 import hashlib
 import json
 import os
@@ -8,7 +9,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
+import threading
 import time
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -254,3 +258,52 @@ def test_own_photos_and_images_from_folders(finished, tmp_path):
     assert digests["encryption.npy"] == finished.digests()["encryption.npy"]
     (tmp_path / "photos" / "broken.jpg").unlink()
     assert project.stale() == {"photos", "crops", "key_points", *FROM_POOL}
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A folder that is served on this machine."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as site:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        yield folder, f"http://127.0.0.1:{site.server_port}"
+        site.shutdown()
+
+
+def test_archives_and_lists_are_downloaded_and_checked(finished, server, tmp_path):
+    folder, address = server
+    samples = finished.root / "results/samples"
+    with tarfile.open(folder / "private.tar", "w") as archive:
+        archive.add(samples / "private", "private")
+    for photo in (samples / "public").iterdir():
+        shutil.copy(photo, folder)
+    lines = [
+        f"{address}/{photo.name} {sha256_of(photo)}" for photo in sorted(folder.glob("*.png"))
+    ]
+    (tmp_path / "photos.txt").write_text("\n".join(lines))
+    config = yaml.safe_load(yaml.safe_dump(CONFIG))
+    config["public"]["pool"]["source"] = {"url_list": str(tmp_path / "photos.txt")}
+    source = {"url": f"{address}/private.tar", "checksum": "sha256:" + "0" * 64}
+    config["private"]["set"]["source"] = source
+    (tmp_path / "project").mkdir()
+    project = Project(tmp_path / "project", config)
+    refused = project.run("--cores", "2", "results/private/set/private.npz", check=False)
+    assert refused.returncode != 0
+    assert "0" * 64 in refused.stdout + refused.stderr
+    assert not list((project.root / "results/downloads").rglob("private.tar"))
+    source["checksum"] = sha256_of(folder / "private.tar")
+    project.configure(config)
+    project.run(
+        "--cores", "2", "results/public/pool/pool.zarr", "results/private/set/private.npz"
+    )
+    digest = "results/public/pool/pool.zarr.sha256"
+    assert (project.root / digest).read_text() == (finished.root / digest).read_text()
+    assert project.run("--dry-run", "results/public/pool/pool.zarr").stdout.count(
+        "Nothing to be"
+    )
+
+
+def sha256_of(path: Path) -> str:
+    return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()

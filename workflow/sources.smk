@@ -7,7 +7,7 @@ def downloaded(kind, name):
     """The place of a source that is downloaded."""
     source = config[kind][name]["source"]
     if "url_list" in source:
-        return f"results/downloads/{kind}/{name}/photos"
+        return f"results/downloads/lists/{kind}/{name}"
     return f"results/downloads/{kind}/{name}/{PurePosixPath(urlsplit(source['url']).path).name}"
 
 
@@ -86,6 +86,8 @@ rule samples:
         code=code_digest(f"{workflow.basedir}/workflow/scripts/samples.py", ["scikit-image", "matplotlib"]),
     log:
         "results/logs/samples.log",
+    message:
+        "Write the photos that come with installed packages"
     script:
         "scripts/samples.py"
 
@@ -101,6 +103,8 @@ rule download:
         credentials=lambda w: config[w.kind][w.name]["source"]["credentials"],
     log:
         "results/logs/download-{kind}-{name}-{file}.log",
+    message:
+        "Download {wildcards.file}"
     script:
         "scripts/download.py"
 
@@ -110,12 +114,14 @@ rule download_list:
     input:
         lambda w: config[w.kind][w.name]["source"]["url_list"],
     output:
-        "results/downloads/{kind}/{name}/photos.sha256",
+        "results/downloads/lists/{kind}/{name}.sha256",
     params:
         # No output: Snakemake would remove what is downloaded already when it starts again.
-        folder="results/downloads/{kind}/{name}/photos",
+        folder="results/downloads/lists/{kind}/{name}",
         credentials=lambda w: config[w.kind][w.name]["source"]["credentials"],
     log:
         "results/logs/download-{kind}-{name}.log",
+    message:
+        "Download the photos of {wildcards.name}"
     script:
         "scripts/download_list.py"
