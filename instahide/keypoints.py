@@ -26,6 +26,8 @@ from instahide.stores import (
     save_digest,
 )
 
+BATCH_BYTES = 2**23
+
 _local = threading.local()
 
 
@@ -93,7 +95,11 @@ def save_patches(
         return patches, kept + rows.start, counts
 
     parts = map_threads(
-        work, row_slices(source["crops"]), workers=threads, label="key points", unit="photos"
+        work,
+        row_slices(source["crops"], BATCH_BYTES),
+        workers=threads,
+        label="key points",
+        unit="batches",
     )
     channels = source["crops"].shape[3]
     nothing = filter_crops(
