@@ -5,6 +5,7 @@ from pathlib import Path
 from instahide.challenge import ChallengeFolder, load_seed, save_release, save_seed
 from instahide.encryption import save_encryption
 from instahide.errors import InstaHideError
+from instahide.historicalgenerator import PublicUse
 from instahide.keystream import Key
 from instahide.labels import save_label
 from instahide.manifest import save_manifest
@@ -22,6 +23,7 @@ def make_challenge(
     scheme: Scheme,
     generator: str,
     *,
+    public_use: PublicUse | None = None,
     threads: int = 1,
 ) -> ChallengeFolder:
     """Make a challenge from the files of its sources: the workflow's stages, one by one.
@@ -32,6 +34,8 @@ def make_challenge(
         The folder to make.
     private, pool : path
         A private set, and a pool (None where no public images are mixed in).
+    public_use : {"one-batch", "fresh"}, optional
+        For the generator of 2020, see `instahide.historicalgenerator`.
 
     Raises
     ------
@@ -41,7 +45,7 @@ def make_challenge(
     """
     folder = ChallengeFolder(Path(path))
     _keep_others(folder, key)
-    sources = load_sources(private, pool, key, scheme, generator)
+    sources = load_sources(private, pool, key, scheme, generator, public_use)
     plan = sources.plan()
     save_seed(folder.seed, key)
     save_private(folder.private, sources.private)

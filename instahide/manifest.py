@@ -52,6 +52,7 @@ def make_manifest(folder: ChallengeFolder, sources: Sources) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "scheme": asdict(scheme),
         "generator": sources.generator.name,
+        **sources.generator.options,
         "images": len(private.images),
         "image_shape": list(private.images.shape[1:]),
         "classes": list(private.class_names),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from instahide.errors import InstaHideError
 from instahide.generators import Generator, make_generator
+from instahide.historicalgenerator import PublicUse
 from instahide.keystream import Key
 from instahide.labelled import LabelledImages
 from instahide.plan import Plan
@@ -38,14 +39,22 @@ class Sources:
 
 
 def combine(
-    private: LabelledImages, pool: Pool, key: Key, scheme: Scheme, generator: str
+    private: LabelledImages,
+    pool: Pool,
+    key: Key,
+    scheme: Scheme,
+    generator: str,
+    public_use: PublicUse | None = None,
 ) -> Sources:
     """Combine private set, pool and seed with the generator of a name.
+
+    `public_use` is for the generator of 2020, see `make_generator`.
 
     Raises
     ------
     InstaHideError
-        When private and public images differ in shape, or are too few for the scheme.
+        When private and public images differ in shape, or are too few for the scheme, or
+        do not suit the generator.
     """
     shape = private.images.shape[1:]
     if scheme.public_count and pool.shape != shape:
@@ -55,17 +64,28 @@ def combine(
         )
     scheme.check_images(len(private.images), len(pool))
     made = make_generator(
-        generator, key, scheme, images=len(private.images), pool=len(pool), shape=shape
+        generator,
+        key,
+        scheme,
+        images=len(private.images),
+        pool=len(pool),
+        shape=shape,
+        public_use=public_use,
     )
     return Sources(private, pool, key, made)
 
 
 def load_sources(
-    private: Path | str, pool: Path | str | None, key: Key, scheme: Scheme, generator: str
+    private: Path | str,
+    pool: Path | str | None,
+    key: Key,
+    scheme: Scheme,
+    generator: str,
+    public_use: PublicUse | None = None,
 ) -> Sources:
     """Read private set and pool from their files and combine them."""
     images = load_private(private)
-    return combine(images, load_pool(pool, images), key, scheme, generator)
+    return combine(images, load_pool(pool, images), key, scheme, generator, public_use)
 
 
 def load_pool(pool: Path | str | None, private: LabelledImages) -> Pool:

@@ -143,7 +143,7 @@ def remake(manifest: dict[str, Any], private: LabelledImages, pool: Pool, key: K
         scheme, name = Scheme(**manifest["scheme"]), manifest["generator"]
     except (KeyError, TypeError) as error:
         raise InstaHideError(f"challenge.json is incomplete: {error}") from None
-    return combine(private, pool, key, scheme, name)
+    return combine(private, pool, key, scheme, name, manifest.get("public_use"))
 
 
 def check_inputs(

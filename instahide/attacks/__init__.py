@@ -1,0 +1,1 @@
+"""Attacks on a challenge: its released files in, recovered images out."""

@@ -1,0 +1,172 @@
+"""What every attack takes and gives: the released files in, a recovery out.
+
+An attack's folder holds ``decryption.npy`` float32 (E, H, W, C), the image handed in for
+each row; ``private.npy`` float32 (n, H, W, C), the recovered private set, where there is
+one; and ``attack.json``: what the attacker was given, what it cost.
+"""
+
+import contextlib
+import os
+import platform
+import resource
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from instahide import __version__
+from instahide.challenge import ChallengeFolder
+from instahide.errors import InstaHideError
+from instahide.files import load_npy, save_json, save_npy
+
+
+@dataclass(frozen=True)
+class Released:
+    """What the public sees of a challenge; nothing of its secret folder.
+
+    Attributes
+    ----------
+    encryption : ndarray of float32, shape (E, H, W, C), range [-1, 1]
+    label : ndarray of float32, shape (E, classes)
+    """
+
+    encryption: np.ndarray
+    label: np.ndarray
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What an attacker was given besides the encryptions.
+
+    Attributes
+    ----------
+    labels : {"coefficients", "classes", "none"}
+        Labels as released, their classes only, or none.
+    images : bool
+        The number of private images.
+    public_distribution : bool
+        Other photos of the kind that the pool was made of.
+    public_pool : bool
+        The pool itself.
+    generator : bool
+        The generator's algorithm, without its seed.
+    """
+
+    labels: Literal["coefficients", "classes", "none"] = "coefficients"
+    images: bool = True
+    public_distribution: bool = False
+    public_pool: bool = False
+    generator: bool = False
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What an attack recovered.
+
+    Attributes
+    ----------
+    decryption : ndarray of float32, shape (E, H, W, C), range [-1, 1]
+    private : ndarray of float32, shape (n, H, W, C), or None
+    given : Knowledge
+    complexity : str
+        In E encryptions, d pixels and so on, such as ``"O(E²d)"``.
+    details : dict
+        Anything else worth keeping, as JSON.
+    """
+
+    decryption: np.ndarray
+    private: np.ndarray | None
+    given: Knowledge
+    complexity: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class Stopwatch:
+    """Wall and CPU seconds of an attack's stages.
+
+    >>> watch = Stopwatch()
+    >>> with watch.stage("similarity"):
+    ...     _ = sum(range(1000))
+    >>> watch.stages[0]["name"]
+    'similarity'
+    """
+
+    def __init__(self):
+        self.stages: list[dict[str, Any]] = []
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Measure a block as the stage `name`."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield
+        self.stages.append(
+            {
+                "name": name,
+                "wall_seconds": round(time.perf_counter() - wall, 3),
+                "cpu_seconds": round(time.process_time() - cpu, 3),
+            }
+        )
+
+
+def load_released(folder: Path | str) -> Released:
+    """Read `encryption.npy` and `label.npy`; nothing else needs to be there.
+
+    Raises
+    ------
+    InstaHideError
+        When one is missing or damaged, or their shapes do not fit.
+    """
+    paths = ChallengeFolder(Path(folder))
+    encryption, label = (np.asarray(load_npy(path)) for path in (paths.encryption, paths.label))
+    if encryption.ndim != 4 or encryption.dtype != np.float32:
+        raise InstaHideError(
+            f"{paths.encryption} is {encryption.dtype} {encryption.shape}; float32 of shape "
+            "(E, H, W, C) is expected"
+        )
+    if label.ndim != 2 or len(label) != len(encryption) or label.dtype != np.float32:
+        raise InstaHideError(
+            f"{paths.label} is {label.dtype} {label.shape}; float32 of shape "
+            f"({len(encryption)}, classes) is expected"
+        )
+    for path, array in ((paths.encryption, encryption), (paths.label, label)):
+        if not np.isfinite(array).all():
+            raise InstaHideError(f"{path} holds values that are no numbers")
+    return Released(encryption, label)
+
+
+def save_recovery(
+    folder: Path | str, name: str, recovery: Recovery, stages: list[dict[str, Any]]
+) -> None:
+    """Write an attack's folder.
+
+    Parameters
+    ----------
+    name : str
+        The attack's name.
+    stages : list of dict
+        Timings as `Stopwatch.stages` has them.
+    """
+    folder = Path(folder)
+    save_npy(folder / "decryption.npy", recovery.decryption.astype(np.float32))
+    if recovery.private is not None:
+        save_npy(folder / "private.npy", recovery.private.astype(np.float32))
+    save_json(folder / "attack.json", describe(name, recovery, stages))
+
+
+def describe(name: str, recovery: Recovery, stages: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the content of `attack.json`."""
+    return {
+        "attack": name,
+        "version": __version__,
+        "given": asdict(recovery.given),
+        "complexity": recovery.complexity,
+        "wall_seconds": round(sum(stage["wall_seconds"] for stage in stages), 3),
+        "cpu_seconds": round(sum(stage["cpu_seconds"] for stage in stages), 3),
+        "peak_memory_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "hardware": f"{platform.machine()}, {os.cpu_count()} cores",
+        "stages": stages,
+        "details": recovery.details,
+    }
