@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Snakemake starts its jobs with the Python it finds first.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: help setup challenge test lint keys lock figures clean
+.PHONY: help setup challenge report test lint keys lock figures clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,12 @@ $(VENV)/ready: requirements.lock pyproject.toml
 challenge: setup ## Make the default challenge, verify it and pack its release.
 	$(RUN) snakemake --cores all results/challenge/encryption.npy
 	$(RUN) snakemake --cores all results/challenge/verification.txt
+
+report: setup ## Make everything that is configured, and a page of results for the organisers.
+	$(RUN) snakemake --cores all
+	umask 077 && $(RUN) snakemake --report results/report.html \
+	  --report-stylesheet workflow/report/report.css
+	@echo "$(CURDIR)/results/report.html, which shows private images"
 
 test: setup ## Run the tests.
 	$(RUN) pytest -n 2

@@ -35,11 +35,16 @@ except InstaHideError as error:
     raise WorkflowError(str(error))
 
 
+report: "workflow/report/workflow.rst"
+
+
 wildcard_constraints:
     challenge="|".join(config["challenges"]),
     pool="|".join(config["public"]) or "none",
     set="|".join(config["private"]) or "none",
     kind="public|private",
+    name="[^/]+",
+    file="[^/]+",
     shard=r"\d+",
 
 
@@ -88,6 +93,15 @@ def scheme(wildcards):
     }
 
 
+def generator(wildcards):
+    """The generator of a challenge, and how it picks public images if there is a choice."""
+    given = challenge_of(wildcards)
+    chosen = {"generator": given["generator"]}
+    if given["generator"] == "mt19937-2020":
+        chosen["public_use"] = given["public_use"]
+    return chosen
+
+
 def shards(pattern):
     """All shards of a pool's stage."""
     return lambda wildcards: expand(
@@ -97,12 +111,17 @@ def shards(pattern):
     )
 
 
+include: "workflow/attacks.smk"
+include: "workflow/scores.smk"
+
+
 rule all:
     input:
+        pictures,
         expand(
             "results/{challenge}/{file}",
             challenge=config["challenges"],
-            file=["release.zip", "verification.txt"],
+            file=["release.zip", "verification.txt", "leaderboard.html", "check.html"],
         ),
 
 
@@ -121,6 +140,8 @@ rule photos:
         inventory=photo_inventory,
     log:
         f"{PUBLIC}/logs/photos.log",
+    message:
+        "List the photos of the pool {wildcards.pool}"
     script:
         "workflow/scripts/photos.py"
 
@@ -141,6 +162,8 @@ rule crops:
     log:
         f"{PUBLIC}/logs/crops-{{shard}}.log",
     threads: 4
+    message:
+        "Cut crops of {wildcards.pool}, shard {wildcards.shard}"
     script:
         "workflow/scripts/crops.py"
 
@@ -161,6 +184,8 @@ rule key_points:
     log:
         f"{PUBLIC}/logs/key_points-{{shard}}.log",
     threads: 4
+    message:
+        "Count key points of {wildcards.pool}, shard {wildcards.shard}"
     script:
         "workflow/scripts/key_points.py"
 
@@ -180,6 +205,8 @@ rule pool:
         most_skipped=lambda w: config["public"][w.pool]["most_skipped"],
     log:
         f"{PUBLIC}/logs/pool.log",
+    message:
+        "Join the patches of {wildcards.pool}"
     script:
         "workflow/scripts/pool.py"
 
@@ -194,8 +221,11 @@ rule private_seed:
         f"{PRIVATE}/seed",
     params:
         seed=lambda w: config["private"][w.set]["seed"],
+        generator="aes256-ctr",
     log:
         "results/logs/private_seed-{set}.log",
+    message:
+        "Keep {output}"
     script:
         "workflow/scripts/seed.py"
 
@@ -215,6 +245,8 @@ rule private:
         **config["image"],
     log:
         "results/logs/private-{set}.log",
+    message:
+        "Select the private set {wildcards.set}"
     script:
         "workflow/scripts/private.py"
 
@@ -227,6 +259,7 @@ use rule private_seed as seed with:
         f"{CHALLENGE}/secret/seed",
     params:
         seed=lambda w: challenge_of(w)["seed"],
+        generator=lambda w: challenge_of(w)["generator"],
     log:
         f"{CHALLENGE}/logs/seed.log",
 
@@ -244,9 +277,11 @@ rule plan:
         code=code("plan", "scipy"),
         pool=pool_store,
         scheme=scheme,
-        generator=lambda w: challenge_of(w)["generator"],
+        generator=generator,
     log:
         f"{CHALLENGE}/logs/plan.log",
+    message:
+        "Plan {wildcards.challenge}"
     script:
         "workflow/scripts/plan.py"
 
@@ -264,10 +299,12 @@ rule encrypt:
         code=code("encrypt"),
         pool=pool_store,
         scheme=scheme,
-        generator=lambda w: challenge_of(w)["generator"],
+        generator=generator,
     log:
         f"{CHALLENGE}/logs/encrypt.log",
     threads: 4
+    message:
+        "Encrypt {wildcards.challenge}"
     script:
         "workflow/scripts/encrypt.py"
 
@@ -283,6 +320,8 @@ rule label:
         code=code("label"),
     log:
         f"{CHALLENGE}/logs/label.log",
+    message:
+        "Label {wildcards.challenge}"
     script:
         "workflow/scripts/label.py"
 
@@ -301,9 +340,11 @@ rule manifest:
         code=code("manifest"),
         pool=pool_store,
         scheme=scheme,
-        generator=lambda w: challenge_of(w)["generator"],
+        generator=generator,
     log:
         f"{CHALLENGE}/logs/manifest.log",
+    message:
+        "Describe {wildcards.challenge}"
     script:
         "workflow/scripts/manifest.py"
 
@@ -320,6 +361,8 @@ rule release:
         code=code("release"),
     log:
         f"{CHALLENGE}/logs/release.log",
+    message:
+        "Pack the release of {wildcards.challenge}"
     script:
         "workflow/scripts/release.py"
 
@@ -340,5 +383,7 @@ rule verify:
         pool=pool_store,
     log:
         f"{CHALLENGE}/logs/verify.log",
+    message:
+        "Make {wildcards.challenge} again and compare"
     script:
         "workflow/scripts/verify.py"

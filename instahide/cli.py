@@ -8,10 +8,10 @@ import sys
 from typing import NoReturn
 
 from instahide import __version__
-from instahide.commands import challenge
+from instahide.commands import attacks, challenge, scoring
 from instahide.errors import InstaHideError
 
-TOPICS = (challenge,)
+TOPICS = (challenge, attacks, scoring)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -12,6 +12,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
+from instahide import historical
 from instahide.errors import InstaHideError
 from instahide.scheme import Scheme
 
@@ -37,6 +38,7 @@ def check_config(config: dict, schema: dict) -> dict:
     for name, challenge in filled["challenges"].items():
         _check_references(name, challenge, filled)
         _check_scheme(name, challenge)
+        _check_generator(name, challenge)
     return filled
 
 
@@ -139,6 +141,23 @@ def _check_scheme(name: str, challenge: dict) -> None:
             challenge["scheme"],
             *(challenge[key] for key in ("k", "c1", "c2", "rows_per_image")),
         )
+    except InstaHideError as error:
+        raise InstaHideError(f"configuration: challenges/{name}: {error}") from None
+
+
+def _check_generator(name: str, challenge: dict) -> None:
+    """Refuse what the generator of 2020 cannot make, and its attack on another."""
+    if challenge["generator"] != historical.NAME:
+        if "prng" in challenge["attacks"]:
+            raise InstaHideError(
+                f"configuration: challenges/{name}: the attack 'prng' finds seeds of "
+                f"{historical.NAME}; remove it, for {challenge['generator']} has no such seeds"
+            )
+        return
+    try:
+        historical.check_scheme(challenge["scheme"])
+        if challenge["seed"] != "os":
+            historical.check_seed(challenge["seed"])
     except InstaHideError as error:
         raise InstaHideError(f"configuration: challenges/{name}: {error}") from None
 

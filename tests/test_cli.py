@@ -1,3 +1,4 @@
+import json
 import re
 
 import numpy as np
@@ -59,6 +60,21 @@ def test_without_a_seed_the_system_gives_one(made, tmp_path):
         assert run("encrypt", *given, "--out", tmp_path / name) == 0
         seeds.add(Key.parse((tmp_path / name / "secret" / "seed").read_text()).material)
     assert len(seeds) == 2
+
+
+@pytest.mark.parametrize("public_use", ["one-batch", "fresh"])
+def test_the_generator_of_2020_is_chosen_by_name(made, tmp_path, capsys, public_use):
+    given = ["--private", made[1], "--public", made[0], "--rows-per-image", 2]
+    given += ["--generator", "mt19937-2020", "--public-use", public_use]
+    out = tmp_path / "challenge"
+    assert run("encrypt", *given, "--out", out, "--seed", 7) == 0
+    assert json.loads((out / "challenge.json").read_text())["public_use"] == public_use
+    assert run("verify", out, "--public", made[0]) == 0
+    assert run("encrypt", *given, "--out", tmp_path / "other") == 0
+    assert "32 bits of the system's" in capsys.readouterr().out
+    assert int((tmp_path / "other" / "secret" / "seed").read_text()) < 2**32
+    assert run("encrypt", *given, "--out", tmp_path / "no", "--seed", 2**32) == 2
+    assert "from 0 to 4294967295" in capsys.readouterr().err
 
 
 def test_nothing_of_the_users_is_overwritten(made, challenge, tmp_path, capsys):

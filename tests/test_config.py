@@ -8,6 +8,7 @@ from instahide.errors import InstaHideError
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = load_schema(ROOT / "config/config.schema.yaml")
+OF_2020 = {"private": "bundled", "generator": "mt19937-2020"}
 
 
 def config(**changes):
@@ -57,6 +58,19 @@ def test_defaults_are_filled_in_at_every_depth():
             "lacks checksum|'checksum' is a dep",
         ),
         ({"private__bundled__images": 0}, "private/bundled/images: 0"),
+        (
+            {"challenges__challenge": OF_2020 | {"seed": 2**32, "public": "bundled"}},
+            "from 0 to 4294967295",
+        ),
+        (
+            {"challenges__challenge": OF_2020 | {"scheme": "inside", "k": 4}},
+            "challenges/challenge.*'inside'",
+        ),
+        (
+            {"challenges__challenge": OF_2020 | {"public_use": "twice", "public": "bundled"}},
+            "public_use: 'twice'",
+        ),
+        ({"challenges__challenge__attacks": ["prng"]}, "'prng' finds seeds of mt19937-2020"),
     ],
 )
 def test_mistakes_are_named_with_what_to_do(changes, message):

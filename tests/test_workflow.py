@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import tarfile
 import threading
 import time
@@ -17,88 +16,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from workflow_project import CONFIG, Project, verifications
 
-ROOT = Path(__file__).parents[1]
-CONFIG = {
-    "image": {"size": 16, "channels": 3},
-    "public": {
-        "pool": {
-            "source": {"bundled": True},
-            "crops_per_photo": 8,
-            "shards": 2,
-            "crop_size": [64, 80],
-        }
-    },
-    "private": {"set": {"source": {"bundled": True}, "images": 20, "seed": 1}},
-    "challenges": {
-        "challenge": {"private": "set", "public": "pool", "rows_per_image": 2, "seed": 3},
-        "inner": {"private": "set", "scheme": "inside", "k": 4, "rows_per_image": 2},
-    },
-}
 FROM_PLAN = {"plan", "encrypt", "label", "manifest", "release", "verify"}
 FROM_POOL = FROM_PLAN | {"pool"}
-
-
-class Project:
-    """A copy of the project that tests may edit."""
-
-    def __init__(self, root: Path, config: dict = CONFIG):
-        self.root = root
-        keep_out = shutil.ignore_patterns("__pycache__", "*.egg-info")
-        for name in ("Snakefile", "workflow", "instahide", "config", "profiles"):
-            source = ROOT / name
-            if source.is_dir():
-                shutil.copytree(source, root / name, ignore=keep_out)
-            else:
-                shutil.copy(source, root)
-        self.configure(config)
-
-    def configure(self, config: dict) -> None:
-        (self.root / "config/config.yaml").write_text(yaml.safe_dump(config))
-
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "snakemake", *arguments]
-
-    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-        environment = os.environ | {
-            "PYTHONPATH": "",
-            "XDG_CACHE_HOME": str(self.root / ".cache"),
-        }
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=self.root,
-            capture_output=True,
-            text=True,
-            env=environment,
-        )
-        assert not check or done.returncode == 0, done.stdout + done.stderr
-        return done
-
-    def stale(self) -> set[str]:
-        """Return the rules that would run now."""
-        done = self.run("--dry-run")
-        counts = re.findall(r"^([a-z_]+) +\d+$", done.stdout + done.stderr, re.MULTILINE)
-        return set(counts) - {"all", "total"}
-
-    def edit(self, file: str, old: str, new: str) -> None:
-        path = self.root / file
-        text = path.read_text()
-        assert old in text, f"{old!r} is not in {file}"
-        path.write_text(text.replace(old, new))
-
-    def digests(self, challenge: str = "challenge") -> dict[str, str]:
-        folder = self.root / "results" / challenge
-        return {
-            str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(folder.rglob("*"))
-            if path.is_file() and "logs" not in path.parts
-        }
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     project = Project(tmp_path_factory.mktemp("project"))
-    project.run("--cores", "2")
+    project.run("--cores", "2", *verifications())
     return project
 
 
@@ -251,7 +178,7 @@ def test_own_photos_and_images_from_folders(finished, tmp_path):
     del config["challenges"]["inner"]
     (tmp_path / "project").mkdir()
     project = Project(tmp_path / "project", config)
-    project.run("--cores", "2")
+    project.run("--cores", "2", *verifications(config))
     report = json.loads((project.root / "results/public/pool/report.json").read_text())
     assert report["skipped_photos"] == {"broken.jpg": "unreadable"}
     digests = project.digests()
@@ -307,3 +234,29 @@ def test_archives_and_lists_are_downloaded_and_checked(finished, server, tmp_pat
 
 def sha256_of(path: Path) -> str:
     return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_challenge_of_the_generator_of_2020_is_broken_from_its_two_files(project):
+    config = yaml.safe_load(yaml.safe_dump(CONFIG))
+    config["challenges"]["old"] = {
+        "private": "set",
+        "public": "pool",
+        "generator": "mt19937-2020",
+        "public_use": "fresh",
+        "rows_per_image": 25,
+        "seed": 4321,
+        "attacks": ["prng"],
+    }
+    project.configure(config)
+    # Fewer seeds to try, in fewer jobs.
+    project.edit("instahide/attacks/seedslices.py", "import SEEDS", "import SEEDS as ALL")
+    project.edit("instahide/attacks/seedslices.py", 'STAGE = "', 'SEEDS = ALL >> 12\nSTAGE = "')
+    project.edit("workflow/attacks.smk", "SEED_SLICES = 16", "SEED_SLICES = 2")
+    project.run("--cores", "2", "results/old/verification.txt", "results/old/leaderboard.md")
+    attack = project.root / "results/old/attacks/prng"
+    record = json.loads((attack / "attack.json").read_text())
+    assert record["details"]["seed"] == 4321
+    assert record["details"]["public_use"] == "fresh"
+    assert [stage["name"] for stage in record["stages"]] == ["seed search", "replay", "solve"]
+    assert (attack / "private.npy").exists()
+    assert "prng" in (project.root / "results/old/leaderboard.md").read_text()

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from instahide import historical
 from instahide.commands.options import add_command, add_image, add_seed, add_threads, parse_key
 from instahide.scheme import SCHEMES, Scheme
 
@@ -131,7 +132,17 @@ def add_encrypt(commands) -> None:
     command.add_argument("--c1", type=float, default=0.65, help="largest coefficient")
     command.add_argument("--c2", type=float, default=0.3, help="least private sum")
     command.add_argument("--rows-per-image", type=int, default=50, metavar="T")
-    command.add_argument("--generator", default="aes256-ctr")
+    command.add_argument(
+        "--generator",
+        default="aes256-ctr",
+        metavar="NAME",
+        help=f"aes256-ctr (default), or {historical.NAME}, whose seed is found in minutes",
+    )
+    command.add_argument(
+        "--public-use",
+        metavar="USE",
+        help=f"of {historical.NAME}: one-batch (default) or fresh public images",
+    )
     add_seed(command)
     add_threads(command)
 
@@ -141,15 +152,20 @@ def run_encrypt(options: argparse.Namespace) -> int:
     from instahide.making import make_challenge
 
     scheme = Scheme(options.scheme, options.k, options.c1, options.c2, options.rows_per_image)
+    key = parse_key(options.seed, options.generator)
     make_challenge(
         options.out,
         options.private,
         None if scheme.inside else options.public,
-        parse_key(options.seed),
+        key,
         scheme,
         options.generator,
+        public_use=options.public_use,
         threads=options.threads,
     )
+    if options.generator == historical.NAME:
+        origin = "32 bits of the system's" if options.seed is None else "as given"
+        print(f"seed: {origin}; the released labels give it away, see docs/prng.md")
     print(f"challenge: {options.out}; publish release.zip and nothing of secret/")
     return 0
 

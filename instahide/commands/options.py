@@ -42,8 +42,9 @@ def add_seed(
     )
 
 
-def parse_key(seed: str | None) -> "Key":
-    """Return the key of an option --seed, a new one where it is not given."""
+def parse_key(seed: str | None, generator: str = "aes256-ctr") -> "Key":
+    """Return the key of an option --seed, a new one for `generator` where it is not given."""
+    from instahide.generators import new_key
     from instahide.keystream import Key
 
-    return Key.generate() if seed is None else Key.parse(seed)
+    return new_key(generator) if seed is None else Key.parse(seed)

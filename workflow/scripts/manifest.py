@@ -11,5 +11,5 @@ from instahide.sources import load_sources
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
     key, scheme = load_seed(given.seed), Scheme(**params.scheme)
-    sources = load_sources(given.private, params.pool, key, scheme, params.generator)
+    sources = load_sources(given.private, params.pool, key, scheme, **params.generator)
     save_manifest(ChallengeFolder(Path(snakemake.output[0]).parent), sources)

@@ -10,6 +10,6 @@ from instahide.sources import load_sources
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
     key, scheme = load_seed(given.seed), Scheme(**params.scheme)
-    sources = load_sources(given.private, params.pool, key, scheme, params.generator)
+    sources = load_sources(given.private, params.pool, key, scheme, **params.generator)
     save_plan(snakemake.output.truth, sources.plan())
     save_private(snakemake.output.private, sources.private)

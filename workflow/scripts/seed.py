@@ -1,9 +1,11 @@
-"""Keep the configured seed, or 256 bits from the operating system."""
+"""Keep the configured seed, or one of the operating system's that suits the generator."""
 
 from instahide.challenge import save_seed
+from instahide.generators import new_key
 from instahide.jobs import job
 from instahide.keystream import Key
 
 with job(snakemake.log[0]):
     seed = snakemake.params.seed
-    save_seed(snakemake.output[0], Key.generate() if seed == "os" else Key.parse(seed))
+    key = new_key(snakemake.params.generator) if seed == "os" else Key.parse(seed)
+    save_seed(snakemake.output[0], key)

@@ -1,0 +1,151 @@
+"""Commands that attack challenges."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from instahide.commands.options import add_command, add_threads
+from instahide.historical import SEEDS
+
+if TYPE_CHECKING:
+    from instahide.attacks.prngattack import Setting
+    from instahide.seedsearch import Match
+
+
+def add_commands(commands) -> None:
+    """Add the commands of this topic."""
+    add_seed_search(commands)
+    attack = commands.add_parser(
+        "attack",
+        help="attack a challenge",
+        description="Attack a challenge from its released files; writes decryption.npy, "
+        "attack.json and, where the private set is recovered, private.npy.",
+    )
+    attacks = attack.add_subparsers(required=True, metavar="ATTACK")
+    for add in ATTACKS:
+        add(attacks)
+
+
+def add_seed_search(commands) -> None:
+    """Add `instahide seed-search`."""
+    command = add_command(
+        commands,
+        "seed-search",
+        run_seed_search,
+        "find the seed of the generator of 2020 that made some labels",
+    )
+    command.add_argument("label", type=Path, help="label.npy; its first ten rows suffice")
+    command.add_argument(
+        "--first", action="store_true", help="stop at the first seed that fits"
+    )
+    add_setting(command)
+    add_search(command)
+    add_threads(command)
+
+
+def run_seed_search(options: argparse.Namespace) -> int:
+    """Print every seed that fits, with its largest deviation."""
+    from instahide.seedsearch import load_labels
+
+    matches = find_seeds(options, load_labels(options.label), first=options.first)
+    for match in matches:
+        print(f"seed {match.seed}, largest deviation {match.deviation:.1e}")
+    return 0 if matches else deny(options)
+
+
+def add_prng(attacks) -> None:
+    """Add `instahide attack prng`."""
+    command = add_attack(
+        attacks,
+        "prng",
+        run_prng,
+        "find the seed of the generator of 2020, with it masks and coefficients, and solve",
+    )
+    command.add_argument(
+        "--seed", type=int, help="the seed, when it is known: nothing is searched"
+    )
+    add_setting(command)
+    add_search(command)
+    add_threads(command)
+
+
+def run_prng(options: argparse.Namespace) -> int:
+    """Attack a challenge through the generator of 2020."""
+    from instahide.attacks import prngattack
+    from instahide.attacks.protocol import Stopwatch, load_released, save_recovery
+
+    released, watch = load_released(options.challenge), Stopwatch()
+    seed = options.seed
+    if seed is None:
+        with watch.stage("seed search"):
+            matches = find_seeds(options, released.label, first=True)
+        if not matches:
+            return deny(options)
+        seed = prngattack.best_seed(matches)
+    recovery = prngattack.recover(released, seed, make_setting(options), watch)
+    out = options.out or options.challenge / "attacks" / "prng"
+    save_recovery(out, "prng", recovery, watch.stages)
+    print(f"seed {seed}; public images: {recovery.details['public_use']}; recovered: {out}")
+    return 0
+
+
+def add_attack(attacks, name: str, run, summary: str) -> argparse.ArgumentParser:
+    """Add an attack: a folder with the released files in, another with the recovery out."""
+    command = add_command(attacks, name, run, summary)
+    command.add_argument(
+        "challenge", type=Path, help="a folder with encryption.npy and label.npy"
+    )
+    command.add_argument(
+        "--out", type=Path, help=f"default: attacks/{name} in the challenge's folder"
+    )
+    return command
+
+
+def add_setting(command: argparse.ArgumentParser) -> None:
+    """Add the options of `prngattack.Setting`."""
+    command.add_argument("--images", type=int, default=100, help="private ones (default 100)")
+    command.add_argument("--k", type=int, default=6, help="images in a mixture (default 6)")
+    command.add_argument("--c1", type=float, default=0.65, help="largest coefficient")
+    command.add_argument("--c2", type=float, default=0.3, help="least private sum")
+
+
+def add_search(command: argparse.ArgumentParser) -> None:
+    """Add the options of a seed search."""
+    command.add_argument("--start", type=int, default=0, help="first seed to try (default 0)")
+    command.add_argument("--stop", type=int, default=SEEDS, help="seed to stop before")
+    command.add_argument(
+        "--state", type=Path, help="file that lets an interrupted search go on where it was"
+    )
+
+
+def make_setting(options: argparse.Namespace) -> "Setting":
+    """Return the setting that the options describe."""
+    from instahide.attacks.prngattack import Setting
+
+    return Setting(options.images, options.k, options.c1, options.c2)
+
+
+def find_seeds(options: argparse.Namespace, label, *, first: bool) -> "list[Match]":
+    """Search the seeds that the options ask for."""
+    from instahide.attacks.prngattack import search_seeds
+
+    return search_seeds(
+        label,
+        make_setting(options),
+        start=options.start,
+        stop=options.stop,
+        threads=options.threads,
+        first=first,
+        state=options.state,
+    )
+
+
+def deny(options: argparse.Namespace) -> int:
+    """Say that no seed fits; a negative answer."""
+    from instahide.attacks.prngattack import NO_SEED
+
+    print(f"seeds {options.start} to {options.stop - 1}: {NO_SEED}")
+    return 1
+
+
+ATTACKS = (add_prng,)

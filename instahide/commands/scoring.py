@@ -1,0 +1,153 @@
+"""Commands that score: submissions, baselines, the leaderboard, the organiser's page."""
+
+import argparse
+import json
+from pathlib import Path
+
+from instahide.commands.options import add_command
+from instahide.errors import InstaHideError
+
+
+def add_commands(commands) -> None:
+    """Add the commands of this topic."""
+    for add in (add_score, add_baselines, add_leaderboard, add_check):
+        add(commands)
+
+
+def add_score(commands) -> None:
+    """Add `instahide score`."""
+    command = add_command(commands, "score", run_score, "score a decryption or a submission")
+    command.add_argument("decryption", type=Path, help="a .npy file, or the submission's zip")
+    command.add_argument("challenge", type=Path, help="folder of the challenge, with secrets")
+    command.add_argument("--private", type=Path, help="private set (default: the secret copy)")
+    command.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    command.add_argument(
+        "--per-row", type=Path, metavar="FILE.csv", help="write the metrics of every row"
+    )
+    command.add_argument(
+        "--assume-range",
+        action="store_true",
+        help="take the values as they are, though they do not look like [-1, 1]",
+    )
+    command.add_argument(
+        "--record", type=Path, metavar="FILE.json", help="write a record for the leaderboard"
+    )
+    command.add_argument("--who", help="whose result it is, for the record")
+    name = command.add_mutually_exclusive_group()
+    name.add_argument("--attack", metavar="NAME", help="the attack's name, for the record")
+    name.add_argument(
+        "--about", type=Path, metavar="attack.json", help="its account of itself, instead"
+    )
+
+
+def run_score(options: argparse.Namespace) -> int:
+    """Score a decryption."""
+    from instahide.challenge import ChallengeFolder
+    from instahide.files import save_text
+    from instahide.leaderboard import save_record
+    from instahide.results import record_of
+    from instahide.scoring import as_csv, as_dict, format_table, score_file
+
+    about = _about(options)
+    folder = ChallengeFolder(options.challenge)
+    result = score_file(
+        options.decryption,
+        folder.truth,
+        options.private or folder.private,
+        assume_range=options.assume_range,
+    )
+    if options.per_row:
+        save_text(options.per_row, as_csv(result))
+    if options.record:
+        save_record(options.record, record_of(result, about, folder, options.who))
+    print(json.dumps(as_dict(result), indent=2) if options.json else format_table(result))
+    return 0
+
+
+def _about(options: argparse.Namespace) -> dict:
+    """Return what the options tell of an attack, for its record."""
+    from instahide.leaderboard import read_json
+
+    if not options.record:
+        return {}
+    if not options.who or not (options.attack or options.about):
+        raise InstaHideError("--record needs --who, and --attack or --about, to be a record")
+    if options.attack:
+        return {"attack": options.attack}
+    about = read_json(options.about)
+    if not isinstance(about, dict):
+        raise InstaHideError(f"{options.about} is not an attack.json: an object is expected")
+    return about
+
+
+def add_baselines(commands) -> None:
+    """Add `instahide baselines`."""
+    command = add_command(
+        commands, "baselines", run_baselines, "make and score the baselines of a challenge"
+    )
+    command.add_argument("challenge", type=Path, help="folder of the challenge, with secrets")
+
+
+def run_baselines(options: argparse.Namespace) -> int:
+    """Make and score all baselines."""
+    from instahide.baselines import BASELINES, NOT_ON_RANGE, save_baseline
+    from instahide.challenge import ChallengeFolder
+    from instahide.results import save_results
+
+    folder = ChallengeFolder(options.challenge)
+    for name in BASELINES:
+        out = folder.path / "attacks" / name
+        save_baseline(folder, name, out)
+        save_results(out, folder, assume_range=name in NOT_ON_RANGE)
+        print(f"{name}: {out / 'score.json'}")
+    return 0
+
+
+def add_leaderboard(commands) -> None:
+    """Add `instahide leaderboard`."""
+    command = add_command(
+        commands, "leaderboard", run_leaderboard, "rank records by Max_SSIM in a table"
+    )
+    command.add_argument("records", type=Path, nargs="+", help="record files")
+    command.add_argument("--out", type=Path, required=True, help="folder of the three tables")
+    command.add_argument(
+        "--reported", action="store_true", help="add the results reported in 2020"
+    )
+    command.add_argument("--title", default="InstaHide leaderboard")
+
+
+def run_leaderboard(options: argparse.Namespace) -> int:
+    """Write the leaderboard."""
+    from instahide.leaderboard import load_record, reported_records
+    from instahide.standings import save_leaderboard
+
+    records = [load_record(path) for path in options.records]
+    records += reported_records() if options.reported else []
+    save_leaderboard(options.out, records, options.title)
+    for suffix in ("md", "csv", "html"):
+        print(options.out / f"leaderboard.{suffix}")
+    return 0
+
+
+def add_check(commands) -> None:
+    """Add `instahide new-challenge-check`."""
+    command = add_command(
+        commands, "new-challenge-check", run_check, "look at all that counts before publishing"
+    )
+    command.add_argument("challenge", type=Path, help="folder of the challenge, with secrets")
+    command.add_argument("--public", type=Path, help="pool; the inside schemes need none")
+    command.add_argument("--out", type=Path, metavar="PAGE.html", help="write a page too")
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """Say whether a challenge is ready to be published."""
+    from instahide.challenge import ChallengeFolder
+    from instahide.files import save_text
+    from instahide.publishing import examine, verify_again
+
+    folder = ChallengeFolder(options.challenge)
+    result = examine(folder, verify_again(folder, options.public))
+    if options.out:
+        save_text(options.out, result.as_html(f"Before publishing {folder.path.name}"))
+    print(result.as_text())
+    return 0 if result.ready else 1

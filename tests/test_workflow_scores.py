@@ -1,0 +1,92 @@
+"""The workflow from photos to the leaderboard, on a small configuration."""
+
+import csv
+import json
+import zipfile
+
+import pytest
+import yaml
+from workflow_project import CONFIG, Project
+
+from instahide.metrics import METRICS
+
+ATTACKS = ("absolute", "mean", "random", "oracle")
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory):
+    config = yaml.safe_load(yaml.safe_dump(CONFIG))
+    del config["challenges"]["inner"]
+    # Fewer equations than unknowns have no one solution: give the oracle enough rows.
+    config["challenges"]["challenge"]["rows_per_image"] = 10
+    project = Project(tmp_path_factory.mktemp("project"), config)
+    project.run("--cores", "2")
+    return project
+
+
+def read_score(project, attack):
+    folder = project.root / "results/challenge/attacks" / attack
+    return json.loads((folder / "score.json").read_text())
+
+
+def test_every_attack_is_scored(scored):
+    for attack in ATTACKS:
+        score = read_score(scored, attack)
+        assert tuple(score) == METRICS
+        for value in score.values():
+            assert value["low"] <= value["mean"] <= value["high"]
+
+
+def test_the_oracle_beats_the_other_baselines(scored):
+    found = {attack: read_score(scored, attack)["max_ssim"]["mean"] for attack in ATTACKS}
+    assert max(found, key=found.get) == "oracle"
+
+
+def test_the_leaderboard_ranks_all_results(scored):
+    text = (scored.root / "results/challenge/leaderboard.csv").read_text()
+    rows = list(csv.DictReader(text.splitlines()))
+    assert len(rows) == len(ATTACKS) + 3
+    scores = [float(row["max_ssim"]) for row in rows]
+    assert scores == sorted(scores, reverse=True)
+    assert {row["attack"] for row in rows if not row["rank"]} == set(ATTACKS)
+
+
+def test_what_shows_the_truth_is_for_the_owner_only(scored):
+    for folder in (scored.root / "results/challenge/attacks").iterdir():
+        assert folder.stat().st_mode & 0o777 == 0o700
+    with zipfile.ZipFile(scored.root / "results/challenge/release.zip") as archive:
+        assert len(archive.namelist()) == 3
+
+
+def test_the_organisers_page_is_made(scored):
+    page = (scored.root / "results/challenge/check.html").read_text()
+    assert "an integer can be guessed" in page
+
+
+def test_a_record_of_a_submission_joins_the_leaderboard_and_nothing_else_runs(scored):
+    assert scored.stale("all") == set()
+    source = scored.root / "results/challenge/attacks/oracle/record.json"
+    record = json.loads(source.read_text()) | {"attack": "theirs", "baseline": False}
+    folder = scored.root / "results/challenge/submissions"
+    folder.mkdir()
+    (folder / "theirs.json").write_text(json.dumps(record))
+    assert scored.stale("all") == {"leaderboard"}
+    scored.run("--cores", "2")
+    assert "theirs" in (scored.root / "results/challenge/leaderboard.md").read_text()
+
+
+def test_the_report_is_one_page_with_everything(scored):
+    scored.run("--report", "report.html")
+    page = (scored.root / "report.html").read_text()
+    for picture in (*(f"attacks/{attack}/gallery.png" for attack in ATTACKS), "ssim.png"):
+        assert f"results/challenge/{picture}" in page
+    for caption in ("Baselines, shaded, have no", "Pixels on [-1, 1]", "the red\\nline"):
+        assert caption in page
+
+
+def test_unknown_attacks_are_named_before_anything_runs(scored, tmp_path):
+    config = yaml.safe_load(yaml.safe_dump(CONFIG))
+    config["challenges"]["challenge"]["attacks"] = ["orakel"]
+    done = Project(tmp_path, config).run("--dry-run", check=False)
+    assert done.returncode != 0
+    assert "challenges/challenge/attacks/0: 'orakel' is not one of" in done.stdout

@@ -1,0 +1,181 @@
+"""Scores: baselines and attacks against the truth, leaderboard, galleries, organiser's page.
+
+What is scored is any folder `results/{challenge}/attacks/{attack}/` with a
+`decryption.npy`; the rules of the attacks make them. Only the rules here open the truth.
+Records of others' submissions are put into `results/{challenge}/submissions/`.
+"""
+
+BASELINES = ["absolute", "mean", "random", "oracle"]
+ATTACK = f"{CHALLENGE}/attacks/{{attack}}"
+
+
+wildcard_constraints:
+    attack="[a-zA-Z0-9][a-zA-Z0-9._-]*",
+
+
+localrules:
+    leaderboard,
+    check,
+
+
+def secrets(*names):
+    """The secret files of a challenge by name."""
+    return {name: f"{CHALLENGE}/secret/{name}{'' if name == 'seed' else '.npz'}" for name in names}
+
+
+def of_attacks(file):
+    """A file of every attack that is configured for a challenge."""
+    return lambda wildcards: [
+        f"results/{wildcards.challenge}/attacks/{attack}/{file}"
+        for attack in challenge_of(wildcards)["attacks"]
+    ]
+
+
+def submissions(wildcards):
+    """The records of submissions, see docs/scoring.md."""
+    return sorted(map(str, Path(f"results/{wildcards.challenge}/submissions").glob("*.json")))
+
+
+def pictures(wildcards):
+    """The figures of all challenges that have attacks."""
+    for challenge, given in config["challenges"].items():
+        for attack in given["attacks"]:
+            yield f"results/{challenge}/attacks/{attack}/gallery.png"
+        if given["attacks"]:
+            yield f"results/{challenge}/ssim.png"
+
+
+rule baseline:
+    """Make a baseline, such as the oracle with all masks known."""
+    input:
+        f"{CHALLENGE}/encryption.npy",
+        f"{CHALLENGE}/challenge.json",
+        **secrets("truth", "private", "seed"),
+    output:
+        decryption=f"{ATTACK}/decryption.npy",
+        about=f"{ATTACK}/attack.json",
+    params:
+        code=code("baseline", "numpy", "scipy"),
+    wildcard_constraints:
+        attack="|".join(BASELINES),
+    log:
+        f"{CHALLENGE}/logs/attack-{{attack}}.log",
+    message:
+        "Make the baseline {wildcards.attack} of {wildcards.challenge}"
+    script:
+        "scripts/baseline.py"
+
+
+rule score:
+    """Score what an attack recovered."""
+    input:
+        f"{CHALLENGE}/challenge.json",
+        decryption=f"{ATTACK}/decryption.npy",
+        **secrets("truth", "private"),
+    output:
+        score=f"{ATTACK}/score.json",
+        rows=f"{ATTACK}/rows.csv",
+        record=f"{ATTACK}/record.json",
+    params:
+        code=code("score"),
+        # Not on [-1, 1], and meant so: encryptions without their signs.
+        assume_range=lambda w: w.attack == "absolute",
+    log:
+        f"{CHALLENGE}/logs/score-{{attack}}.log",
+    message:
+        "Score {wildcards.attack} on {wildcards.challenge}"
+    script:
+        "scripts/score.py"
+
+
+rule gallery:
+    """Draw private images beside what an attack recovered of them."""
+    input:
+        f"{CHALLENGE}/encryption.npy",
+        decryption=f"{ATTACK}/decryption.npy",
+        **secrets("truth", "private"),
+    output:
+        report(
+            f"{ATTACK}/gallery.png",
+            caption="report/gallery.rst",
+            category="Galleries",
+            labels={"challenge": "{challenge}", "attack": "{attack}"},
+        ),
+    params:
+        code=code("gallery"),
+    log:
+        f"{CHALLENGE}/logs/gallery-{{attack}}.log",
+    message:
+        "Draw the gallery of {wildcards.attack} on {wildcards.challenge}"
+    script:
+        "scripts/gallery.py"
+
+
+rule ssim:
+    """Draw how the rows' scores are distributed."""
+    input:
+        of_attacks("rows.csv"),
+    output:
+        report(
+            f"{CHALLENGE}/ssim.png",
+            caption="report/ssim.rst",
+            category="Scores",
+            labels={"challenge": "{challenge}", "what": "SSIM by row"},
+        ),
+    params:
+        code=code("ssim"),
+    log:
+        f"{CHALLENGE}/logs/ssim.log",
+    message:
+        "Draw the scores by row of {wildcards.challenge}"
+    script:
+        "scripts/ssim.py"
+
+
+rule leaderboard:
+    """Rank attacks, baselines, submissions and what was reported in 2020."""
+    input:
+        of_attacks("record.json"),
+        submissions,
+        sorted(map(str, Path(workflow.basedir).glob("instahide/records/*.json"))),
+    output:
+        f"{CHALLENGE}/leaderboard.md",
+        f"{CHALLENGE}/leaderboard.csv",
+        report(
+            f"{CHALLENGE}/leaderboard.html",
+            caption="report/leaderboard.rst",
+            category="Scores",
+            labels={"challenge": "{challenge}", "what": "leaderboard"},
+        ),
+    params:
+        code=code("leaderboard"),
+    log:
+        f"{CHALLENGE}/logs/leaderboard.log",
+    message:
+        "Rank the results on {wildcards.challenge}"
+    script:
+        "scripts/leaderboard.py"
+
+
+rule check:
+    """Look at everything that counts before a challenge is published."""
+    input:
+        [f"{CHALLENGE}/attacks/{name}/record.json" for name in BASELINES],
+        f"{CHALLENGE}/release.zip",
+        f"{CHALLENGE}/verification.txt",
+        **secrets("truth", "private", "seed"),
+    output:
+        report(
+            f"{CHALLENGE}/check.html",
+            caption="report/check.rst",
+            category="Before publishing",
+            labels={"challenge": "{challenge}", "what": "check"},
+        ),
+    params:
+        code=code("check"),
+    log:
+        f"{CHALLENGE}/logs/check.log",
+    message:
+        "Check that {wildcards.challenge} can be published"
+    script:
+        "scripts/check.py"

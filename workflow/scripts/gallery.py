@@ -1,0 +1,11 @@
+"""Draw private images beside what an attack recovered of them."""
+
+from pathlib import Path
+
+from instahide.challenge import ChallengeFolder
+from instahide.jobs import job
+from instahide.scorefigures import save_gallery
+
+with job(snakemake.log[0]):
+    folder = ChallengeFolder(Path(snakemake.input[0]).parent)
+    save_gallery(snakemake.output[0], folder, snakemake.input.decryption)

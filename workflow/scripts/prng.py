@@ -1,0 +1,12 @@
+"""Recover the private images of a challenge from its seed."""
+
+from pathlib import Path
+
+from instahide.attacks.prngattack import Setting
+from instahide.attacks.seedslices import save_prng
+from instahide.jobs import job
+
+with job(snakemake.log[0]):
+    given, out = snakemake.input, Path(snakemake.output.decryption).parent
+    challenge = Path(given.encryption).parent
+    save_prng(out, challenge, given.seed, Setting(**snakemake.params.setting))

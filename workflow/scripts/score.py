@@ -1,0 +1,12 @@
+"""Score what an attack recovered."""
+
+from pathlib import Path
+
+from instahide.challenge import ChallengeFolder
+from instahide.jobs import job
+from instahide.results import save_results
+
+with job(snakemake.log[0]):
+    folder = ChallengeFolder(Path(snakemake.input[0]).parent)
+    attack = Path(snakemake.input.decryption).parent
+    save_results(attack, folder, assume_range=snakemake.params.assume_range)
