@@ -20,7 +20,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 from instahide.codehash import code_digest
 from instahide.config import check_config, load_schema
 from instahide.errors import InstaHideError
-from instahide.inventory import inventory
+from instahide.photos.inventory import inventory
 from snakemake.exceptions import WorkflowError
 
 

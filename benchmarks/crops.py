@@ -21,10 +21,10 @@ from measuring import (
     take_turns,
 )
 
-from instahide import crops as crop_stage
-from instahide.keypoints import save_patches
-from instahide.keystream import Key
-from instahide.stores import POOL_ARRAYS, open_store
+from instahide.pool import crops as crop_stage
+from instahide.pool.keypoints import save_patches
+from instahide.pool.stores import POOL_ARRAYS, open_store
+from instahide.randomness.keystream import Key
 
 IMAGENET = 1_281_167
 

@@ -23,18 +23,18 @@ from pathlib import Path
 import numpy as np
 from measuring import conditions, make_parser, quiet, spread, take_turns
 
-from instahide.crops import CropSettings
-from instahide.encryption import BATCH_ROWS, encrypt_rows, save_encryption
-from instahide.keystream import Key
-from instahide.photos import list_photos
-from instahide.plan import Plan
-from instahide.pool import Pool
-from instahide.poolbuild import build_pool
-from instahide.private import select_private
-from instahide.samples import save_samples
-from instahide.scheme import Scheme
-from instahide.sources import Sources, load_sources
-from instahide.streaming import encryption_stream
+from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows, save_encryption
+from instahide.challenge.plan import Plan
+from instahide.challenge.private import select_private
+from instahide.challenge.scheme import Scheme
+from instahide.challenge.sources import Sources, load_sources
+from instahide.challenge.streaming import encryption_stream
+from instahide.photos.listing import list_photos
+from instahide.photos.samples import save_samples
+from instahide.pool.build import build_pool
+from instahide.pool.crops import CropSettings
+from instahide.pool.pool import Pool
+from instahide.randomness.keystream import Key
 
 ROWS, IMAGES = 5000, 100
 MEMORY_ROWS = (5000, 50_000)

@@ -24,10 +24,10 @@ from measuring import (
     take_turns,
 )
 
-from instahide.crops import CropSettings, save_crops
-from instahide.keypoints import save_patches
-from instahide.keystream import Key
-from instahide.stores import CROP_ARRAYS, POOL_ARRAYS, open_store
+from instahide.pool.crops import CropSettings, save_crops
+from instahide.pool.keypoints import save_patches
+from instahide.pool.stores import CROP_ARRAYS, POOL_ARRAYS, open_store
+from instahide.randomness.keystream import Key
 
 MORE_THAN, SIZE = 40, 32
 

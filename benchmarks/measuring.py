@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from instahide.photos import Photo, list_photos
-from instahide.samples import save_samples
+from instahide.photos.listing import Photo, list_photos
+from instahide.photos.samples import save_samples
 
 
 @dataclass(frozen=True)

@@ -17,19 +17,19 @@ from pathlib import Path
 import numpy as np
 from measuring import spread
 
-from instahide import historical
-from instahide.attacks.prngattack import Setting, recover
+from instahide.attacks.prng import Setting, recover
 from instahide.attacks.protocol import Released, Stopwatch
-from instahide.encryption import BATCH_ROWS, encrypt_rows
-from instahide.historicalgenerator import PUBLIC_USES
+from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows
+from instahide.challenge.historicalgenerator import PUBLIC_USES
+from instahide.challenge.labels import label_rows
+from instahide.challenge.private import read_labelled, select
+from instahide.challenge.scheme import Scheme
+from instahide.challenge.sources import combine
 from instahide.images import to_unit_range
-from instahide.keystream import Key
-from instahide.labels import label_rows
-from instahide.pool import open_pool
-from instahide.private import read_labelled, select
-from instahide.scheme import Scheme
+from instahide.pool.pool import open_pool
+from instahide.randomness import historical
+from instahide.randomness.keystream import Key
 from instahide.scoring import score
-from instahide.sources import combine
 
 COLUMNS = ("Max_SSIM", "Mean_SSIM", "Min_L2", "Mean_L2", "image SSIM", "image MSE", "seconds")
 

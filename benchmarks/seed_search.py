@@ -13,7 +13,8 @@ import time
 import numpy as np
 from numpy.random import RandomState
 
-from instahide import historical, seedsearch
+from instahide.attacks import seedsearch
+from instahide.randomness import historical
 
 SETTINGS = {"images": 100, "k": 6, "c1": 0.65, "c2": 0.3}
 SECRET, ROWS, LOOP_SEEDS = 3_141_592_653, 10, 20_000

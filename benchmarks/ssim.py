@@ -15,7 +15,7 @@ from skimage import data
 from skimage.metrics import structural_similarity
 
 from instahide.images import to_unit_range
-from instahide.metrics import ssim
+from instahide.scoring.metrics import ssim
 
 BLOCKS, PAIRS, SIDE = 10, 1000, 32
 

@@ -14,11 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
-from instahide.challenge import ChallengeFolder
+from instahide.challenge.folder import ChallengeFolder
+from instahide.challenge.plan import load_plan
+from instahide.challenge.private import load_private
 from instahide.figures import gallery, save_figure
 from instahide.files import load_npy
-from instahide.plan import load_plan
-from instahide.private import load_private
 
 SECRET, PUBLIC, MADE = "#f8dfd9", "#dfe9f4", "#e4f0dc"
 LEGEND = {"public material": PUBLIC, "secret": SECRET, "published results": MADE}

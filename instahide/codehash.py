@@ -73,7 +73,7 @@ def meaning(path: Path) -> str:
 
 
 def module_file(name: str) -> Path | None:
-    """Return the file of a module such as ``instahide.crops``; None if it is no module."""
+    """Return the file of a module such as ``instahide.pool.crops``; None if it is no module."""
     parts = name.split(".")
     if parts[0] != PACKAGE.name:
         return None

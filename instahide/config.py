@@ -12,9 +12,9 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from instahide import historical
+from instahide.challenge.scheme import Scheme
 from instahide.errors import InstaHideError
-from instahide.scheme import Scheme
+from instahide.randomness import historical
 
 
 def load_schema(path: Path | str) -> dict:

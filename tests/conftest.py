@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instahide.keystream import Key
-from instahide.labelled import LabelledImages
-from instahide.pool import Pool
-from instahide.scheme import Scheme
-from instahide.sources import combine
+from instahide.challenge.scheme import Scheme
+from instahide.challenge.sources import combine
+from instahide.photos.labelled import LabelledImages
+from instahide.pool.pool import Pool
+from instahide.randomness.keystream import Key
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -1,105 +1,192 @@
-"""Linear decoding with a known seed, on small simulated 2020 challenges."""
+"""The attack through the 2020 generator: seed, solve and rows, on small challenges."""
 
-from itertools import islice
+import json
 
 import numpy as np
 import pytest
 
-from instahide import historical
 from instahide.attacks import prng
-from instahide.historicalgenerator import HistoricalGenerator
-from instahide.scheme import Scheme
+from instahide.attacks.prng import Setting
+from instahide.attacks.protocol import Released, Stopwatch, load_released
+from instahide.challenge.encryption import encrypt_rows
+from instahide.challenge.labels import label_rows
+from instahide.challenge.scheme import Scheme
+from instahide.challenge.sources import combine
+from instahide.cli import main
+from instahide.errors import InstaHideError
+from instahide.files import save_npy
+from instahide.images import to_unit_range
+from instahide.randomness import historical
+from instahide.randomness.keystream import Key
 
-N, K, BLOCKS, SHAPE = 20, 6, 25, (4, 4, 3)
-BOUNDS = {"c1": 0.65, "c2": 0.3}
+SEED, SETTING = 4_000_000_123, Setting(images=20)
+OPTIONS = ["--images", 20, "--start", SEED - 50, "--stop", SEED + 50, "--threads", 1]
 
 
-def challenge(public_use, seed=20201110, k=K):
-    """Images, the rows of a simulated challenge without masks, and what the seed tells."""
-    rng = np.random.default_rng(1)
-    pixels = int(np.prod(SHAPE))
-    private_images = rng.uniform(-1, 1, (N, pixels))
-    pool = 0.2 + rng.uniform(-0.8, 0.8, (500, pixels))
-    settings = {"images": N, "k": k, **BOUNDS, "shape": SHAPE}
-    generator = HistoricalGenerator(seed, Scheme(k=k), N, 500, SHAPE, public_use)
-    plan = generator.plan(0, N * BLOCKS)
-    chosen = np.concatenate([private_images[plan.pairs], pool[plan.public]], axis=1)
-    rows = np.einsum("ek,ekd->ed", plan.coefficients, chosen).astype(np.float32)
-    made = islice(historical.blocks(seed, **settings), BLOCKS)
-    slots = np.concatenate([block.permutations[1:].T for block in made])
-    return private_images, pool, rows, plan.pairs, slots, plan.coefficients
+def make(private, pool, scheme="cross", public_use="one-batch", rows=25, seed=SEED):
+    """A released challenge and its truth: private images and pairs."""
+    made = combine(
+        private, pool, Key.from_seed(seed), Scheme(scheme, rows_per_image=rows),
+        historical.NAME, public_use,
+    )  # fmt: skip
+    plan = made.plan()
+    released = Released(encrypt_rows(made, plan, 0), label_rows(plan, private.classes, 4))
+    return released, to_unit_range(private.images), plan.pairs
+
+
+def attack(released, seed=SEED, setting=SETTING):
+    return prng.recover(released, seed, setting, Stopwatch())
 
 
 def mean_square(difference):
     return float(np.mean(difference**2))
 
 
-def test_unmask_undoes_the_mask():
-    rng = np.random.default_rng(0)
-    images = rng.normal(size=(6, *SHAPE)).astype(np.float32)
-    mask = rng.choice(np.array([-1, 1], np.int8), images.shape)
-    rows = prng.unmask(images * mask, mask)
-    assert rows.dtype == np.float64
-    np.testing.assert_array_equal(rows, images.reshape(6, -1))
+@pytest.fixture
+def photolike(pool):
+    """A pool whose patches scatter around a mean, as photos do, in half the range."""
+    return type(pool)(pool.patches // 2 + 64)
 
 
-def test_design_matrix_adds_coefficients_of_an_image_named_twice():
-    made = prng.design_matrix(np.array([[0, 2], [1, 1]]), np.array([[0.3, 0.2], [0.1, 0.4]]), 3)
-    np.testing.assert_allclose(made, [[0.3, 0, 0.2], [0, 0.5, 0]])
+@pytest.mark.parametrize("scheme", ["cross", "mixup"])
+def test_one_batch_is_solved_almost_exactly(private, photolike, scheme):
+    released, truth, pairs = make(private, photolike, scheme)
+    recovery = attack(released)
+    assert recovery.details["public_use"] == "one-batch"
+    assert recovery.details["masked"] is (scheme == "cross")
+    assert recovery.details["largest_label_deviation"] < 1e-7
+    assert mean_square(recovery.private - truth) < 0.005
+    either = [(recovery.decryption == recovery.private[c]).all((1, 2, 3)) for c in pairs.T]
+    assert np.logical_or(*either).all()
 
 
-def test_weighted_least_squares_agree_with_the_pseudo_inverse():
-    _, _, rows, private, _, coefficients = challenge("fresh")
-    solved, mean = prng.solve_with_mean(rows, private, coefficients, N)
-    public = coefficients[:, 2:]
-    design = np.column_stack(
-        [prng.design_matrix(private, coefficients[:, :2], N), public.sum(axis=1)]
-    )
-    scale = 1 / np.sqrt((public**2).sum(axis=1))[:, None]
-    expected = np.linalg.lstsq(design * scale, rows * scale, rcond=None)[0]
-    np.testing.assert_allclose(np.vstack([solved, mean]), expected, atol=1e-8)
+def test_fresh_public_images_are_noticed_and_averaged_out(private, photolike):
+    released, truth, _ = make(private, photolike, public_use="fresh")
+    recovery = attack(released)
+    assert recovery.details["public_use"] == "fresh"
+    assert recovery.details["power"] > 2
+    assert mean_square(recovery.private - truth) < 0.05 < mean_square(truth) / 5
 
 
-def test_mean_public_image_helps_where_public_use_is_unknown():
-    images, pool, rows, private, _, coefficients = challenge("fresh")
-    solved, mean = prng.solve_with_mean(rows, private, coefficients, N)
-    plain = prng.design_matrix(private, coefficients[:, :2], N)
-    without = np.linalg.lstsq(plain, rows, rcond=None)[0]
-    assert mean_square(solved - images) < mean_square(without - images) / 3
-    assert mean_square(mean - pool.mean(axis=0)) < 0.01
+def test_a_last_block_that_is_cut_short_is_used(private, photolike):
+    released, truth, _ = make(private, photolike)
+    cut = Released(released.encryption[:489], released.label[:489])
+    assert mean_square(attack(cut).private - truth) < 0.005
 
 
-@pytest.mark.parametrize("centre", [0.0, 0.2])
-def test_joint_solution_is_the_least_norm_one(centre):
-    _, _, rows, private, slots, coefficients = challenge("one-batch")
-    solved, power = prng.solve_one_batch(rows, private, slots, coefficients, N, centre)
-    block = np.arange(len(rows)) // N
-    system = np.hstack(
-        [
-            prng.design_matrix(private, coefficients[:, :2], N),
-            prng.design_matrix(slots + N * block[:, None], coefficients[:, 2:], N * BLOCKS),
-        ]
-    )
-    expected = np.linalg.lstsq(system, rows - centre, rcond=None)[0]
-    np.testing.assert_allclose(solved, expected[:N] + centre, atol=1e-5)
-    assert power == pytest.approx(mean_square(expected), rel=1e-4)
+def test_images_of_more_contrast_are_handed_in():
+    images = np.zeros((3, 2, 2, 1))
+    images[1, 0], images[2, 0] = 1, 0.5
+    chosen = prng.choose_images(images, np.array([[0, 1], [1, 2], [2, 0], [0, 0]]))
+    assert chosen.tolist() == [1, 1, 2, 0]
 
 
-def test_joint_solution_is_nearly_exact_and_its_power_tells_when_it_holds():
-    images, _, rows, private, slots, coefficients = challenge("one-batch")
-    solved, power = prng.solve_one_batch(rows, private, slots, coefficients, N)
-    alone, _ = prng.solve_with_mean(rows, private, coefficients, N)
-    assert mean_square(solved - images) < 0.003
-    assert mean_square(solved - images) < mean_square(alone - images) / 5
-    assert power < 1
-    _, _, rows, private, slots, coefficients = challenge("fresh")
-    assert prng.solve_one_batch(rows, private, slots, coefficients, N)[1] > 2
+def test_other_seeds_and_other_masks_are_told(private, photolike):
+    released, _, _ = make(private, photolike)
+    with pytest.raises(InstaHideError, match=r"does not fit \d+ labels"):
+        attack(released, seed=SEED + 1)
+    changed = released.label.copy()
+    changed[333] *= 0.9
+    with pytest.raises(InstaHideError, match="does not fit 1 labels, the first of row 333"):
+        attack(Released(released.encryption, changed))
+    rolled = Released(np.roll(released.encryption, 1, axis=0), released.label)
+    with pytest.raises(InstaHideError, match="not the encryptions"):
+        attack(rolled)
 
 
-def test_without_public_images_both_are_exact():
-    images, _, rows, private, slots, coefficients = challenge("one-batch", k=2)
-    solved, mean = prng.solve_with_mean(rows, private, coefficients, N)
-    np.testing.assert_allclose(solved, images, atol=1e-5)
-    np.testing.assert_allclose(mean, 0, atol=1e-6)
-    joint, _ = prng.solve_one_batch(rows, private, slots, coefficients, N)
-    np.testing.assert_allclose(joint, images, atol=1e-5)
+def run(*arguments):
+    with pytest.raises(SystemExit) as exit_:
+        main([str(argument) for argument in arguments])
+    return exit_.value.code
+
+
+@pytest.fixture
+def folder(private, photolike, tmp_path):
+    """A folder with the two published files and nothing else; and the truth."""
+    released, truth, _ = make(private, photolike)
+    save_npy(tmp_path / "encryption.npy", released.encryption)
+    save_npy(tmp_path / "label.npy", released.label)
+    return tmp_path, truth
+
+
+def test_two_published_files_suffice(folder, capsys):
+    path, truth = folder
+    assert run("attack", "prng", path, *OPTIONS) == 0
+    assert f"seed {SEED}; public images: one-batch" in capsys.readouterr().out
+    out = path / "attacks" / "prng"
+    assert mean_square(np.load(out / "private.npy") - truth) < 0.005
+    assert np.load(out / "decryption.npy").shape == load_released(path).encryption.shape
+    record = json.loads((out / "attack.json").read_text())
+    assert record["given"] == {
+        "labels": "coefficients", "images": True, "public_distribution": False,
+        "public_pool": False, "generator": True,
+    }  # fmt: skip
+    assert [stage["name"] for stage in record["stages"]] == ["seed search", "replay", "solve"]
+    assert record["details"]["seed"] == SEED
+
+
+def test_a_known_seed_saves_the_search(folder, tmp_path):
+    out = tmp_path / "elsewhere"
+    assert run("attack", "prng", folder[0], "--images", 20, "--seed", SEED, "--out", out) == 0
+    record = json.loads((out / "attack.json").read_text())
+    assert [stage["name"] for stage in record["stages"]] == ["replay", "solve"]
+
+
+def test_the_default_generator_gives_no_seed_and_says_why(sources, tmp_path, capsys):
+    plan = sources.plan()
+    save_npy(tmp_path / "encryption.npy", encrypt_rows(sources, plan, 0))
+    save_npy(tmp_path / "label.npy", label_rows(plan, sources.private.classes, 4))
+    span = ["--images", 20, "--stop", 200_000, "--threads", 1]
+    assert run("attack", "prng", tmp_path, *span) == 1
+    assert run("seed-search", tmp_path / "label.npy", *span) == 1
+    said = capsys.readouterr().out
+    assert said.count("no seed fits") == 2 and "2²⁵⁶" in said
+    assert {path.name for path in tmp_path.iterdir()} == {"encryption.npy", "label.npy"}
+    # Its seed is an integer too, here 5; under the 2020 generator it means something else.
+    assert run("attack", "prng", tmp_path, "--images", 20, "--seed", 5) == 2
+
+
+def test_seed_search_prints_every_seed_with_its_deviation(folder, capsys):
+    assert run("seed-search", folder[0] / "label.npy", *OPTIONS) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith(f"seed {SEED}, largest deviation ")
+    assert float(captured.out.split()[-1]) < 1e-7
+    assert "seed search" in captured.err and "100/100" in captured.err
+
+
+def test_an_interrupted_search_goes_on(folder, capsys, monkeypatch):
+    monkeypatch.setattr("instahide.attacks.seedsearch.CHUNK", 20)
+    state = folder[0] / "state.json"
+    given = [folder[0] / "label.npy", *OPTIONS, "--state", state]
+
+    def interrupt(path, task, end, matches, save=prng.seedsearch._save):
+        save(path, task, end, matches)
+        if end == SEED - 10:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("instahide.attacks.seedsearch._save", interrupt)
+        assert run("seed-search", *given) == 130
+    assert json.loads(state.read_text())["next"] == SEED - 10
+    assert run("seed-search", *given) == 0
+    captured = capsys.readouterr()
+    assert f"seed {SEED}" in captured.out
+    assert "100/100" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["seed-search", "nowhere.npy"], "nowhere.npy does not exist"),
+        (["seed-search", "LABEL", "--start", "9", "--stop", "5"], "9 … 5 is empty"),
+        (["seed-search", "LABEL", "--k", "1"], "k = 1"),
+        (["attack", "prng", "nowhere"], "does not exist"),
+        (["attack", "prng", "FOLDER", "--images", "20", "--seed", "-1"], "from 0 to"),
+        (["attack", "prng", "FOLDER", "--images", "0", "--seed", "1"], "images is 0"),
+    ],
+)
+def test_mistakes_end_in_one_sentence(folder, capsys, arguments, message):
+    names = {"LABEL": folder[0] / "label.npy", "FOLDER": folder[0]}
+    assert run(*(names.get(argument, argument) for argument in arguments)) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: ") and message in error

@@ -3,7 +3,18 @@ import json
 import numpy as np
 import pytest
 
-from instahide.baselines import (
+from instahide.challenge.encryption import encrypt
+from instahide.challenge.folder import ChallengeFolder
+from instahide.challenge.making import make_challenge
+from instahide.challenge.plan import load_plan
+from instahide.challenge.private import save_private
+from instahide.challenge.scheme import Scheme
+from instahide.challenge.sources import combine
+from instahide.errors import InstaHideError
+from instahide.images import to_unit_range
+from instahide.photos.labelled import LabelledImages
+from instahide.randomness.keystream import Key
+from instahide.scoring.baselines import (
     BASELINES,
     absolute,
     draw_mask,
@@ -12,17 +23,6 @@ from instahide.baselines import (
     random_image,
     save_baseline,
 )
-from instahide.challenge import ChallengeFolder
-from instahide.encryption import encrypt
-from instahide.errors import InstaHideError
-from instahide.images import to_unit_range
-from instahide.keystream import Key
-from instahide.labelled import LabelledImages
-from instahide.making import make_challenge
-from instahide.plan import load_plan
-from instahide.private import save_private
-from instahide.scheme import Scheme
-from instahide.sources import combine
 
 RNG = np.random.default_rng(4)
 

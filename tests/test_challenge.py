@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instahide.challenge import ChallengeFolder, save_release
+from instahide.challenge.folder import ChallengeFolder, save_release
+from instahide.challenge.making import make_challenge
+from instahide.challenge.manifest import commit, load_manifest
+from instahide.challenge.private import save_private
+from instahide.challenge.scheme import Scheme
+from instahide.challenge.verification import verify_files
 from instahide.errors import InstaHideError
 from instahide.files import save_npy
-from instahide.keystream import Key
-from instahide.making import make_challenge
-from instahide.manifest import commit, load_manifest
-from instahide.private import save_private
-from instahide.scheme import Scheme
-from instahide.stores import put_array, put_names
-from instahide.verification import verify_files
+from instahide.pool.stores import put_array, put_names
+from instahide.randomness.keystream import Key
 
 KEY = Key.parse("hex:" + "5a" * 32)
 SCHEME = Scheme("cross", rows_per_image=3)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instahide import cifar10
-from instahide.cifar10 import read_cifar10
 from instahide.errors import InstaHideError
+from instahide.photos import cifar10
+from instahide.photos.cifar10 import read_cifar10
 
 SHARED = (
     Path(__file__).resolve().parents[2] / "shared" / "data" / "cifar-10-binary-batch1.tar.gz"

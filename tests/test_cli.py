@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from instahide.cli import main
-from instahide.keystream import Key
-from instahide.pool import open_pool
+from instahide.pool.pool import open_pool
+from instahide.randomness.keystream import Key
 
 
 def run(*arguments):

@@ -4,14 +4,14 @@ import zipfile
 import numpy as np
 import pytest
 
-from instahide.challenge import ChallengeFolder
+from instahide.challenge.folder import ChallengeFolder
+from instahide.challenge.making import make_challenge
+from instahide.challenge.plan import load_plan
+from instahide.challenge.private import load_private, save_private
+from instahide.challenge.scheme import Scheme
 from instahide.cli import main
-from instahide.keystream import Key
-from instahide.making import make_challenge
-from instahide.metrics import METRICS
-from instahide.plan import load_plan
-from instahide.private import load_private, save_private
-from instahide.scheme import Scheme
+from instahide.randomness.keystream import Key
+from instahide.scoring.metrics import METRICS
 
 
 def run(*arguments):

@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from instahide.decoding import MAX_PIXELS, PhotoError, decode
 from instahide.errors import InstaHideError
-from instahide.imageheader import Truncated, Unreadable, read_header
+from instahide.photos.decoding import MAX_PIXELS, PhotoError, decode
+from instahide.photos.imageheader import Truncated, Unreadable, read_header
 
 SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "imagenet-sample"
 PIXELS = cv2.resize(

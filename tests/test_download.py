@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import pytest
 import requests
 
-from instahide import download, webrequest
-from instahide.download import fetch, fetch_list, file_name, read_url_list
 from instahide.errors import InstaHideError
-from instahide.webrequest import authorization, shown
+from instahide.photos import download, webrequest
+from instahide.photos.download import fetch, fetch_list, file_name, read_url_list
+from instahide.photos.webrequest import authorization, shown
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: several chunks
 SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()

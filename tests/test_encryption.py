@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from instahide import encryption
-from instahide.encryption import encrypt, encrypt_rows, save_encryption
+from instahide.challenge import encryption
+from instahide.challenge.encryption import encrypt, encrypt_rows, save_encryption
+from instahide.challenge.labels import label_rows
+from instahide.challenge.plan import Plan
+from instahide.challenge.scheme import Scheme
+from instahide.challenge.sources import combine
+from instahide.challenge.streaming import encryption_stream
 from instahide.errors import InstaHideError
-from instahide.keystream import Key
-from instahide.labels import label_rows
-from instahide.plan import Plan
-from instahide.scheme import Scheme
-from instahide.sources import combine
-from instahide.streaming import encryption_stream
+from instahide.randomness.keystream import Key
 
 
 def plain_numpy(plan, private, public, mask):
@@ -110,7 +110,7 @@ def test_labels_sum_the_private_coefficients_by_class():
 
 
 def test_shapes_that_do_not_fit_are_refused(private):
-    from instahide.pool import Pool
+    from instahide.pool.pool import Pool
 
     pool = Pool(np.zeros((9, 16, 16, 3), np.uint8))
     with pytest.raises(InstaHideError, match="same image size"):

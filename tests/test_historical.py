@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.random import RandomState
 
-from instahide import historical
 from instahide.errors import InstaHideError
+from instahide.randomness import historical
 
 C1, C2 = 0.65, 0.3
 SMALL = {"images": 7, "k": 6, "c1": C1, "c2": C2, "shape": (4, 5, 3)}

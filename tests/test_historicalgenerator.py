@@ -8,19 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instahide import historical, historicalgenerator
+from instahide.challenge import historicalgenerator
+from instahide.challenge.generators import make_generator, new_key
+from instahide.challenge.historicalgenerator import HistoricalGenerator
+from instahide.challenge.labels import label_rows
+from instahide.challenge.making import make_challenge
+from instahide.challenge.manifest import load_manifest
+from instahide.challenge.private import save_private
+from instahide.challenge.scheme import Scheme
+from instahide.challenge.sources import combine
+from instahide.challenge.verification import verify_files
 from instahide.errors import InstaHideError
-from instahide.generators import make_generator, new_key
-from instahide.historicalgenerator import HistoricalGenerator
-from instahide.keystream import Key
-from instahide.labels import label_rows
-from instahide.making import make_challenge
-from instahide.manifest import load_manifest
-from instahide.private import save_private
-from instahide.scheme import Scheme
-from instahide.sources import combine
-from instahide.stores import put_array, put_names
-from instahide.verification import verify_files
+from instahide.pool.stores import put_array, put_names
+from instahide.randomness import historical
+from instahide.randomness.keystream import Key
 
 N, SHAPE = 7, (4, 5, 3)
 SMALL = {"images": N, "k": 6, "c1": 0.65, "c2": 0.3, "shape": SHAPE}
@@ -133,7 +134,7 @@ def test_a_challenge_is_made_verified_and_the_same_with_any_threads(
 ):
     import zarr
 
-    monkeypatch.setattr("instahide.encryption.BATCH_ROWS", 16)
+    monkeypatch.setattr("instahide.challenge.encryption.BATCH_ROWS", 16)
     save_private(tmp_path / "set.npz", private)
     group = zarr.open_group(tmp_path / "pool.zarr", mode="w")
     put_array(group, "patches", pool.patches)

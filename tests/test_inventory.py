@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from instahide.errors import InstaHideError
-from instahide.inventory import inventory, walk_files
+from instahide.photos.inventory import inventory, walk_files
 
 
 @pytest.fixture
@@ -89,7 +89,8 @@ def test_what_is_neither_folder_nor_file_is_refused(tmp_path):
 
 def test_nothing_heavy_is_imported():
     code = (
-        "import instahide.inventory, sys; print('numpy' in sys.modules, 'cv2' in sys.modules)"
+        "import instahide.photos.inventory, sys;"
+        "print('numpy' in sys.modules, 'cv2' in sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout.split() == ["False", "False"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from instahide.errors import InstaHideError
-from instahide.keystream import Key, Stream
+from instahide.randomness.keystream import Key, Stream
 
 STREAM = Key.from_seed(1).stream("test")
 

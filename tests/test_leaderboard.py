@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from instahide.attacks.protocol import Knowledge
 from instahide.errors import InstaHideError
-from instahide.leaderboard import (
+from instahide.scoring.leaderboard import (
     load_record,
     make_record,
     parse_record,
@@ -18,8 +18,8 @@ from instahide.leaderboard import (
     reported_records,
     save_record,
 )
-from instahide.metrics import METRICS
-from instahide.standings import as_csv, as_html, as_markdown, save_leaderboard
+from instahide.scoring.metrics import METRICS
+from instahide.scoring.standings import as_csv, as_html, as_markdown, save_leaderboard
 
 DIGEST = "ab" * 32
 

@@ -4,7 +4,7 @@ from itertools import count
 import numpy as np
 import pytest
 
-from instahide.lookback import Lookback
+from instahide.randomness.lookback import Lookback
 
 
 @pytest.mark.parametrize("keep", [1, 3, 100])

@@ -6,7 +6,7 @@ from skimage import data
 from skimage.metrics import structural_similarity
 
 from instahide.errors import InstaHideError
-from instahide.metrics import (
+from instahide.scoring.metrics import (
     METRICS,
     RowScores,
     challenge_scores,

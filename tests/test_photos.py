@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instahide import archives, photos
 from instahide.errors import InstaHideError
-from instahide.photos import (
+from instahide.photos import listing as photos
+from instahide.photos.listing import (
     Photo,
     PhotoError,
+    archives,
     bundled_photos,
     decode,
     list_photos,

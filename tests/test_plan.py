@@ -4,10 +4,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from instahide.challenge.plan import (
+    draw_coefficients,
+    draw_plan,
+    draw_public,
+    load_plan,
+    save_plan,
+)
+from instahide.challenge.scheme import Scheme
 from instahide.files import SECRET_FILE
-from instahide.keystream import Key
-from instahide.plan import draw_coefficients, draw_plan, draw_public, load_plan, save_plan
-from instahide.scheme import Scheme
+from instahide.randomness.keystream import Key
 
 KEY = Key.from_seed(11)
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import zarr
 
-from instahide.crops import CropSettings, cut, draw_boxes, save_crops, shard_of
 from instahide.errors import InstaHideError
 from instahide.images import shrink
-from instahide.keypoints import count_keypoints, filter_crops, save_patches
-from instahide.keystream import Key
-from instahide.photos import list_photos
-from instahide.pool import Pool, open_pool
-from instahide.poolbuild import build_pool, merge_pool
-from instahide.samples import save_samples
-from instahide.stores import POOL_ARRAYS, get_names, open_store, store_digest
+from instahide.photos.listing import list_photos
+from instahide.photos.samples import save_samples
+from instahide.pool.build import build_pool, merge_pool
+from instahide.pool.crops import CropSettings, cut, draw_boxes, save_crops, shard_of
+from instahide.pool.keypoints import count_keypoints, filter_crops, save_patches
+from instahide.pool.pool import Pool, open_pool
+from instahide.pool.stores import POOL_ARRAYS, get_names, open_store, store_digest
+from instahide.randomness.keystream import Key
 
 KEY = Key.from_seed(4)
 SETTINGS = CropSettings(per_photo=12, smallest=64, largest=80)
@@ -142,7 +142,7 @@ def test_grey_pools(photos, tmp_path):
 
 def test_large_pools_are_read_row_by_row(built, monkeypatch):
     small = open_pool(built[0])
-    monkeypatch.setattr("instahide.pool.MEMORY_BYTES", 0)
+    monkeypatch.setattr("instahide.pool.pool.MEMORY_BYTES", 0)
     large = open_pool(built[0])
     places = np.array([[3, 1, 3], [0, 7, 2]])
     assert isinstance(large._source, zarr.Array)

@@ -1,10 +1,16 @@
 import numpy as np
 import pytest
 
+from instahide.challenge.private import (
+    load_private,
+    private_digest,
+    read_labelled,
+    save_private,
+    select,
+)
 from instahide.errors import InstaHideError
-from instahide.keystream import Key
-from instahide.labelled import LabelledImages
-from instahide.private import load_private, private_digest, read_labelled, save_private, select
+from instahide.photos.labelled import LabelledImages
+from instahide.randomness.keystream import Key
 
 STREAM = Key.from_seed(3).stream("private")
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from instahide.challenge.scheme import Scheme
 from instahide.errors import InstaHideError
-from instahide.scheme import Scheme
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from instahide.scorefigures import (
+from instahide.scoring.figures import (
     choose_examples,
     compare_rows,
     draw_distributions,
     draw_gallery,
 )
-from instahide.ssim import ssim
+from instahide.scoring.ssim import ssim
 
 RNG = np.random.default_rng(3)
 PRIVATE = RNG.uniform(-1, 1, (5, 8, 8, 3)).astype(np.float32)

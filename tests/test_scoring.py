@@ -4,13 +4,13 @@ import json
 import numpy as np
 import pytest
 
+from instahide.challenge.plan import Plan, save_plan
+from instahide.challenge.private import save_private
 from instahide.errors import InstaHideError
 from instahide.images import to_unit_range
-from instahide.labelled import LabelledImages
-from instahide.metrics import METRICS
-from instahide.plan import Plan, save_plan
-from instahide.private import save_private
-from instahide.scoring import as_csv, as_dict, format_table, score, score_file
+from instahide.photos.labelled import LabelledImages
+from instahide.scoring.metrics import METRICS
+from instahide.scoring.score import as_csv, as_dict, format_table, score, score_file
 
 RNG = np.random.default_rng(7)
 BYTES = RNG.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)

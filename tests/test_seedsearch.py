@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from instahide import historical, seedkernel, seedsearch
+from instahide.attacks import seedkernel, seedsearch
+from instahide.attacks.seedsearch import Match, search, visible_coefficients
 from instahide.errors import InstaHideError
-from instahide.seedsearch import Match, search, visible_coefficients
+from instahide.randomness import historical
 
 SETTINGS = {"images": 100, "k": 6, "c1": 0.65, "c2": 0.3}
 

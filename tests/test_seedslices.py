@@ -6,17 +6,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from instahide import historical, seedsearch
-from instahide.attacks import seedslices
-from instahide.attacks.prngattack import Setting
-from instahide.encryption import encrypt_rows
+from instahide.attacks import seedsearch, seedslices
+from instahide.attacks.prng import Setting
+from instahide.challenge.encryption import encrypt_rows
+from instahide.challenge.labels import label_rows
+from instahide.challenge.scheme import Scheme
+from instahide.challenge.sources import combine
 from instahide.errors import InstaHideError
 from instahide.files import save_json, save_npy
 from instahide.images import to_unit_range
-from instahide.keystream import Key
-from instahide.labels import label_rows
-from instahide.scheme import Scheme
-from instahide.sources import combine
+from instahide.randomness import historical
+from instahide.randomness.keystream import Key
 
 SEED, SETTING = 1_234_567, Setting(images=20)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instahide.errors import InstaHideError
-from instahide.submission import Submission, read_submission
+from instahide.scoring.submission import Submission, read_submission
 
 SHAPE = (4, 8, 8, 3)
 ARRAY = np.random.default_rng(0).uniform(-1, 1, SHAPE).astype(np.float32)
@@ -246,7 +246,7 @@ def test_duplicate_names(read):
 
 
 def test_all_members_together_are_bounded(read, monkeypatch):
-    monkeypatch.setattr("instahide.submission.MAX_OTHERS", 1000)
+    monkeypatch.setattr("instahide.scoring.submission.MAX_OTHERS", 1000)
     noise = np.random.default_rng(2).bytes(600)
     refused(read, zipped([*MEMBERS, ("a", noise), ("b", noise)]), "would unpack to 1214 bytes")
 

@@ -82,8 +82,8 @@ def test_touching_and_checking_out_re_run_nothing(project):
 
 
 def test_comments_and_docstrings_re_run_nothing(project):
-    project.edit("instahide/plan.py", '"""Who is mixed', '"""About who is mixed')
-    project.edit("instahide/crops.py", "import numpy as np", "import numpy as np  # a comment")
+    project.edit("instahide/challenge/plan.py", '"""Who is mixed', '"""About who is mixed')
+    project.edit("instahide/pool/crops.py", "import zarr", "import zarr  # a comment")
     project.edit("workflow/scripts/label.py", "Export the labels", "Write the labels")
     assert project.stale() == set()
 
@@ -92,13 +92,13 @@ def test_comments_and_docstrings_re_run_nothing(project):
     ("file", "old", "new", "expected"),
     [
         (
-            "instahide/labels.py",
+            "instahide/challenge/labels.py",
             "np.zeros((len(plan)",
             "0 * np.ones((len(plan)",
             {"label", "manifest", "release", "verify"},
         ),
         (
-            "instahide/keypoints.py",
+            "instahide/pool/keypoints.py",
             "count > more_than",
             "count >= more_than + 1",
             {"key_points", *FROM_POOL},

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from workflow_project import CONFIG, Project
 
-from instahide.metrics import METRICS
+from instahide.scoring.metrics import METRICS
 
 ATTACKS = ("absolute", "mean", "random", "oracle")
 

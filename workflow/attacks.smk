@@ -17,7 +17,7 @@ localrules:
 
 
 def prng_setting(wildcards):
-    """What `prngattack.Setting` needs: it is public."""
+    """What `prng.Setting` needs: it is public."""
     given = challenge_of(wildcards)
     images = config["private"][given["private"]]["images"]
     return {"images": images, **{key: given[key] for key in ("k", "c1", "c2")}}

@@ -137,7 +137,7 @@ rule leaderboard:
     input:
         of_attacks("record.json"),
         submissions,
-        sorted(map(str, Path(workflow.basedir).glob("instahide/records/*.json"))),
+        sorted(map(str, Path(workflow.basedir).glob("instahide/scoring/records/*.json"))),
     output:
         f"{CHALLENGE}/leaderboard.md",
         f"{CHALLENGE}/leaderboard.csv",

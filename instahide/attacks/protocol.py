@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from instahide import __version__
-from instahide.challenge import ChallengeFolder
+from instahide.challenge.folder import ChallengeFolder
 from instahide.errors import InstaHideError
 from instahide.files import load_npy, save_json, save_npy
 

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from instahide.attacks.prngattack import Setting, best_seed, recover, search_seeds
+from instahide.attacks.prng import Setting, best_seed, recover, search_seeds
 from instahide.attacks.protocol import Stopwatch, load_released, save_recovery
+from instahide.attacks.seedsearch import Match, load_labels
 from instahide.files import save_json
-from instahide.historical import SEEDS
-from instahide.seedsearch import Match, load_labels
+from instahide.randomness.historical import SEEDS
 
 STAGE = "seed search"
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instahide.commands.options import add_command, add_threads
-from instahide.historical import SEEDS
+from instahide.randomness.historical import SEEDS
 
 if TYPE_CHECKING:
-    from instahide.attacks.prngattack import Setting
-    from instahide.seedsearch import Match
+    from instahide.attacks.prng import Setting
+    from instahide.attacks.seedsearch import Match
 
 
 def add_commands(commands) -> None:
@@ -45,7 +45,7 @@ def add_seed_search(commands) -> None:
 
 def run_seed_search(options: argparse.Namespace) -> int:
     """Print every seed that fits, with its largest deviation."""
-    from instahide.seedsearch import load_labels
+    from instahide.attacks.seedsearch import load_labels
 
     matches = find_seeds(options, load_labels(options.label), first=options.first)
     for match in matches:
@@ -71,7 +71,7 @@ def add_prng(attacks) -> None:
 
 def run_prng(options: argparse.Namespace) -> int:
     """Attack a challenge through the generator of 2020."""
-    from instahide.attacks import prngattack
+    from instahide.attacks import prng
     from instahide.attacks.protocol import Stopwatch, load_released, save_recovery
 
     released, watch = load_released(options.challenge), Stopwatch()
@@ -81,8 +81,8 @@ def run_prng(options: argparse.Namespace) -> int:
             matches = find_seeds(options, released.label, first=True)
         if not matches:
             return deny(options)
-        seed = prngattack.best_seed(matches)
-    recovery = prngattack.recover(released, seed, make_setting(options), watch)
+        seed = prng.best_seed(matches)
+    recovery = prng.recover(released, seed, make_setting(options), watch)
     out = options.out or options.challenge / "attacks" / "prng"
     save_recovery(out, "prng", recovery, watch.stages)
     print(f"seed {seed}; public images: {recovery.details['public_use']}; recovered: {out}")
@@ -102,7 +102,7 @@ def add_attack(attacks, name: str, run, summary: str) -> argparse.ArgumentParser
 
 
 def add_setting(command: argparse.ArgumentParser) -> None:
-    """Add the options of `prngattack.Setting`."""
+    """Add the options of `prng.Setting`."""
     command.add_argument("--images", type=int, default=100, help="private ones (default 100)")
     command.add_argument("--k", type=int, default=6, help="images in a mixture (default 6)")
     command.add_argument("--c1", type=float, default=0.65, help="largest coefficient")
@@ -120,14 +120,14 @@ def add_search(command: argparse.ArgumentParser) -> None:
 
 def make_setting(options: argparse.Namespace) -> "Setting":
     """Return the setting that the options describe."""
-    from instahide.attacks.prngattack import Setting
+    from instahide.attacks.prng import Setting
 
     return Setting(options.images, options.k, options.c1, options.c2)
 
 
 def find_seeds(options: argparse.Namespace, label, *, first: bool) -> "list[Match]":
     """Search the seeds that the options ask for."""
-    from instahide.attacks.prngattack import search_seeds
+    from instahide.attacks.prng import search_seeds
 
     return search_seeds(
         label,
@@ -142,7 +142,7 @@ def find_seeds(options: argparse.Namespace, label, *, first: bool) -> "list[Matc
 
 def deny(options: argparse.Namespace) -> int:
     """Say that no seed fits; a negative answer."""
-    from instahide.attacks.prngattack import NO_SEED
+    from instahide.attacks.prng import NO_SEED
 
     print(f"seeds {options.start} to {options.stop - 1}: {NO_SEED}")
     return 1

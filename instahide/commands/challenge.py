@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from instahide import historical
+from instahide.challenge.scheme import SCHEMES, Scheme
 from instahide.commands.options import add_command, add_image, add_seed, add_threads, parse_key
-from instahide.scheme import SCHEMES, Scheme
+from instahide.randomness import historical
 
 
 def add_commands(commands) -> None:
@@ -22,7 +22,7 @@ def add_samples(commands) -> None:
 
 def run_samples(options: argparse.Namespace) -> int:
     """Write the photos that come with installed packages."""
-    from instahide.samples import save_samples
+    from instahide.photos.samples import save_samples
 
     save_samples(options.folder / "public", options.folder / "private")
     print(f"public photos: {options.folder / 'public'}")
@@ -64,10 +64,10 @@ def add_pool(commands) -> None:
 
 def run_pool(options: argparse.Namespace) -> int:
     """Make a pool of public images."""
-    from instahide.crops import CropSettings
-    from instahide.keystream import Key
-    from instahide.photos import list_photos
-    from instahide.poolbuild import build_pool
+    from instahide.photos.listing import list_photos
+    from instahide.pool.build import build_pool
+    from instahide.pool.crops import CropSettings
+    from instahide.randomness.keystream import Key
 
     settings = CropSettings(options.crops_per_photo, *options.crop_size, options.channels)
     report = build_pool(
@@ -105,7 +105,7 @@ def add_private(commands) -> None:
 
 def run_private(options: argparse.Namespace) -> int:
     """Select a private set."""
-    from instahide.private import load_private, select_private
+    from instahide.challenge.private import load_private, select_private
 
     key = parse_key(options.seed)
     select_private(
@@ -149,7 +149,7 @@ def add_encrypt(commands) -> None:
 
 def run_encrypt(options: argparse.Namespace) -> int:
     """Make a challenge: encryptions, labels, manifest, secrets, release."""
-    from instahide.making import make_challenge
+    from instahide.challenge.making import make_challenge
 
     scheme = Scheme(options.scheme, options.k, options.c1, options.c2, options.rows_per_image)
     key = parse_key(options.seed, options.generator)
@@ -183,8 +183,8 @@ def add_verify(commands) -> None:
 
 def run_verify(options: argparse.Namespace) -> int:
     """Verify a challenge."""
-    from instahide.challenge import ChallengeFolder, load_seed
-    from instahide.verification import verify_files
+    from instahide.challenge.folder import ChallengeFolder, load_seed
+    from instahide.challenge.verification import verify_files
 
     folder = ChallengeFolder(options.challenge)
     key = load_seed(folder.seed) if options.seed is None else parse_key(options.seed)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from instahide.keystream import Key
+    from instahide.randomness.keystream import Key
 
 
 def add_command(
@@ -44,7 +44,7 @@ def add_seed(
 
 def parse_key(seed: str | None, generator: str = "aes256-ctr") -> "Key":
     """Return the key of an option --seed, a new one for `generator` where it is not given."""
-    from instahide.generators import new_key
-    from instahide.keystream import Key
+    from instahide.challenge.generators import new_key
+    from instahide.randomness.keystream import Key
 
     return new_key(generator) if seed is None else Key.parse(seed)

@@ -42,11 +42,11 @@ def add_score(commands) -> None:
 
 def run_score(options: argparse.Namespace) -> int:
     """Score a decryption."""
-    from instahide.challenge import ChallengeFolder
+    from instahide.challenge.folder import ChallengeFolder
     from instahide.files import save_text
-    from instahide.leaderboard import save_record
-    from instahide.results import record_of
-    from instahide.scoring import as_csv, as_dict, format_table, score_file
+    from instahide.scoring.leaderboard import save_record
+    from instahide.scoring.results import record_of
+    from instahide.scoring.score import as_csv, as_dict, format_table, score_file
 
     about = _about(options)
     folder = ChallengeFolder(options.challenge)
@@ -66,7 +66,7 @@ def run_score(options: argparse.Namespace) -> int:
 
 def _about(options: argparse.Namespace) -> dict:
     """Return what the options tell of an attack, for its record."""
-    from instahide.leaderboard import read_json
+    from instahide.scoring.leaderboard import read_json
 
     if not options.record:
         return {}
@@ -90,9 +90,9 @@ def add_baselines(commands) -> None:
 
 def run_baselines(options: argparse.Namespace) -> int:
     """Make and score all baselines."""
-    from instahide.baselines import BASELINES, NOT_ON_RANGE, save_baseline
-    from instahide.challenge import ChallengeFolder
-    from instahide.results import save_results
+    from instahide.challenge.folder import ChallengeFolder
+    from instahide.scoring.baselines import BASELINES, NOT_ON_RANGE, save_baseline
+    from instahide.scoring.results import save_results
 
     folder = ChallengeFolder(options.challenge)
     for name in BASELINES:
@@ -118,8 +118,8 @@ def add_leaderboard(commands) -> None:
 
 def run_leaderboard(options: argparse.Namespace) -> int:
     """Write the leaderboard."""
-    from instahide.leaderboard import load_record, reported_records
-    from instahide.standings import save_leaderboard
+    from instahide.scoring.leaderboard import load_record, reported_records
+    from instahide.scoring.standings import save_leaderboard
 
     records = [load_record(path) for path in options.records]
     records += reported_records() if options.reported else []
@@ -141,9 +141,9 @@ def add_check(commands) -> None:
 
 def run_check(options: argparse.Namespace) -> int:
     """Say whether a challenge is ready to be published."""
-    from instahide.challenge import ChallengeFolder
+    from instahide.challenge.folder import ChallengeFolder
     from instahide.files import save_text
-    from instahide.publishing import examine, verify_again
+    from instahide.scoring.publishing import examine, verify_again
 
     folder = ChallengeFolder(options.challenge)
     result = examine(folder, verify_again(folder, options.public))

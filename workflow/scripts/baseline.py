@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from instahide.baselines import save_baseline
-from instahide.challenge import ChallengeFolder
+from instahide.challenge.folder import ChallengeFolder
 from instahide.jobs import job
+from instahide.scoring.baselines import save_baseline
 
 with job(snakemake.log[0]):
     folder = ChallengeFolder(Path(snakemake.input[0]).parent)

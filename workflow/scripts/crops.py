@@ -1,9 +1,9 @@
 """Crop the photos of one shard."""
 
-from instahide.crops import CropSettings, save_crops, shard_of
 from instahide.jobs import job
-from instahide.keystream import Key
-from instahide.photos import load_index
+from instahide.photos.listing import load_index
+from instahide.pool.crops import CropSettings, save_crops, shard_of
+from instahide.randomness.keystream import Key
 
 with job(snakemake.log[0]):
     save_crops(

@@ -1,7 +1,7 @@
 """Download one archive and check it."""
 
-from instahide.download import fetch
 from instahide.jobs import job
+from instahide.photos.download import fetch
 
 with job(snakemake.log[0]):
     fetch(

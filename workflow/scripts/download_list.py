@@ -1,9 +1,9 @@
 """Download the photos of a list."""
 
-from instahide.download import fetch_list
 from instahide.files import save_text
-from instahide.inventory import inventory
 from instahide.jobs import job
+from instahide.photos.download import fetch_list
+from instahide.photos.inventory import inventory
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params

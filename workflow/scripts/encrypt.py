@@ -1,11 +1,11 @@
 """Encrypt the rows of a plan."""
 
-from instahide.challenge import load_seed
-from instahide.encryption import save_encryption
+from instahide.challenge.encryption import save_encryption
+from instahide.challenge.folder import load_seed
+from instahide.challenge.plan import load_plan
+from instahide.challenge.scheme import Scheme
+from instahide.challenge.sources import load_sources
 from instahide.jobs import job
-from instahide.plan import load_plan
-from instahide.scheme import Scheme
-from instahide.sources import load_sources
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params

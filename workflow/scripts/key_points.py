@@ -1,7 +1,7 @@
 """Keep the crops of one shard that have enough key points, shrunk."""
 
 from instahide.jobs import job
-from instahide.keypoints import save_patches
+from instahide.pool.keypoints import save_patches
 
 with job(snakemake.log[0]):
     save_patches(

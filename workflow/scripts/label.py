@@ -1,9 +1,9 @@
 """Export the labels of the encryptions."""
 
+from instahide.challenge.labels import save_label
+from instahide.challenge.plan import load_plan
+from instahide.challenge.private import load_private
 from instahide.jobs import job
-from instahide.labels import save_label
-from instahide.plan import load_plan
-from instahide.private import load_private
 
 with job(snakemake.log[0]):
     private = load_private(snakemake.input.private)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from instahide.jobs import job
-from instahide.leaderboard import load_record
-from instahide.standings import save_leaderboard
+from instahide.scoring.leaderboard import load_record
+from instahide.scoring.standings import save_leaderboard
 
 with job(snakemake.log[0]):
     records = [load_record(path) for path in snakemake.input]

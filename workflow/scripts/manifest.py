@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from instahide.challenge import ChallengeFolder, load_seed
+from instahide.challenge.folder import ChallengeFolder, load_seed
+from instahide.challenge.manifest import save_manifest
+from instahide.challenge.scheme import Scheme
+from instahide.challenge.sources import load_sources
 from instahide.jobs import job
-from instahide.manifest import save_manifest
-from instahide.scheme import Scheme
-from instahide.sources import load_sources
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params

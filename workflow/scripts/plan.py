@@ -1,11 +1,11 @@
 """Draw the plan of a challenge, and keep it with the private set it speaks of."""
 
-from instahide.challenge import load_seed
+from instahide.challenge.folder import load_seed
+from instahide.challenge.plan import save_plan
+from instahide.challenge.private import save_private
+from instahide.challenge.scheme import Scheme
+from instahide.challenge.sources import load_sources
 from instahide.jobs import job
-from instahide.plan import save_plan
-from instahide.private import save_private
-from instahide.scheme import Scheme
-from instahide.sources import load_sources
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params

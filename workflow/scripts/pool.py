@@ -1,7 +1,7 @@
 """Join the shards' patches into the public pool."""
 
 from instahide.jobs import job
-from instahide.poolbuild import merge_pool
+from instahide.pool.build import merge_pool
 
 with job(snakemake.log[0]):
     merge_pool(

@@ -1,8 +1,8 @@
 """Select the private images."""
 
-from instahide.challenge import load_seed
+from instahide.challenge.folder import load_seed
+from instahide.challenge.private import select_private
 from instahide.jobs import job
-from instahide.private import select_private
 
 with job(snakemake.log[0]):
     select_private(

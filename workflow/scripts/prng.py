@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from instahide.attacks.prngattack import Setting
+from instahide.attacks.prng import Setting
 from instahide.attacks.seedslices import save_prng
 from instahide.jobs import job
 

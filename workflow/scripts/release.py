@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from instahide.challenge import ChallengeFolder, save_release
+from instahide.challenge.folder import ChallengeFolder, save_release
 from instahide.jobs import job
 
 with job(snakemake.log[0]):

@@ -1,9 +1,9 @@
 """Write the photos that come with installed packages as two folders."""
 
 from instahide.files import save_text
-from instahide.inventory import inventory
 from instahide.jobs import job
-from instahide.samples import save_samples
+from instahide.photos.inventory import inventory
+from instahide.photos.samples import save_samples
 
 with job(snakemake.log[0]):
     save_samples(snakemake.output.public, snakemake.output.private)

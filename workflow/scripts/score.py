@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from instahide.challenge import ChallengeFolder
+from instahide.challenge.folder import ChallengeFolder
 from instahide.jobs import job
-from instahide.results import save_results
+from instahide.scoring.results import save_results
 
 with job(snakemake.log[0]):
     folder = ChallengeFolder(Path(snakemake.input[0]).parent)

@@ -1,9 +1,9 @@
 """Keep the configured seed, or one of the operating system's that suits the generator."""
 
-from instahide.challenge import save_seed
-from instahide.generators import new_key
+from instahide.challenge.folder import save_seed
+from instahide.challenge.generators import new_key
 from instahide.jobs import job
-from instahide.keystream import Key
+from instahide.randomness.keystream import Key
 
 with job(snakemake.log[0]):
     seed = snakemake.params.seed

@@ -1,6 +1,6 @@
 """Search one slice of the seeds of the generator of 2020."""
 
-from instahide.attacks.prngattack import Setting
+from instahide.attacks.prng import Setting
 from instahide.attacks.seedslices import save_slice, slice_bounds
 from instahide.jobs import job
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from instahide.jobs import job
-from instahide.scorefigures import save_distributions
+from instahide.scoring.figures import save_distributions
 
 with job(snakemake.log[0]):
     tables = [Path(table) for table in snakemake.input]

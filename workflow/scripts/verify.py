@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from instahide.challenge import ChallengeFolder, load_seed
+from instahide.challenge.folder import ChallengeFolder, load_seed
+from instahide.challenge.verification import save_verification, verify_files
 from instahide.jobs import job
-from instahide.verification import save_verification, verify_files
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params

@@ -1,0 +1,1 @@
+"""The challenge itself: scheme, plan, encryption, labels, manifest, verification."""

@@ -1,0 +1,97 @@
+"""The folder of a challenge: what it consists of, its seed, its release.
+
+::
+
+    encryption.npy   float32 (E, H, W, C)     label.npy        float32 (E, classes)
+    challenge.json   the manifest             release.zip      these three, for the public
+    secret/          mode 0700: seed, truth.npz, private.npz
+"""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from instahide.errors import InstaHideError
+from instahide.files import atomic, save_text
+from instahide.randomness.keystream import Key
+
+RELEASED = ("encryption.npy", "label.npy", "challenge.json")
+
+
+@dataclass(frozen=True)
+class ChallengeFolder:
+    """The paths of a challenge's files."""
+
+    path: Path
+
+    @property
+    def encryption(self) -> Path:
+        """`encryption.npy`."""
+        return self.path / "encryption.npy"
+
+    @property
+    def label(self) -> Path:
+        """`label.npy`."""
+        return self.path / "label.npy"
+
+    @property
+    def manifest(self) -> Path:
+        """`challenge.json`."""
+        return self.path / "challenge.json"
+
+    @property
+    def release(self) -> Path:
+        """`release.zip`."""
+        return self.path / "release.zip"
+
+    @property
+    def seed(self) -> Path:
+        """`secret/seed`."""
+        return self.path / "secret" / "seed"
+
+    @property
+    def truth(self) -> Path:
+        """`secret/truth.npz`."""
+        return self.path / "secret" / "truth.npz"
+
+    @property
+    def private(self) -> Path:
+        """`secret/private.npz`."""
+        return self.path / "secret" / "private.npz"
+
+
+def save_seed(path: Path | str, key: Key) -> None:
+    """Write a seed as its user would write it (mode 0600)."""
+    save_text(path, key.text + "\n", secret=True)
+
+
+def load_seed(path: Path | str) -> Key:
+    """Read a seed.
+
+    Raises
+    ------
+    InstaHideError
+        When the file is missing or holds no seed.
+    """
+    try:
+        return Key.parse(Path(path).read_text())
+    except (FileNotFoundError, UnicodeDecodeError):
+        raise InstaHideError(f"{path} is missing or no text: give the seed by hand") from None
+
+
+def save_release(folder: ChallengeFolder) -> None:
+    """Write `release.zip`: the three public files, stored with fixed dates and rights.
+
+    Equal files give an equal archive. Encryptions are noise and do not compress.
+    """
+    with atomic(folder.release) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name in RELEASED:
+            entry = zipfile.ZipInfo(f"challenge/{name}", date_time=(2020, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            entry.create_system = 3  # Unix, wherever it is made
+            with (
+                (folder.path / name).open("rb") as source,
+                archive.open(entry, "w", force_zip64=True) as out,
+            ):
+                while block := source.read(2**20):
+                    out.write(block)

@@ -1,0 +1,66 @@
+"""Make a whole challenge in one call."""
+
+from pathlib import Path
+
+from instahide.challenge.encryption import save_encryption
+from instahide.challenge.folder import ChallengeFolder, load_seed, save_release, save_seed
+from instahide.challenge.historicalgenerator import PublicUse
+from instahide.challenge.labels import save_label
+from instahide.challenge.manifest import save_manifest
+from instahide.challenge.plan import save_plan
+from instahide.challenge.private import save_private
+from instahide.challenge.scheme import Scheme
+from instahide.challenge.sources import load_sources
+from instahide.errors import InstaHideError
+from instahide.randomness.keystream import Key
+
+
+def make_challenge(
+    path: Path | str,
+    private: Path | str,
+    pool: Path | str | None,
+    key: Key,
+    scheme: Scheme,
+    generator: str,
+    *,
+    public_use: PublicUse | None = None,
+    threads: int = 1,
+) -> ChallengeFolder:
+    """Make a challenge from the files of its sources: the workflow's stages, one by one.
+
+    Parameters
+    ----------
+    path : path
+        The folder to make.
+    private, pool : path
+        A private set, and a pool (None where no public images are mixed in).
+    public_use : {"one-batch", "fresh"}, optional
+        For the generator of 2020, see `instahide.challenge.historicalgenerator`.
+
+    Raises
+    ------
+    InstaHideError
+        When the sources do not fit each other or the scheme, or another challenge, whose
+        seed would be lost, is in the folder.
+    """
+    folder = ChallengeFolder(Path(path))
+    _keep_others(folder, key)
+    sources = load_sources(private, pool, key, scheme, generator, public_use)
+    plan = sources.plan()
+    save_seed(folder.seed, key)
+    save_private(folder.private, sources.private)
+    save_plan(folder.truth, plan)
+    save_encryption(folder.encryption, sources, plan, threads=threads)
+    save_label(folder.label, plan, sources.private)
+    save_manifest(folder, sources)
+    save_release(folder)
+    return folder
+
+
+def _keep_others(folder: ChallengeFolder, key: Key) -> None:
+    """Refuse to overwrite a finished challenge of another seed."""
+    if folder.manifest.exists() and folder.seed.exists() and load_seed(folder.seed) != key:
+        raise InstaHideError(
+            f"{folder.path} holds a challenge with another seed: name another folder, or move "
+            "that one away"
+        )

@@ -1,0 +1,93 @@
+"""What a challenge is made from: private set, public pool, seed, scheme."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from instahide.challenge.generators import Generator, make_generator
+from instahide.challenge.historicalgenerator import PublicUse
+from instahide.challenge.plan import Plan
+from instahide.challenge.private import load_private
+from instahide.challenge.scheme import Scheme
+from instahide.errors import InstaHideError
+from instahide.photos.labelled import LabelledImages
+from instahide.pool.pool import Pool, empty_pool, open_pool
+from instahide.randomness.keystream import Key
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Everything that determines a challenge.
+
+    Attributes
+    ----------
+    private : LabelledImages
+    pool : Pool
+        Empty where no public images are mixed in.
+    key : Key
+    generator : Generator
+    """
+
+    private: LabelledImages
+    pool: Pool
+    key: Key
+    generator: Generator
+
+    def plan(self) -> Plan:
+        """Return the whole plan of the challenge."""
+        rows = len(self.private.images) * self.generator.scheme.rows_per_image
+        return self.generator.plan(0, rows)
+
+
+def combine(
+    private: LabelledImages,
+    pool: Pool,
+    key: Key,
+    scheme: Scheme,
+    generator: str,
+    public_use: PublicUse | None = None,
+) -> Sources:
+    """Combine private set, pool and seed with the generator of a name.
+
+    `public_use` is for the generator of 2020, see `make_generator`.
+
+    Raises
+    ------
+    InstaHideError
+        When private and public images differ in shape, or are too few for the scheme, or
+        do not suit the generator.
+    """
+    shape = private.images.shape[1:]
+    if scheme.public_count and pool.shape != shape:
+        raise InstaHideError(
+            f"private images have the shape {shape} and public ones {pool.shape}; make both "
+            "with the same image size and channels"
+        )
+    scheme.check_images(len(private.images), len(pool))
+    made = make_generator(
+        generator,
+        key,
+        scheme,
+        images=len(private.images),
+        pool=len(pool),
+        shape=shape,
+        public_use=public_use,
+    )
+    return Sources(private, pool, key, made)
+
+
+def load_sources(
+    private: Path | str,
+    pool: Path | str | None,
+    key: Key,
+    scheme: Scheme,
+    generator: str,
+    public_use: PublicUse | None = None,
+) -> Sources:
+    """Read private set and pool from their files and combine them."""
+    images = load_private(private)
+    return combine(images, load_pool(pool, images), key, scheme, generator, public_use)
+
+
+def load_pool(pool: Path | str | None, private: LabelledImages) -> Pool:
+    """Open a pool, or return an empty one of the private images' shape for None."""
+    return open_pool(pool) if pool else empty_pool(private.images.shape[1:])

@@ -1,0 +1,267 @@
+"""Verify a challenge by making it again from private set, public pool and seed.
+
+What `gen_data.ipynb` of the 2020 challenge promised: for each file whether it is
+identical, and if not, which stage differs first.
+"""
+
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows
+from instahide.challenge.folder import RELEASED, ChallengeFolder
+from instahide.challenge.labels import label_rows
+from instahide.challenge.manifest import commit, load_manifest, make_manifest
+from instahide.challenge.plan import Plan, load_plan
+from instahide.challenge.private import load_private
+from instahide.challenge.scheme import Scheme
+from instahide.challenge.sources import Sources, combine, load_pool
+from instahide.errors import InstaHideError
+from instahide.files import load_npy, save_text, sha256_of_file
+from instahide.photos.labelled import LabelledImages
+from instahide.pool.pool import Pool
+from instahide.progress import progress_bar
+from instahide.randomness.keystream import Key
+
+IDENTICAL = "identical"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing compared.
+
+    Attributes
+    ----------
+    stage : str
+        The stage that made it, as the workflow calls it.
+    name : str
+        File or input.
+    verdict : str
+        ``identical``, or what differs and by how much.
+    """
+
+    stage: str
+    name: str
+    verdict: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is identical."""
+        return self.verdict == IDENTICAL
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All checks of a challenge, in the order of the stages."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything is identical."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def first(self) -> Check | None:
+        """The first check that failed."""
+        return next((check for check in self.checks if not check.passed), None)
+
+    def as_text(self) -> str:
+        """Return a table and a sentence."""
+        width = max(len(check.name) for check in self.checks)
+        lines = [f"{check.name:{width}}  {check.verdict}" for check in self.checks]
+        if self.first is None:
+            lines.append("verified: the challenge is what these inputs make, bit for bit")
+        else:
+            lines.append(f"not verified: the first stage that differs is {self.first.stage!r}")
+        return "\n".join(lines)
+
+
+def verify(
+    folder: ChallengeFolder, private: LabelledImages, pool: Pool, key: Key
+) -> Verification:
+    """Make a challenge again and compare.
+
+    Parameters
+    ----------
+    pool : Pool
+        An empty one where no public images are mixed in.
+
+    Raises
+    ------
+    InstaHideError
+        When there is no manifest to compare with, or the inputs cannot make a challenge
+        of its kind.
+    """
+    manifest = load_manifest(folder)
+    checks = check_inputs(manifest, private, pool, key)
+    sources = remake(manifest, private, pool, key)
+    plan = sources.plan()
+    if folder.truth.exists():
+        checks.append(
+            Check("plan", "secret/truth.npz", compare_plans(load_plan(folder.truth), plan))
+        )
+    verdict = _try(compare_encryption, folder.encryption, sources, plan)
+    checks.append(Check("encrypt", "encryption.npy", verdict))
+    label = label_rows(plan, private.classes, len(private.class_names))
+    checks.append(Check("label", "label.npy", _try(compare_label, folder.label, label)))
+    verdict = _try(compare_manifest, folder, manifest, sources)
+    checks.append(Check("manifest", "challenge.json", verdict))
+    if folder.release.exists():
+        checks.append(Check("release", "release.zip", compare_release(folder)))
+    return Verification(tuple(checks))
+
+
+def verify_files(
+    folder: ChallengeFolder, private: Path | str, pool: Path | str | None, key: Key
+) -> Verification:
+    """Verify a challenge from the files of its private set and pool."""
+    images = load_private(private)
+    return verify(folder, images, load_pool(pool, images), key)
+
+
+def save_verification(path: Path | str, result: Verification) -> None:
+    """Write a verification.
+
+    Raises
+    ------
+    InstaHideError
+        When something differs; says what.
+    """
+    if not result.passed:
+        raise InstaHideError("\n" + result.as_text())
+    save_text(path, result.as_text() + "\n")
+
+
+def remake(manifest: dict[str, Any], private: LabelledImages, pool: Pool, key: Key) -> Sources:
+    """Combine the inputs as a manifest says that they were."""
+    try:
+        scheme, name = Scheme(**manifest["scheme"]), manifest["generator"]
+    except (KeyError, TypeError) as error:
+        raise InstaHideError(f"challenge.json is incomplete: {error}") from None
+    return combine(private, pool, key, scheme, name, manifest.get("public_use"))
+
+
+def check_inputs(
+    manifest: dict[str, Any], private: LabelledImages, pool: Pool, key: Key
+) -> list[Check]:
+    """Open the commitment with seed and private set, and compare the pool's digest."""
+    published, opened = manifest.get("commitment", {}), commit(key, private)
+    seed = "is not the seed committed to"
+    if opened["seed"] == published.get("seed"):
+        seed = IDENTICAL
+    images = "is not the private set committed to"
+    if seed != IDENTICAL:
+        images = "cannot be told without the right seed"
+    elif opened["private"] == published.get("private"):
+        images = IDENTICAL
+    checks = [Check("private", "private set", images), Check("seed", "seed", seed)]
+    if seed != IDENTICAL:
+        checks.reverse()
+    if manifest.get("pool") is not None:
+        expected = manifest["pool"].get("sha256")
+        verdict = (
+            IDENTICAL
+            if pool.digest == expected
+            else f"is not the pool of the challenge ({expected:.12}…)"
+        )
+        checks.append(Check("pool", "public pool", verdict))
+    return checks
+
+
+def compare_plans(found: Plan, expected: Plan) -> str:
+    """Say whether two plans are identical, and if not what differs."""
+    if len(found) != len(expected) or found.pairs.shape != expected.pairs.shape:
+        return f"has {len(found)} rows of {found.pairs.shape[1]} private images; expected other"
+    for name in ("pairs", "public"):
+        rows = (getattr(found, name) != getattr(expected, name)).any(axis=1)
+        if rows.any():
+            return (
+                f"{name}: {rows.sum()} of {len(rows)} rows differ, the first is {rows.argmax()}"
+            )
+    return compare_arrays(found.coefficients, expected.coefficients)
+
+
+def compare_arrays(found: np.ndarray, expected: np.ndarray) -> str:
+    """Say whether two arrays are identical, and if not how many rows differ by how much."""
+    if found.shape != expected.shape or found.dtype != expected.dtype:
+        return (
+            f"is {found.dtype} {found.shape}, and {expected.dtype} {expected.shape} is expected"
+        )
+    different = found != expected  # NaN differs from everything
+    rows = different.reshape(len(found), -1).any(axis=1)
+    if not rows.any():
+        return IDENTICAL
+    return _deviation(rows, np.abs(found - expected).max())
+
+
+def compare_label(path: Path, expected: np.ndarray) -> str:
+    """Compare `label.npy`."""
+    return compare_arrays(load_npy(path), expected)
+
+
+def compare_encryption(path: Path, sources: Sources, plan: Plan) -> str:
+    """Compare `encryption.npy` batch by batch with what the generator makes."""
+    found, private = load_npy(path), sources.private.images
+    shape = (len(plan), *private.shape[1:])
+    if found.shape != shape or found.dtype != np.float32:
+        return f"is {found.dtype} {found.shape}, and float32 {shape} is expected"
+    different, largest = np.zeros(len(plan), dtype=bool), 0.0
+    with progress_bar(len(plan), "verification", "rows") as bar:
+        for start in range(0, len(plan), BATCH_ROWS):
+            rows = slice(start, min(start + BATCH_ROWS, len(plan)))
+            expected = encrypt_rows(sources, plan[rows], start)
+            here = (found[rows] != expected).any(axis=(1, 2, 3))
+            different[rows] = here
+            if here.any():
+                largest = np.fmax(largest, np.abs(found[rows] - expected).max())
+            bar.update(len(expected))
+    return _deviation(different, largest) if different.any() else IDENTICAL
+
+
+def compare_manifest(
+    folder: ChallengeFolder, manifest: dict[str, Any], sources: Sources
+) -> str:
+    """Compare the manifest with one made of the files at hand; versions may differ."""
+    expected = make_manifest(folder, sources)
+    names = (expected.keys() | manifest.keys()) - {"versions"}
+    wrong = sorted(name for name in names if manifest.get(name) != expected.get(name))
+    return f"differs in {', '.join(wrong)}" if wrong else IDENTICAL
+
+
+def compare_release(folder: ChallengeFolder) -> str:
+    """Say whether the archive holds exactly the public files at hand."""
+    try:
+        with zipfile.ZipFile(folder.release) as archive:
+            if sorted(archive.namelist()) != sorted(f"challenge/{name}" for name in RELEASED):
+                return f"holds {', '.join(archive.namelist())}"
+            for name in RELEASED:
+                if not _same_bytes(archive, f"challenge/{name}", folder.path / name):
+                    return f"holds another {name}"
+    except (zipfile.BadZipFile, OSError) as error:
+        return f"is damaged: {error}"
+    return IDENTICAL
+
+
+def _same_bytes(archive: zipfile.ZipFile, name: str, path: Path) -> bool:
+    with archive.open(name) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256_of_file(path)
+
+
+def _deviation(rows: np.ndarray, largest: float) -> str:
+    return (
+        f"{rows.sum()} of {len(rows)} rows differ, the first is {rows.argmax()}; the largest "
+        f"deviation is {largest:.3g}"
+    )
+
+
+def _try(compare, path, *arguments) -> str:
+    """Turn an unreadable file into a verdict."""
+    try:
+        return compare(path, *arguments)
+    except InstaHideError as error:
+        return str(error)

@@ -1,0 +1,1 @@
+"""Where images come from: folders, archives, downloads, CIFAR-10, installed packages."""

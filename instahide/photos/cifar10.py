@@ -1,0 +1,120 @@
+"""CIFAR-10 from its binary version, read as data and never unpacked.
+
+Layout: https://www.cs.toronto.edu/~kriz/cifar.html. An image takes 3,073 bytes: its
+class, then 1,024 red, green and blue values, each row by row.
+"""
+
+import gzip
+import io
+import re
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from instahide.errors import InstaHideError
+from instahide.photos.archives import TAR_DAMAGE, list_archive, list_tar
+from instahide.photos.labelled import LabelledImages
+
+CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+CIFAR10_CHECKSUM = "md5:c32a1d4ab5d03f1284b67883e8d87530"  # published on the page above
+
+IMAGE_BYTES = 1 + 3 * 32 * 32
+CLASSES = 10
+MAX_UNPACKED = 2**28  # bytes; the whole archive has 184 million
+MAX_META = 2**12  # bytes read of the class names
+
+_GZIP = b"\x1f\x8b"
+_BATCH = re.compile(r"(?:.*/)?data_batch_(\d{1,4})\.bin")
+_META = re.compile(r"(?:.*/)?batches\.meta\.txt")
+
+
+def read_cifar10(path: Path | str) -> LabelledImages:
+    """Read the training images of CIFAR-10's binary archive.
+
+    Parameters
+    ----------
+    path : path
+        ``cifar-10-binary.tar.gz`` or the plain tar. The test batch is left out; single
+        training batches may be missing.
+
+    Returns
+    -------
+    LabelledImages
+        Images uint8 (n, 32, 32, 3), in the order of the batches' numbers.
+
+    Raises
+    ------
+    InstaHideError
+        When the archive is missing, damaged or not CIFAR-10 in the binary layout.
+    """
+    data = _unpacked(path)
+    members = _members(data, path)
+    names = _class_names(members.pop("meta", b""), path)
+    if not members:
+        raise InstaHideError(f"{path} holds no data_batch_*.bin: give the binary version")
+    rows = np.concatenate([_rows(members[number], path) for number in sorted(members)])
+    images = rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return LabelledImages(np.ascontiguousarray(images), rows[:, 0].astype(np.int64), names)
+
+
+def is_cifar10(path: Path | str) -> bool:
+    """Tell whether an archive is meant as CIFAR-10: it is gzipped, or holds its batches."""
+    with open(path, "rb") as file:
+        if file.read(2) == _GZIP:
+            return True
+    return any(_BATCH.fullmatch(member.name) for member in list_archive(path))
+
+
+def _unpacked(path: Path | str) -> bytes:
+    """Return the bytes of the tar, at most `MAX_UNPACKED` of them."""
+    try:
+        with open(path, "rb") as file:
+            packed = file.peek(2)[:2] == _GZIP
+            with gzip.open(file) if packed else file as stream:
+                data = stream.read(MAX_UNPACKED + 1)
+    except (zlib.error, EOFError, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InstaHideError(f"{path} is not a whole .tar.gz or .tar: {reason}") from error
+    if len(data) > MAX_UNPACKED:
+        raise InstaHideError(
+            f"{path} unpacks to more than {MAX_UNPACKED} bytes: it is not CIFAR-10"
+        )
+    return data
+
+
+def _members(data: bytes, path: Path | str) -> dict[int | str, bytes]:
+    """Return the wanted members' contents, by batch number or as ``"meta"``."""
+    found = {}
+    try:
+        for member in list_tar(io.BytesIO(data), 0, len(data), path):
+            batch, meta = _BATCH.fullmatch(member.name), _META.fullmatch(member.name)
+            if not (batch or meta):
+                continue
+            key = int(batch[1]) if batch else "meta"
+            if key in found:
+                raise InstaHideError(f"{path} holds {member.name!r} twice")
+            found[key] = data[member.offset : member.offset + member.size]
+    except TAR_DAMAGE as error:
+        raise InstaHideError(f"{path} is not a whole .tar.gz or .tar: {error}") from error
+    return found
+
+
+def _rows(batch: bytes, path: Path | str) -> np.ndarray:
+    """Return a batch as uint8 (n, 3073), with its classes checked."""
+    if not batch or len(batch) % IMAGE_BYTES:
+        raise InstaHideError(
+            f"{path}: a batch has {len(batch)} bytes, not a multiple of {IMAGE_BYTES}"
+        )
+    rows = np.frombuffer(batch, np.uint8).reshape(-1, IMAGE_BYTES)
+    if rows[:, 0].max() >= CLASSES:
+        raise InstaHideError(f"{path}: a batch has the class {rows[:, 0].max()}, not 0 to 9")
+    return rows
+
+
+def _class_names(meta: bytes, path: Path | str) -> tuple[str, ...]:
+    """Parse ``batches.meta.txt``: one name a line."""
+    names = tuple(meta[:MAX_META].decode("ascii", errors="replace").split())
+    if len(set(names)) != CLASSES or len(names) != CLASSES or "\ufffd" in "".join(names):
+        raise InstaHideError(f"{path}: batches.meta.txt must name {CLASSES} different classes")
+    return names

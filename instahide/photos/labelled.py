@@ -1,0 +1,158 @@
+"""Images with a class each: what private sets are chosen from."""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from instahide.errors import InstaHideError
+from instahide.images import shrink
+from instahide.photos.listing import Photo, PhotoError, decode, list_photos, read_photo
+from instahide.progress import progress_bar
+
+MAX_SKIPPED_SHARE = 0.10  # of a user's own images; above it, something else is wrong
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledImages:
+    """Images and their classes, checked when made.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (n, height, width, channels)
+        n > 0; 1 or 3 channels (grey or RGB).
+    classes : ndarray of int64, shape (n,)
+        Index of each image's class, in [0, len(class_names)).
+    class_names : tuple of str
+        Unique and not empty. A class may have no image.
+
+    Raises
+    ------
+    InstaHideError
+        When one of these does not hold; names it.
+    """
+
+    images: np.ndarray
+    classes: np.ndarray
+    class_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        images, classes, names = self.images, self.classes, self.class_names
+        if images.dtype != np.uint8 or images.ndim != 4 or 0 in images.shape:
+            raise InstaHideError(
+                "images must be uint8 of shape (n, height, width, channels), not "
+                f"{images.dtype} of shape {images.shape}"
+            )
+        if images.shape[3] not in (1, 3):
+            raise InstaHideError(f"images must have 1 or 3 channels, not {images.shape[3]}")
+        if classes.dtype != np.int64 or classes.shape != images.shape[:1]:
+            raise InstaHideError(
+                f"classes must be int64 of shape ({len(images)},), not "
+                f"{classes.dtype} of shape {classes.shape}"
+            )
+        if not isinstance(names, tuple) or not all(isinstance(n, str) and n for n in names):
+            raise InstaHideError(f"class names must be a tuple of non-empty texts: {names!r}")
+        if len(set(names)) != len(names):
+            raise InstaHideError(f"class names must be unique: {', '.join(names)}")
+        if classes.min() < 0 or classes.max() >= len(names):
+            raise InstaHideError(
+                f"classes must lie in [0, {len(names)}), as there are {len(names)} names; "
+                f"found {classes.min()} to {classes.max()}"
+            )
+
+
+def read_class_folders(path: Path | str, *, size: int, channels: int) -> LabelledImages:
+    """Read a user's own images: one sub-folder per class.
+
+    Images are cropped to the square in their middle and shrunk by area averaging. Those
+    that cannot be used are skipped, and a warning is logged that counts them by reason.
+
+    Parameters
+    ----------
+    path : path
+        A folder, or an archive that `photos.list_photos` reads.
+    size : int
+        Height and width of the result; smaller images are skipped, not enlarged.
+    channels : {1, 3}
+        Grey or RGB, as in `decoding.decode`.
+
+    Returns
+    -------
+    LabelledImages
+        Classes in the order of their names, images in the order of theirs.
+
+    Raises
+    ------
+    InstaHideError
+        When an image lies outside the class folders, a class folder holds none, or more
+        than `MAX_SKIPPED_SHARE` of the images cannot be used.
+    """
+    photos = list_photos(path)
+    class_names = _class_names(photos, path)
+    class_index = {name: index for index, name in enumerate(class_names)}
+    images, classes, skipped = [], [], []
+    with progress_bar(len(photos), "reading labelled images", "image") as bar:
+        for photo in photos:
+            try:
+                image = decode(read_photo(photo), channels=channels, min_side=size)
+            except PhotoError as error:
+                skipped.append((photo.name, error))
+            else:
+                images.append(_shrunk(image, size))
+                classes.append(class_index[_class_of(photo)])
+            bar.update()
+    _report_skipped(skipped, len(photos), path)
+    return LabelledImages(np.stack(images), np.array(classes, np.int64), class_names)
+
+
+def _class_names(photos: Sequence[Photo], path: Path | str) -> tuple[str, ...]:
+    """Return the sorted names of the class folders, none of which may be empty."""
+    for photo in photos:
+        if "/" not in photo.name:
+            raise InstaHideError(
+                f"{path} holds {photo.name} itself; put each image into a folder of its class"
+            )
+    names = {_class_of(photo) for photo in photos}
+    if os.path.isdir(path):
+        for entry in os.scandir(path):
+            if entry.is_dir() and not entry.name.startswith(".") and entry.name not in names:
+                raise InstaHideError(
+                    f"{path}: the class folder {entry.name} holds no images; "
+                    "add some or delete it"
+                )
+    return tuple(sorted(names))
+
+
+def _class_of(photo: Photo) -> str:
+    return photo.name.partition("/")[0]
+
+
+def _shrunk(image: np.ndarray, size: int) -> np.ndarray:
+    """Crop the middle square of (H, W, channels) and shrink it to (size, size, channels)."""
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return shrink(image[top : top + side, left : left + side], size)
+
+
+def _report_skipped(
+    skipped: Sequence[tuple[str, PhotoError]], total: int, path: Path | str
+) -> None:
+    """Log how many images were skipped and why; refuse too many."""
+    if not skipped:
+        return
+    reasons = Counter(error.reason for _, error in skipped)
+    counts = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    name, error = skipped[0]
+    summary = f"{path}: skipped {len(skipped)} of {total} images ({counts}); {name}: {error}"
+    if len(skipped) > MAX_SKIPPED_SHARE * total:
+        raise InstaHideError(
+            f"{summary}. At most {MAX_SKIPPED_SHARE:.0%} may be unusable: mend or remove them"
+        )
+    _log.warning(summary)

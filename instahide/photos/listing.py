@@ -1,0 +1,237 @@
+"""Where public photos come from: folders, archives as distributed, or bundled ones.
+
+A listing says for each photo in which file it lies and where, so that any job can read
+its own slice of a million photos: one seek and one read each, nothing unpacked.
+"""
+
+import csv
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from importlib import resources
+from itertools import pairwise
+from pathlib import Path
+
+from instahide.errors import InstaHideError
+from instahide.files import atomic
+from instahide.photos import archives
+from instahide.photos.decoding import PhotoError, decode
+from instahide.photos.inventory import size_of, walk_files
+
+__all__ = [
+    "Photo",
+    "PhotoError",
+    "bundled_photos",
+    "decode",
+    "list_photos",
+    "load_index",
+    "read_photo",
+    "save_index",
+]
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+MAX_BYTES = 2**28  # of one photo: 256 MiB
+
+# Names say what is to be seen; the files are those of the installed packages.
+_FROM_SCIKIT_IMAGE = {
+    "astronaut.png": "astronaut.png",
+    "cat.png": "chelsea.png",
+    "coffee.png": "coffee.png",
+    "galaxies.jpg": "hubble_deep_field.jpg",
+    "motorcycle_left.png": "motorcycle_left.png",
+    "motorcycle_right.png": "motorcycle_right.png",
+    "retina.jpg": "retina.jpg",
+    "rocket.jpg": "rocket.jpg",
+    "tissue.png": "ihc.png",
+}
+_FROM_MATPLOTLIB = {"hopper.jpg": "grace_hopper.jpg"}
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photo's name and where its bytes lie.
+
+    Parameters
+    ----------
+    name : str
+        Relative, with ``/``, the same wherever the source stands: the key of all seeds
+        and orders.
+    container : str
+        Path of the file that holds it: the photo itself, a tar or a zip.
+    offset, size : int
+        Its first byte in the container, and its number of bytes when read.
+    packed : int
+        Length of its raw deflate stream in a zip; 0 where the bytes stand as they are.
+    """
+
+    name: str
+    container: str
+    offset: int
+    size: int
+    packed: int = 0
+
+
+def list_photos(source: Path | str) -> list[Photo]:
+    """List the photos of a source, sorted by name.
+
+    Parameters
+    ----------
+    source : path
+        A folder tree (in which archives may lie), an uncompressed tar of photos, a tar
+        of such tars (ImageNet's training archive), or a zip. Photos are known by their
+        suffix; hidden files and links are left out. A tar at ``a/b.tar`` gives photos
+        named ``a/b/…``.
+
+    Raises
+    ------
+    InstaHideError
+        When there is no photo, two have the same name, an archive is compressed as a
+        whole, damaged or hostile, or the source is missing.
+    """
+    photos = sorted(_photos_of(Path(source)), key=lambda photo: photo.name)
+    if not photos:
+        raise InstaHideError(
+            f"{source} holds no photos ({', '.join(SUFFIXES)}; links and hidden files "
+            "are not followed)"
+        )
+    for one, other in pairwise(photos):
+        if one.name == other.name:
+            raise InstaHideError(f"{source} holds two photos named {one.name!r}; rename one")
+    return photos
+
+
+def read_photo(photo: Photo) -> bytes:
+    """Read a photo's file contents, still encoded.
+
+    Raises
+    ------
+    PhotoError
+        ``truncated`` when its container ends too early; ``unreadable`` when it cannot be
+        read, is damaged, or has more than `MAX_BYTES`.
+    """
+    if max(photo.size, photo.packed) > MAX_BYTES:
+        raise PhotoError("unreadable", f"has {photo.size} bytes, more than {MAX_BYTES}")
+    length = photo.packed or photo.size
+    try:
+        with open(photo.container, "rb") as file:
+            file.seek(photo.offset)
+            data = file.read(length)
+    except OSError as error:
+        raise PhotoError("unreadable", f"{photo.container}: {error.strerror}") from error
+    if len(data) < length:
+        raise PhotoError("truncated", f"{photo.container} ends inside it")
+    return _inflated(data, photo.size) if photo.packed else data
+
+
+def bundled_photos() -> list[Photo]:
+    """List ten real colour photos that come with scikit-image and matplotlib.
+
+    The stem of each name says what is to be seen. Nothing is downloaded.
+
+    Raises
+    ------
+    InstaHideError
+        When an installation lacks one of them; names the package.
+    """
+    import matplotlib  # slow to import, and only its folder is asked for
+
+    folders = (
+        ("scikit-image", resources.files("skimage") / "data", _FROM_SCIKIT_IMAGE),
+        ("matplotlib", Path(matplotlib.get_data_path(), "sample_data"), _FROM_MATPLOTLIB),
+    )
+    photos = []
+    for package, folder, names in folders:
+        for name, file in names.items():
+            path = str(folder / file)
+            if not os.path.isfile(path):
+                raise InstaHideError(
+                    f"{path} is missing: install {package} again, or give a folder of photos"
+                )
+            photos.append(Photo(name, path, 0, size_of(path)))
+    return sorted(photos, key=lambda photo: photo.name)
+
+
+def save_index(path: Path | str, photos: Sequence[Photo]) -> None:
+    """Write a listing as CSV with a header, atomically; equal listings give equal bytes."""
+    with (
+        atomic(path) as temporary,
+        open(temporary, "w", **_TEXT) as file,
+    ):
+        writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        writer.writerows((p.name, p.container, p.offset, p.size, p.packed) for p in photos)
+
+
+def load_index(path: Path | str) -> list[Photo]:
+    """Read what `save_index` wrote.
+
+    Raises
+    ------
+    InstaHideError
+        When the file is missing or is no such listing; names the line.
+    """
+    try:
+        with open(path, **_TEXT) as file:
+            return list(_parsed(csv.reader(file, strict=True), path))
+    except FileNotFoundError:
+        raise InstaHideError(f"{path} does not exist") from None
+    except (OSError, csv.Error) as error:
+        raise InstaHideError(f"{path} is not a readable index of photos: {error}") from error
+
+
+_TEXT = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}  # paths are bytes
+_COLUMNS = [field.name for field in fields(Photo)]
+
+
+def _parsed(rows: Iterator[list[str]], path: Path | str) -> Iterator[Photo]:
+    """Turn the rows of an index into photos."""
+    if next(rows, None) != _COLUMNS:
+        raise InstaHideError(f"{path} is not an index of photos: its header is not {_COLUMNS}")
+    for number, row in enumerate(rows, start=1):
+        try:
+            name, container, *place = row
+            offset, size, packed = map(int, place)
+        except ValueError:
+            raise InstaHideError(f"{path}, photo {number}: not a photo but {row}") from None
+        if min(offset, size, packed) < 0:
+            raise InstaHideError(f"{path}, photo {number}: negative offset or size")
+        yield Photo(name, container, offset, size, packed)
+
+
+def _photos_of(source: Path) -> Iterator[Photo]:
+    """Yield a source's photos in any order."""
+    if not source.is_dir():
+        size_of(source)  # refuses what is missing
+        yield from _photos_in_archive(source, prefix="")
+        return
+    for name, size in walk_files(source):
+        stem, suffix = os.path.splitext(name)
+        suffix, path = suffix.lower(), os.path.join(source, name)
+        if suffix in SUFFIXES:
+            yield Photo(archives.checked_name(name, source), path, 0, size)
+        elif suffix in archives.ARCHIVE_SUFFIXES:
+            yield from _photos_in_archive(path, prefix=stem + "/")
+        elif archives.COMPRESSED_TAR.fullmatch(name):
+            archives.refuse_compressed(path)
+
+
+def _photos_in_archive(path: Path | str, prefix: str) -> Iterator[Photo]:
+    container = str(path)
+    for member in archives.list_archive(path):
+        if member.name.lower().endswith(SUFFIXES):
+            yield Photo(
+                prefix + member.name, container, member.offset, member.size, member.packed
+            )
+
+
+def _inflated(data: bytes, size: int) -> bytes:
+    """Undo a zip member's compression, making no more than the bytes it claims."""
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)  # raw deflate, without a zlib header
+    try:
+        content = stream.decompress(data, size) if size else b""
+    except zlib.error as error:
+        raise PhotoError("unreadable", f"is damaged in its zip archive: {error}") from error
+    if len(content) < size:
+        raise PhotoError("truncated", "is shorter than its zip archive says")
+    return content

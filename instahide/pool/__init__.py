@@ -1,0 +1,1 @@
+"""The public pool: crops of photos, the key-point filter, the Zarr stores."""

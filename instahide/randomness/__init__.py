@@ -1,0 +1,1 @@
+"""Random numbers: the AES-256 key stream, and the two Mersenne Twisters of 2020."""

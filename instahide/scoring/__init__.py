@@ -1,0 +1,1 @@
+"""Scores, hostile submissions, baselines, leaderboard, figures, checks before publishing."""

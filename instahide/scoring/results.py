@@ -1,0 +1,67 @@
+"""The score of an attack, kept in the attack's folder.
+
+::
+
+    score.json    the five metrics with intervals     record.json   its line on the leaderboard
+    rows.csv      the metrics of every row, and which private images it mixes
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from instahide.challenge.folder import ChallengeFolder
+from instahide.challenge.manifest import load_manifest
+from instahide.files import make_folder, save_json, save_text
+from instahide.scoring.leaderboard import (
+    Record,
+    encryption_digest,
+    make_record,
+    read_json,
+    save_record,
+)
+from instahide.scoring.score import Score, as_csv, as_dict, score_file
+
+
+def save_results(
+    attack: Path, folder: ChallengeFolder, *, assume_range: bool = False, who: str = "instahide"
+) -> None:
+    """Score the `decryption.npy` of an attack's folder and write the result beside it.
+
+    Its rows tell which images each encryption mixes, so that from then on only the owner
+    may look into the folder.
+
+    Raises
+    ------
+    InstaHideError
+        As in `instahide.scoring.score.score_file`, or when `attack.json` is damaged.
+    """
+    result = score_file(
+        attack / "decryption.npy", folder.truth, folder.private, assume_range=assume_range
+    )
+    path = attack / "attack.json"
+    about = read_json(path) if path.exists() else {"attack": attack.name}
+    record = record_of(result, about, folder, who)
+    make_folder(attack, secret=True)
+    save_json(attack / "score.json", as_dict(result))
+    save_text(attack / "rows.csv", as_csv(result))
+    save_record(attack / "record.json", record)
+
+
+def record_of(
+    result: Score, about: dict[str, Any], folder: ChallengeFolder, who: str
+) -> Record:
+    """Return today's record of a score.
+
+    Parameters
+    ----------
+    about : dict
+        The content of `attack.json`, or the attack's name alone: ``{"attack": name}``.
+    """
+    return make_record(
+        as_dict(result),
+        about,
+        who=who,
+        challenge=encryption_digest(load_manifest(folder)),
+        day=datetime.now(UTC).date(),
+    )

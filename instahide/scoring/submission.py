@@ -1,0 +1,257 @@
+"""Reading submissions, which anyone may have made: a `.npy` file, or a zip around one.
+
+Nothing is trusted and nothing is extracted or unpickled. What a file claims (header,
+shape, type, sizes, the archive's directory) is checked against what the challenge needs
+before memory is taken, and what it then yields is counted against the claim. Beside the
+resulting float32 array, reading takes about a megabyte.
+"""
+
+import contextlib
+import os
+import stat
+import struct
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+import numpy as np
+
+from instahide.errors import InstaHideError
+from instahide.photos.archives import checked_name
+from instahide.scoring.npyfile import MAX_PREFIX, read_floats
+
+MEMBER = "decryption.npy"
+MAX_MEMBERS = 1000
+MAX_NAME = 300  # characters
+MAX_DIRECTORY = 1 << 18  # bytes of a zip's table of contents
+MAX_OTHERS = 256 << 20  # bytes that all other members may claim together
+MAX_RATIO, SMALL = 200, 1 << 20  # compression that no source code reaches; below: no harm
+MAX_DESCRIPTION = 1 << 16
+LOCAL_HEADER = 30  # bytes before a member's name and data
+ENCRYPTED = 0x41  # flag bits 0 (encrypted) and 6 (strong encryption)
+# What zipfile raises on damaged archives, beside its own errors.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What was handed in; `check_range` of `instahide.scoring.metrics` has not been applied.
+
+    Attributes
+    ----------
+    decryption : (E, H, W, C) float32 array
+        May hold anything that a float32 can, NaN and infinity included.
+    description : str or None
+        The text that came with it: without control characters, but otherwise as it was.
+    members : tuple of str
+        The names of all files in the zip; empty for a `.npy`.
+    """
+
+    decryption: np.ndarray
+    description: str | None = None
+    members: tuple[str, ...] = ()
+
+
+def read_submission(path: Path | str, *, shape: tuple[int, ...]) -> Submission:
+    """Read a decryption from a `.npy` file or from a submission's zip.
+
+    A zip holds `decryption.npy` (at its top or in one folder) and, as the 2020 rules ask,
+    a description and the source, which stay unread but for the description: the first of
+    `description*` and `readme*` that is a `.txt`, `.md`, `.rst` or has no suffix.
+
+    Parameters
+    ----------
+    path : path
+    shape : tuple of int
+        What the decryption must have: (E, H, W, C).
+
+    Returns
+    -------
+    Submission
+        float16 and float64 are converted to float32, Fortran order to C order.
+
+    Raises
+    ------
+    InstaHideError
+        When the file is anything else; one sentence that names it and what is wrong.
+    """
+    path, shape = Path(path), tuple(int(side) for side in shape)
+    if not path.is_file():  # a pipe would keep us waiting
+        missing = "is not a file" if path.exists() else "does not exist"
+        raise InstaHideError(f"{path} {missing}; hand in a .npy file or a zip")
+    try:
+        with open(path, "rb") as file:
+            start = file.read(4)
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            if start == b"PK\x03\x04":
+                return _read_zip(file, str(path), shape)
+            if start == b"\x93NUM":
+                return Submission(read_floats(file, size, str(path), shape))
+    except OSError as error:
+        raise InstaHideError(f"cannot read {path}: {error.strerror or error}") from error
+    raise InstaHideError(
+        f"{path} is neither a .npy file nor a zip; save the decryption with numpy.save, "
+        f"or zip it as {MEMBER} with its description and source"
+    )
+
+
+def _read_zip(file: BinaryIO, name: str, shape: tuple[int, ...]) -> Submission:
+    with _explained(name), zipfile.ZipFile(_Cautious(file, name)) as archive:
+        members = _checked_members(archive, name)
+        decryption = _find_decryption(members, name)
+        largest = prod(shape) * 8 + MAX_PREFIX
+        if decryption.file_size > largest:
+            raise InstaHideError(
+                f"{MEMBER} in {name} claims {decryption.file_size} bytes, but an array of "
+                f"shape {shape} has {largest} at the most"
+            )
+        with archive.open(decryption) as stream:
+            array = read_floats(stream, decryption.file_size, f"{MEMBER} in {name}", shape)
+        return Submission(array, _read_description(archive, members, name), tuple(members))
+
+
+@contextlib.contextmanager
+def _explained(name: str) -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGE as error:
+        reason = _printable(str(error))[:MAX_NAME] or type(error).__name__
+        raise InstaHideError(f"{name} is a damaged zip ({reason}); make it again") from error
+
+
+class _Cautious:
+    """A file that refuses to be read in large pieces.
+
+    zipfile reads an archive's whole table of contents at once, as large as the archive
+    says, and makes objects many times that size from it.
+    """
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file, self._name = file, name
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, count: int = -1) -> bytes:
+        """Read `count` bytes, or all the rest when it is negative."""
+        bound = MAX_DIRECTORY + 1
+        content = self._file.read(min(count, bound) if count >= 0 else bound)
+        if len(content) == bound:
+            raise InstaHideError(
+                f"{self._name} has a table of contents of more than {MAX_DIRECTORY} bytes; "
+                f"zip only {MEMBER}, the description and the source"
+            )
+        return content
+
+
+def _checked_members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
+    """Return the files of an archive by name, or refuse one that is dangerous to unpack.
+
+    Nothing is unpacked here, but whoever runs the source in it will do so.
+    """
+    entries = archive.infolist()
+    if len(entries) > MAX_MEMBERS:
+        raise InstaHideError(
+            f"{name} has {len(entries)} members, more than {MAX_MEMBERS}; "
+            "leave out what is not needed"
+        )
+    members: dict[str, zipfile.ZipInfo] = {}
+    for entry in entries:
+        if len(entry.orig_filename) > MAX_NAME:
+            raise InstaHideError(
+                f"{name} has a member with a name longer than {MAX_NAME} characters; shorten it"
+            )
+        member = checked_name(entry.orig_filename, name)
+        if member in members:
+            raise InstaHideError(f"{name} has the member {member!r} more than once")
+        if fault := _fault(entry, member):
+            raise InstaHideError(f"{name} has the member {member!r}, {fault}")
+        members[member] = entry
+    _check_places(entries, archive.start_dir, name)
+    claimed = sum(entry.file_size for m, entry in members.items() if not _is_decryption(m))
+    if claimed > MAX_OTHERS:
+        raise InstaHideError(
+            f"{name} would unpack to {claimed} bytes beside {MEMBER}, more than {MAX_OTHERS}; "
+            "leave out what is not needed"
+        )
+    return {member: entry for member, entry in members.items() if not entry.is_dir()}
+
+
+def _fault(entry: zipfile.ZipInfo, member: str) -> str:
+    """Say what is wrong with one member, or nothing."""
+    if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "which is a link or a device; zip only files"
+    if entry.flag_bits & ENCRYPTED:
+        return "which is encrypted; zip without a password"
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "whose compression is not supported; make an ordinary zip (deflate)"
+    # A constant decryption may be packed 1,000 times; its size is checked by its shape.
+    grows = entry.file_size > max(SMALL, MAX_RATIO * entry.compress_size)
+    if grows and not _is_decryption(member):
+        return f"which grows more than {MAX_RATIO} times when unpacked; leave it out"
+    return ""
+
+
+def _check_places(entries: list[zipfile.ZipInfo], end: int, name: str) -> None:
+    """Refuse members that share bytes: a small archive could hold one bomb many times."""
+    ordered = sorted(entries, key=lambda entry: entry.header_offset)
+    limits = [entry.header_offset for entry in ordered[1:]] + [end]
+    for entry, limit in zip(ordered, limits, strict=True):
+        least = LOCAL_HEADER + len(entry.orig_filename) + entry.compress_size
+        if entry.header_offset < 0 or entry.header_offset + least > limit:
+            raise InstaHideError(f"{name} has members that overlap; make the zip again")
+
+
+def _is_decryption(member: str) -> bool:
+    return PurePosixPath(member).name == MEMBER
+
+
+def _find_decryption(members: dict[str, zipfile.ZipInfo], name: str) -> zipfile.ZipInfo:
+    found = [entry for member, entry in members.items() if _is_decryption(member)]
+    if len(found) != 1:
+        raise InstaHideError(
+            f"{name} holds {len(found) or 'no'} files named {MEMBER}; put exactly one into it"
+        )
+    return found[0]
+
+
+def _read_description(
+    archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], name: str
+) -> str | None:
+    """Read the description, the one nearest to the top where there are several."""
+    found = []
+    for member in members:
+        path = PurePosixPath(member.lower())
+        titled = path.name.startswith(("description", "readme"))
+        if titled and path.suffix in ("", ".txt", ".md", ".rst"):
+            found.append((len(path.parts), path.name, member))
+    if not found:
+        return None
+    member = min(found)[-1]
+    with archive.open(members[member]) as stream:
+        content = stream.read(MAX_DESCRIPTION + 1)
+    if len(content) > MAX_DESCRIPTION:
+        raise InstaHideError(
+            f"{name} has a description {member!r} of more than {MAX_DESCRIPTION} bytes; "
+            "shorten it"
+        )
+    text = content.decode("utf-8", errors="replace").replace("\r\n", "\n")
+    return _printable(text, keep="\n\t")
+
+
+def _printable(text: str, keep: str = "") -> str:
+    """Leave out what could steer a terminal: control, format and unassigned characters."""
+    return "".join(c for c in text if c in keep or unicodedata.category(c)[0] != "C")

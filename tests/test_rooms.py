@@ -1,0 +1,48 @@
+"""The house's order: lower rooms never import higher ones."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "instahide"
+# Single modules of the package stand on the ground, but for those that stand on rooms.
+LEVELS = {
+    "ground": 0,
+    "randomness": 1,
+    "photos": 2,
+    "pool": 3,
+    "challenge": 4,
+    "config": 5,
+    "attacks": 5,
+    "scoring": 6,
+    "commands": 7,
+    "cli": 8,
+    "__main__": 9,
+}
+
+
+def room(parts):
+    """Return the room of a module's path below the package."""
+    name = parts[0].removesuffix(".py") if parts else "ground"
+    return name if name in LEVELS else "ground"
+
+
+def imported_rooms(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            if name.startswith("instahide."):
+                yield room(name.split(".")[1:])
+
+
+@pytest.mark.parametrize(
+    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE))
+)
+def test_no_room_imports_a_higher_one(path):
+    own = LEVELS[room(path.relative_to(PACKAGE).parts)]
+    assert not [name for name in imported_rooms(path) if LEVELS[name] > own]
