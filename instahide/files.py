@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +172,7 @@ def load_npy(path: Path | str) -> np.ndarray:
         raise InstaHideError(f"{path} is not a readable .npy file: {error}") from error
 
 
-def load_npz(path: Path | str, names: Iterable[str]) -> dict[str, np.ndarray]:
+def load_npz(path: Path | str, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Read the named arrays of a `.npz`, never unpickling anything.
 
     Raises
@@ -182,11 +182,12 @@ def load_npz(path: Path | str, names: Iterable[str]) -> dict[str, np.ndarray]:
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
+            for name in names:
+                if name not in archive:
+                    raise InstaHideError(f"{path} lacks the array {name!r}")
             return {name: archive[name] for name in names}
     except FileNotFoundError:
         raise InstaHideError(f"{path} does not exist") from None
-    except KeyError as error:
-        raise InstaHideError(f"{path} lacks the array {error.args[0]!r}") from error
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InstaHideError(f"{path} is not a readable .npz file: {error}") from error
 

@@ -148,6 +148,7 @@ def draw_mask(folder: ChallengeFolder, key: Key) -> np.ndarray:
         images=images,
         pool=pool["patches"] if pool else 0,
         shape=shape,
+        public_use=manifest.get("public_use"),
     )
     bits = np.unpackbits(made.mask(0, rows), axis=1, count=pixels, bitorder="little")
     return (2 * bits.astype(np.int8) - 1).reshape(rows, *shape)
