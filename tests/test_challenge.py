@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 
 from instahide.challenge.folder import ChallengeFolder, save_release
 from instahide.challenge.making import make_challenge
@@ -26,8 +27,6 @@ SCHEME = Scheme("cross", rows_per_image=3)
 @pytest.fixture
 def files(private, pool, tmp_path):
     """Private set and pool on disk."""
-    import zarr
-
     save_private(tmp_path / "set.npz", private)
     group = zarr.open_group(tmp_path / "pool.zarr", mode="w")
     put_array(group, "patches", pool.patches)
@@ -136,8 +135,6 @@ def test_another_seed_private_set_or_pool_is_told(challenge, files, private, tmp
     names, result = verdicts(challenge, (other, files[1]))
     assert result.first.stage == "private"
     assert names["secret/truth.npz"] == "identical"
-    import zarr
-
     zarr.open_group(files[1])["patches"][0] = 0
     assert verdicts(challenge, files)[1].first.stage == "pool"
 
