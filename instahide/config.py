@@ -125,11 +125,22 @@ def _check_references(name: str, challenge: dict, config: dict) -> None:
     if inside == ("public" in challenge):
         what = "mixes no public images: remove" if inside else "mixes public images: it needs"
         raise InstaHideError(f"configuration: challenges/{name} {what} the key 'public'")
-    for kind in ("private", "public"):
-        wanted = challenge.get(kind)
+    if "whitened" in challenge["attacks"] and inside:
+        raise InstaHideError(
+            f"configuration: challenges/{name}: the attack 'whitened' takes rows of two "
+            "private images; remove it from this inside challenge"
+        )
+    if "whitened" in challenge["attacks"] and "public_sample" not in challenge:
+        raise InstaHideError(
+            f"configuration: challenges/{name}: the attack 'whitened' learns from other public "
+            "photos: name a pool of them as 'public_sample'"
+        )
+    kinds = {"private": "private", "public": "public", "public_sample": "public"}
+    for key, kind in kinds.items():
+        wanted = challenge.get(key)
         if wanted is not None and wanted not in config[kind]:
             raise InstaHideError(
-                f"configuration: challenges/{name}/{kind} names {wanted!r}, which is not among "
+                f"configuration: challenges/{name}/{key} names {wanted!r}, which is not among "
                 f"the keys of {kind!r}{_suggest(wanted, list(config[kind]))}"
             )
 

@@ -7,7 +7,7 @@ from instahide.scoring.figures import (
     draw_distributions,
     draw_gallery,
 )
-from instahide.scoring.ssim import ssim
+from instahide.ssim import ssim
 
 RNG = np.random.default_rng(3)
 PRIVATE = RNG.uniform(-1, 1, (5, 8, 8, 3)).astype(np.float32)

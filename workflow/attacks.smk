@@ -23,6 +23,17 @@ def prng_setting(wildcards):
     return {"images": images, **{key: given[key] for key in ("k", "c1", "c2")}}
 
 
+def whitened_settings(wildcards):
+    """The keys of a challenge that `whitened.Settings` needs: they are public."""
+    given = challenge_of(wildcards)
+    return {
+        "masked": not given["scheme"].startswith("mixup"),
+        "k": given["k"],
+        "largest": given["c1"],
+        "least": given["c2"],
+    }
+
+
 rule seed_search:
     """Try one slice of the seeds of the generator of 2020."""
     input:
@@ -78,3 +89,28 @@ rule prng:
     threads: 2
     script:
         "scripts/prng.py"
+
+
+rule whitened:
+    """Learn what public images look like, and take masks and mixtures apart."""
+    input:
+        encryption=f"{CHALLENGE}/encryption.npy",
+        label=f"{CHALLENGE}/label.npy",
+        sample=lambda w: f"results/public/{challenge_of(w)['public_sample']}/pool.zarr.sha256",
+    output:
+        decryption=f"{CHALLENGE}/attacks/whitened/decryption.npy",
+        private=f"{CHALLENGE}/attacks/whitened/private.npy",
+        assignment=f"{CHALLENGE}/attacks/whitened/assignment.npz",
+        about=f"{CHALLENGE}/attacks/whitened/attack.json",
+    params:
+        code=code("whitened", "numpy", "scipy"),
+        sample=lambda w: f"results/public/{challenge_of(w)['public_sample']}/pool.zarr",
+        images=lambda w: config["private"][challenge_of(w)["private"]]["images"],
+        settings=whitened_settings,
+    log:
+        f"{CHALLENGE}/logs/attack-whitened.log",
+    message:
+        "Attack {wildcards.challenge} by what public images look like"
+    threads: 2
+    script:
+        "scripts/whitened.py"

@@ -89,6 +89,48 @@ def run_prng(options: argparse.Namespace) -> int:
     return 0
 
 
+def add_whitened(attacks) -> None:
+    """Add `instahide attack whitened`."""
+    command = add_attack(
+        attacks,
+        "whitened",
+        run_whitened,
+        "learn what public images look like, and take masks and mixtures apart",
+    )
+    command.add_argument(
+        "--public-sample",
+        type=Path,
+        required=True,
+        metavar="POOL",
+        help="a pool of photos of the same kind; none of the challenge's is needed",
+    )
+    command.add_argument(
+        "--mixup", action="store_true", help="the rows have no masks: nothing to take off"
+    )
+    command.add_argument("--seed", type=int, default=0, help="of the attack itself")
+    add_setting(command)
+
+
+def run_whitened(options: argparse.Namespace) -> int:
+    """Attack a challenge with other public photos at hand."""
+    from instahide.attacks.whitened import Settings, save_whitened
+
+    out = options.out or options.challenge / "attacks" / "whitened"
+    settings = Settings(
+        masked=not options.mixup, k=options.k, largest=options.c1, least=options.c2
+    )
+    save_whitened(
+        out,
+        options.challenge,
+        options.public_sample,
+        images=options.images,
+        settings=settings,
+        seed=options.seed,
+    )
+    print(f"recovered: {out}")
+    return 0
+
+
 def add_attack(attacks, name: str, run, summary: str) -> argparse.ArgumentParser:
     """Add an attack: a folder with the released files in, another with the recovery out."""
     command = add_command(attacks, name, run, summary)
@@ -148,4 +190,4 @@ def deny(options: argparse.Namespace) -> int:
     return 1
 
 
-ATTACKS = (add_prng,)
+ATTACKS = (add_prng, add_whitened)

@@ -13,8 +13,8 @@ from instahide.challenge.private import load_private
 from instahide.figures import save_figure
 from instahide.files import load_npy
 from instahide.images import to_bytes, to_unit_range
-from instahide.scoring.ssim import ssim
 from instahide.scoring.submission import read_submission
+from instahide.ssim import ssim
 
 EXAMPLES = 8  # in each group of a gallery
 GROUPS = ("best", "median", "worst")

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from instahide.errors import InstaHideError
-from instahide.scoring.ssim import check_batches, ssim
+from instahide.ssim import check_batches, ssim
 
 RANGE_TOLERANCE = 1e-3  # beyond what rounding makes of values clipped to [-1, 1]
 ROWS_AT_ONCE = 256  # bounds the memory taken beside the inputs to a few megabytes

@@ -1,0 +1,309 @@
+"""Who is in which encryption: clusters within classes, then EM over pairs.
+
+A label tells which classes a row holds and how much of each, so only the image within the
+class is unknown. Rows with a large coefficient of a class are clustered by the similarity
+of their whitened squares; a cluster is an image. From there, in the space of whitened
+squares, every row is close to a weighted sum
+
+    f ≈ λ₀²·Q[z₀] + λ₁²·Q[z₁] + (1 - λ₀ - λ₁)²·Q_public + Q_constant,
+
+which hard EM fits: the best pair (z₀, z₁) of the row's classes, then least squares for Q.
+Once rows are known without their masks, `pair_costs` serves again, on the rows themselves;
+then it also finds how two images of one class share their coefficient.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.cluster.hierarchy import average, cut_tree
+from scipy.linalg import solve
+from scipy.spatial.distance import squareform
+
+from instahide.attacks.similarity import cosine_similarity
+from instahide.errors import InstaHideError
+
+NOBODY = -1
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the labels say of each row's two private images.
+
+    Attributes
+    ----------
+    classes : ndarray of int64, shape (E, 2)
+        The larger coefficient's class first.
+    coefficients : ndarray of float32, shape (E, 2)
+        λ of each; half of the sum each where both images are of one class.
+    same : ndarray of bool, shape (E,)
+        Both images are of one class, so that only the sum is known.
+    """
+
+    classes: np.ndarray
+    coefficients: np.ndarray
+    same: np.ndarray
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Which private images a row mixes, and how much of each.
+
+    Attributes
+    ----------
+    images : ndarray of int64, shape (E, 2)
+    coefficients : ndarray of float32, shape (E, 2)
+    """
+
+    images: np.ndarray
+    coefficients: np.ndarray
+
+    def design(self, count: int) -> np.ndarray:
+        """Return the (E, count + 1) float32 matrix that mixes images into rows.
+
+        Its last column, what is left of 1, belongs to the mean public image.
+        """
+        rest = 1 - self.coefficients.sum(axis=1, keepdims=True)
+        return np.hstack([mix(self.images, self.coefficients, count), rest])
+
+
+def read_labels(label: np.ndarray) -> Parts:
+    """Read classes and coefficients off the labels.
+
+    Raises
+    ------
+    InstaHideError
+        When a row has no class or more than two.
+    """
+    found = (label > 0).sum(axis=1)
+    if not ((found == 1) | (found == 2)).all():
+        row = int(np.argmax((found < 1) | (found > 2)))
+        raise InstaHideError(
+            f"the label of row {row} names {found[row]} classes; this attack reads rows of "
+            "two private images, which have one or two"
+        )
+    classes = np.argsort(-label, axis=1, kind="stable")[:, :2].astype(np.int64)
+    coefficients = np.take_along_axis(label, classes, axis=1).astype(np.float32)
+    same = found == 1
+    classes[same, 1] = classes[same, 0]
+    coefficients[same] = coefficients[same, :1] / 2
+    return Parts(classes, coefficients, same)
+
+
+def count_images(parts: Parts, classes: int, images: int) -> np.ndarray:
+    """Tell how many private images each class has, given their total.
+
+    Every private image is used equally often, so a class appears in proportion to its
+    images. Fractions are rounded to the given total, the largest remainders up.
+
+    Returns
+    -------
+    ndarray of int64, shape (classes,)
+    """
+    uses = np.bincount(parts.classes.ravel(), minlength=classes)
+    exact = images * uses / uses.sum()
+    counts = np.floor(exact).astype(np.int64)
+    counts[np.argsort(counts - exact, kind="stable")[: images - counts.sum()]] += 1
+    return counts
+
+
+def members_table(counts: np.ndarray) -> np.ndarray:
+    """Number the images class after class; (classes, most) int64, padded with NOBODY."""
+    places = np.arange(counts.max())
+    starts = np.cumsum(counts) - counts
+    return np.where(places < counts[:, None], starts[:, None] + places, NOBODY)
+
+
+def cluster(features: np.ndarray, count: int) -> np.ndarray:
+    """Cluster rows by average linkage, where the `count` largest clusters stand out.
+
+    The tree is cut where the `count`-th largest cluster has most members; smaller ones
+    are outliers.
+
+    Returns
+    -------
+    ndarray of int64, shape (rows,), range 0 … count - 1, or NOBODY for outliers
+    """
+    distances = np.clip(1 - cosine_similarity(features), 0, 2)
+    np.fill_diagonal(distances, 0)
+    levels = cut_tree(average(squareform(distances, checks=False)))
+    best, most = None, 0
+    for level in levels.T:
+        sizes = np.bincount(level)
+        if len(sizes) >= count and (kept := np.sort(sizes)[-count]) > most:
+            best, most = level, kept
+    if best is None:
+        raise InstaHideError(f"{len(features)} rows are too few to find {count} images in")
+    largest = np.argsort(-np.bincount(best), kind="stable")[:count]
+    names = np.full(best.max() + 1, NOBODY)
+    names[largest] = np.arange(count)
+    return names[best]
+
+
+def cluster_classes(
+    features: np.ndarray, parts: Parts, members: np.ndarray, *, rows_per_image: int = 16
+) -> np.ndarray:
+    """Cluster, per class, the rows with the largest coefficients.
+
+    Returns
+    -------
+    ndarray of int64, shape (E,)
+        The image with the larger coefficient, or NOBODY.
+    """
+    found = np.full(len(features), NOBODY)
+    for number, images in enumerate(members):
+        images = images[images != NOBODY]
+        rows = np.flatnonzero((parts.classes[:, 0] == number) & ~parts.same)
+        order = np.argsort(-parts.coefficients[rows, 0], kind="stable")
+        rows = rows[order[: rows_per_image * len(images)]]
+        if len(images):
+            names = cluster(features[rows], len(images))
+            found[rows] = np.where(names == NOBODY, NOBODY, images[names])
+    return found
+
+
+def candidates(parts: Parts, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the candidate images of a row's two places, each (E, most), padded."""
+    return members[parts.classes[:, 0]], members[parts.classes[:, 1]]
+
+
+@dataclass(frozen=True)
+class PairCosts:
+    """Squared distances of rows from all pairs of their candidates.
+
+    Attributes
+    ----------
+    first, second : ndarray of int64, shape (E, most)
+        Candidates, padded with NOBODY.
+    cost : ndarray of float32, shape (E, most, most)
+        Up to a constant of the row; infinite for what is no pair.
+    weight : ndarray of float32, shape (E, most, most)
+        Weight of the first image; the second has the rest of `total`.
+    total : ndarray of float32, shape (E,)
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    cost: np.ndarray
+    weight: np.ndarray
+    total: np.ndarray
+
+    def best(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return images (E, 2), weights (E, 2) and cost (E,) of the nearest pairs."""
+        rows = np.arange(len(self.cost))
+        place = self.cost.reshape(len(rows), -1).argmin(axis=1)
+        left, right = np.divmod(place, self.second.shape[1])
+        images = np.stack([self.first[rows, left], self.second[rows, right]], axis=1)
+        weight = self.weight[rows, left, right]
+        weights = np.stack([weight, self.total - weight], axis=1)
+        return images, weights, self.cost[rows, left, right]
+
+
+def pair_costs(
+    products: np.ndarray,
+    gram: np.ndarray,
+    weights: np.ndarray,
+    free: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+) -> PairCosts:
+    """Compare each row with the weighted sums of all pairs of its candidates.
+
+    Where only the sum L of the two weights is known, the best split of each pair (a, b) is
+    taken: the minimum of |f - t·a - (L - t)·b|² is at t = ⟨f - L·b, a - b⟩ / |a - b|².
+
+    Parameters
+    ----------
+    products : ndarray of float32, shape (E, n)
+        Inner products of rows and images.
+    gram : ndarray of float32, shape (n, n)
+        Inner products of images.
+    weights : ndarray of float32, shape (E, 2)
+    free : ndarray of bool, shape (E,)
+        Only the sum of the two weights is known.
+    first, second : ndarray of int64, shape (E, most)
+    """
+    own = gram.diagonal()
+    with_a = np.take_along_axis(products, first, 1)[:, :, None]
+    with_b = np.take_along_axis(products, second, 1)[:, None, :]
+    a, b = own[first][:, :, None], own[second][:, None, :]
+    both = gram[first[:, :, None], second[:, None, :]]
+    total = weights.sum(axis=1)
+    whole = total[:, None, None]
+    split = with_a - with_b - whole * (both - b)
+    split = np.clip(split / np.maximum(a + b - 2 * both, 1e-9), 0, whole)
+    left = np.where(free[:, None, None], split, weights[:, 0, None, None])
+    right = whole - left
+    cost = left**2 * a + right**2 * b + 2 * left * right * both
+    cost -= 2 * (left * with_a + right * with_b)
+    cost[first[:, :, None] == second[:, None, :]] = np.inf
+    cost[(first == NOBODY)[:, :, None] | (second == NOBODY)[:, None, :]] = np.inf
+    return PairCosts(first, second, cost, left, total)
+
+
+def fit_pairs(
+    features: np.ndarray,
+    parts: Parts,
+    members: np.ndarray,
+    start: np.ndarray,
+    *,
+    power: int = 2,
+    rounds: int = 6,
+    ridge: float = 0.05,
+) -> Assignment:
+    """Assign pairs of images to rows by hard EM.
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape (E, d)
+        Whitened squares of the rows; where there is no mask, whitened rows.
+    parts : Parts
+    members : ndarray of int64, shape (classes, most)
+    start : ndarray of int64, shape (E,)
+        The image with the larger coefficient, or NOBODY.
+    power : {2, 1}
+        Features are linear in coefficients to this power.
+    rounds : int
+    ridge : float
+        Draws Q to zero, as a share of the mean diagonal of the normal matrix.
+    """
+    count = int(members.max()) + 1
+    weights = parts.coefficients**power
+    rest = 1 - parts.coefficients.sum(axis=1)
+    common = np.stack([rest**power, np.ones_like(rest)], axis=1)
+    trust = 1 / (0.1 + rest**2)
+    first, second = candidates(parts, members)
+    free = parts.same & (power == 1)
+    images = np.stack([start, np.full(len(start), NOBODY)], axis=1)
+    used = weights
+    rows = start != NOBODY
+    for _ in range(rounds):
+        design = np.hstack([mix(images[rows], used[rows], count), common[rows]])
+        fitted = ridge_fit(design, features[rows], trust[rows], ridge)
+        profiles = fitted[:count]
+        products = features @ profiles.T - common @ (fitted[count:] @ profiles.T)
+        costs = pair_costs(products, profiles @ profiles.T, weights, free, first, second)
+        images, used, _ = costs.best()
+        rows = np.ones(len(start), bool)
+    return Assignment(images, used if power == 1 else parts.coefficients)
+
+
+def mix(images: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
+    """Return the (E, count) float32 matrix with each row's weights at its images."""
+    design = np.zeros((len(images), count), np.float32)
+    for place in range(images.shape[1]):
+        rows = np.flatnonzero(images[:, place] != NOBODY)
+        design[rows, images[rows, place]] += weights[rows, place]
+    return design
+
+
+def ridge_fit(
+    design: np.ndarray, targets: np.ndarray, weights: np.ndarray, ridge: float
+) -> np.ndarray:
+    """Solve weighted least squares with a ridge on all but the last two columns."""
+    weighted = design * weights[:, None]
+    normal = (weighted.T @ design).astype(np.float64)
+    scale = normal.diagonal()[:-2].mean()
+    penalty = np.full(len(normal), ridge * scale)
+    penalty[-2:] = 1e-3 * ridge * scale  # only against collinearity
+    normal[np.diag_indices(len(normal))] += penalty
+    return solve(normal, weighted.T @ targets, assume_a="pos").astype(np.float32)

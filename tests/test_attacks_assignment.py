@@ -1,0 +1,176 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+
+from instahide.attacks.assignment import (
+    NOBODY,
+    Assignment,
+    cluster,
+    cluster_classes,
+    count_images,
+    fit_pairs,
+    members_table,
+    mix,
+    pair_costs,
+    read_labels,
+)
+from instahide.attacks.similarity import (
+    cosine_similarity,
+    draw_coefficients,
+    learn_whitening,
+    mix_public,
+)
+from instahide.errors import InstaHideError
+
+
+def simulate(rng, counts, rows, size, power=1):
+    """Rows that are exact mixtures of random images of several classes."""
+    classes = np.repeat(np.arange(len(counts)), counts)
+    images = rng.standard_normal((len(classes), size)).astype(np.float32)
+    pairs = np.array([rng.choice(len(classes), 2, replace=False) for _ in range(rows)])
+    coefficients = rng.uniform(0.1, 0.5, (rows, 2)).astype(np.float32)
+    label = np.zeros((rows, len(counts)), np.float32)
+    np.add.at(label, (np.arange(rows)[:, None], classes[pairs]), coefficients)
+    mixed = np.einsum("ei,eid->ed", coefficients**power, images[pairs])
+    return pairs, label, mixed
+
+
+def test_labels_give_classes_and_coefficients_the_larger_first():
+    parts = read_labels(np.array([[0, 0.2, 0.5], [0.6, 0, 0]], np.float32))
+    assert parts.classes.tolist() == [[2, 1], [0, 0]]
+    np.testing.assert_allclose(parts.coefficients, [[0.5, 0.2], [0.3, 0.3]])
+    assert parts.same.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("label", [[0, 0, 0], [0.1, 0.2, 0.3]])
+def test_labels_of_other_than_two_images_are_refused(label):
+    with pytest.raises(InstaHideError, match="row 1"):
+        read_labels(np.array([[0.3, 0.3, 0], label], np.float32))
+
+
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=5), st.integers(1, 4))
+@settings(max_examples=20, deadline=None)
+def test_classes_are_counted_exactly_where_images_are_used_equally(counts, repeats):
+    classes = np.repeat(np.arange(len(counts)), counts)
+    pairs = np.concatenate(
+        [np.stack([classes, np.roll(classes, shift)], 1) for shift in range(1, 1 + repeats)]
+    )
+    label = np.zeros((len(pairs), len(counts)), np.float32)
+    np.add.at(label, (np.arange(len(pairs))[:, None], pairs), 0.25)
+    found = count_images(read_labels(label), len(counts), len(classes))
+    assert found.tolist() == counts
+
+
+def test_members_are_numbered_class_after_class():
+    assert members_table(np.array([2, 0, 1])).tolist() == [[0, 1], [-1, -1], [2, -1]]
+
+
+def test_clusters_are_found_and_outliers_left_out():
+    rng = np.random.default_rng(0)
+    centres = rng.standard_normal((3, 40))
+    truth = np.append(np.repeat(np.arange(3), 12), [NOBODY] * 2)
+    features = np.vstack(
+        [
+            centres[truth[:-2]] + 0.3 * rng.standard_normal((36, 40)),
+            rng.standard_normal((2, 40)),
+        ]
+    )
+    found = cluster(features.astype(np.float32), 3)
+    assert (found[-2:] == NOBODY).all()
+    assert len({*zip(truth[:-2].tolist(), found[:-2].tolist(), strict=True)}) == 3
+
+
+def test_too_few_rows_for_clusters_are_refused():
+    with pytest.raises(InstaHideError, match="too few"):
+        cluster(np.eye(3, dtype=np.float32), 5)
+
+
+def test_pair_costs_are_squared_distances():
+    rng = np.random.default_rng(1)
+    rows, images = rng.standard_normal((4, 9)), rng.standard_normal((5, 9))
+    weights = rng.uniform(0.1, 1, (4, 2))
+    first, second = np.tile([0, 1], (4, 1)), np.tile([2, 3, 4], (4, 1))
+    costs = pair_costs(
+        rows @ images.T, images @ images.T, weights, np.zeros(4, bool), first, second
+    )
+    sums = (
+        weights[:, :1, None, None] * images[:2, None] + weights[:, 1:, None, None] * images[2:]
+    )
+    expected = ((rows[:, None, None] - sums) ** 2).sum(-1) - (rows**2).sum(1)[:, None, None]
+    np.testing.assert_allclose(costs.cost, expected)
+
+
+def test_the_split_of_a_shared_coefficient_is_the_best_one():
+    rng = np.random.default_rng(2)
+    images = rng.standard_normal((2, 9))
+    row = 0.37 * images[0] + 0.2 * images[1] + 0.1 * rng.standard_normal(9)
+    costs = pair_costs(
+        row[None] @ images.T, images @ images.T, np.full((1, 2), 0.285), np.array([True]),
+        np.array([[0]]), np.array([[1]]),
+    )  # fmt: skip
+    best = minimize_scalar(
+        lambda t: ((row - t * images[0] - (0.57 - t) * images[1]) ** 2).sum(),
+        bounds=(0, 0.57),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    pair, weights, cost = costs.best()
+    assert pair.tolist() == [[0, 1]]
+    np.testing.assert_allclose(weights, [[best.x, 0.57 - best.x]], atol=1e-6)
+    np.testing.assert_allclose(cost + row @ row, best.fun)
+
+
+def test_an_image_is_not_paired_with_itself_nor_with_padding():
+    costs = pair_costs(
+        np.zeros((1, 2)), np.eye(2), np.ones((1, 2)), np.array([False]),
+        np.array([[0, NOBODY]]), np.array([[0, 1]]),
+    )  # fmt: skip
+    assert np.isfinite(costs.cost).tolist() == [[[False, True], [False, False]]]
+
+
+@pytest.mark.parametrize("power", [1, 2])
+def test_unbalanced_classes_are_assigned_exactly_without_noise(power):
+    rng = np.random.default_rng(3)
+    pairs, label, mixed = simulate(rng, [3, 6, 2], 900, 150, power)
+    parts = read_labels(label)
+    members = members_table(np.array([3, 6, 2]))
+    start = cluster_classes(mixed, parts, members)
+    found = fit_pairs(mixed, parts, members, start, power=power)
+    names = np.zeros((11, 11))
+    np.add.at(names, (found.images[:, :, None], pairs[:, None, :]), 1)
+    found_pairs = names.argmax(1)[found.images]
+    two = ~parts.same
+    assert (np.sort(found_pairs[two]) == np.sort(pairs[two])).all()
+    if power == 1:
+        assert (np.sort(found_pairs) == np.sort(pairs)).mean() > 0.99
+
+
+def test_the_design_holds_coefficients_and_what_is_left_of_one():
+    assignment = Assignment(np.array([[2, 0]]), np.array([[0.5, 0.2]], np.float32))
+    np.testing.assert_allclose(assignment.design(3), [[0.2, 0, 0.5, 0.3]], rtol=1e-6)
+    assert mix(np.array([[1, NOBODY]]), np.ones((1, 2)), 2).tolist() == [[0, 1]]
+
+
+def test_whitened_public_mixtures_have_unit_covariance():
+    rng = np.random.default_rng(4)
+    public = np.tanh(rng.standard_normal((60, 4, 4, 1)).cumsum(1)).astype(np.float32)
+    whitening = learn_whitening(public, rng, k=3, mixtures=6000, floor=1e-6)
+    fresh = mix_public(public, draw_coefficients(rng, 6000, 3, 0.65), rng)
+    white = whitening.apply(fresh**2)
+    np.testing.assert_allclose(np.cov(white.T), np.eye(16), atol=0.15)
+    np.testing.assert_allclose(white.mean(0), 0, atol=0.1)
+
+
+def test_coefficients_of_mixtures_keep_their_bound():
+    drawn = draw_coefficients(np.random.default_rng(5), 500, 4, 0.5)
+    np.testing.assert_allclose(drawn.sum(1), 1, rtol=1e-5)
+    assert drawn.shape == (500, 4)
+    assert drawn.max() <= 0.5
+    assert drawn.min() >= 0
+
+
+def test_similarity_is_the_cosine():
+    features = np.array([[1, 0], [1, 1], [-2, 0]], np.float32)
+    np.testing.assert_allclose(cosine_similarity(features)[0], [1, np.sqrt(0.5), -1], rtol=1e-6)
