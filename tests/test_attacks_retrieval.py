@@ -31,6 +31,8 @@ from instahide.attacks.retrieval import (
     measure_level,
     reassign,
     refine,
+    start_from_images,
+    start_from_rows,
     without_spots,
 )
 
@@ -47,9 +49,9 @@ def field():
     return learn_field(smooth_images(np.random.default_rng(1), 400))
 
 
-def mixtures(rng, field, images=8, rows=400, noise=0.1):
+def mixtures(rng, field, images=8, rows=400, noise=0.1, offset=0.2):
     """A challenge in small: (true state, parts, members, rows with their signs)."""
-    private = smooth_images(rng, images).reshape(images, SIZE) + 0.2
+    private = smooth_images(rng, images).reshape(images, SIZE) + offset
     pairs = np.array([rng.choice(images, 2, replace=False) for _ in range(rows)])
     coefficients = rng.uniform(0.2, 0.45, (rows, 2)).astype(np.float32)
     coefficients = -np.sort(-coefficients, axis=1)
@@ -184,6 +186,24 @@ def test_a_round_repairs_images_assignments_and_masks(rng, field):
     assert error(found.images[:8], state.images[:8]) < 0.2 * error(images, state.images)
     right = (np.sort(found.assignment.images) == np.sort(state.assignment.images)).all(1)
     assert right.mean() > 0.95
+
+
+def test_rows_unmasked_one_by_one_are_a_start(rng):
+    field = learn_field(smooth_images(rng, 400) - 0.4)  # the mean tells a row's sign
+    state, _, _ = mixtures(rng, field, offset=-0.4)
+    magnitude = np.abs(state.rows)
+    found = start_from_rows(field, magnitude, state.assignment, 8, 0.1)
+    assert (np.abs(found.rows) <= magnitude).all()
+    closeness = [abs(np.corrcoef(*pair)[0, 1]) for pair in zip(
+        found.images[:8], state.images[:8], strict=True
+    )]  # fmt: skip
+    assert np.median(closeness) > 0.7
+
+
+def test_rows_take_the_signs_of_the_images_they_start_from(rng, field):
+    state, _, _ = mixtures(rng, field, noise=0)
+    found = start_from_images(np.abs(state.rows), state.images, state.assignment, 0.1)
+    np.testing.assert_allclose(found.rows, state.rows, atol=1e-6)
 
 
 def test_levels_tell_noisy_rows_from_others(rng, field):

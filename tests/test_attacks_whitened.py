@@ -6,7 +6,7 @@ from test_attacks_field import smooth_images
 
 from instahide.attacks.protocol import Released
 from instahide.attacks.retrieval import Round
-from instahide.attacks.whitened import Settings, expected_spread, recover
+from instahide.attacks.whitened import Settings, choose_start, expected_spread, recover
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.labels import label_rows
 from instahide.challenge.scheme import Scheme
@@ -92,7 +92,7 @@ def test_two_runs_give_the_same_bits(challenges):
 
 @pytest.mark.parametrize(
     "choice", [{"finish": "none"}, {"retrieval": "pixelwise"}, {"assignment": "clusters"},
-               {"similarity": "squares"}],
+               {"similarity": "squares"}, {"start": "rows"}],
 )  # fmt: skip
 def test_every_choice_of_stages_runs(challenges, choice):
     (recovery, _, _), _ = attack(challenges, "cross", replace(QUICK, **choice))
@@ -111,10 +111,16 @@ def test_public_samples_of_another_shape_or_too_small_are_refused(challenges):
 
 
 def test_the_public_spread_of_two_images_is_known_in_closed_form():
-    # Of |N|, |N'|: E[(a² + b²)/(a + b)²] = 2/π · ... by quadrature over the angle.
+    # (a² + b²) / (a + b)² of two |N(0, 1)| depends on their angle only, which is uniform.
     angle = (np.arange(100_000) + 0.5) / 100_000 * np.pi / 2
     exact = (1 / (np.cos(angle) + np.sin(angle)) ** 2).mean()
     settings = Settings(k=4, largest=1.0, least=0.0)
     rng = np.random.default_rng(6)
     assert expected_spread(rng, settings, 200_000) == pytest.approx(exact, rel=0.01)
     assert expected_spread(rng, Settings(k=2)) == 0
+
+
+def test_few_rows_per_image_are_unmasked_first():
+    assert choose_start(Settings(), 1000, 100) == "rows"
+    assert choose_start(Settings(), 5000, 100) == "pixels"
+    assert choose_start(Settings(start="pixels"), 1000, 100) == "pixels"

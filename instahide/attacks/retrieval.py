@@ -27,6 +27,7 @@ from instahide.attacks.pixelwise import solve_images
 LEAST_LEVEL = 1e-4  # of a row's noise: float32 and rows that are all but private
 RIDGE = 0.5  # precision of an image's prior, in that of a public image
 PUBLIC_RIDGE = 10.0  # the mean public image is known better
+UNSURE = 0.05  # level of a row that was unmasked for itself
 FLOOR = 0.02  # of the spectrum, where levels are measured: signs limit fine detail
 
 
@@ -83,6 +84,32 @@ def expected_level(assignment: Assignment, spread: float) -> np.ndarray:
     """Return the expected level of rows: `spread` times the squared public sum."""
     rest = 1 - assignment.coefficients.sum(axis=1)
     return (spread * rest**2 + LEAST_LEVEL).astype(np.float32)
+
+
+def start_from_images(
+    magnitude: np.ndarray, images: np.ndarray, assignment: Assignment, spread: float
+) -> State:
+    """Start from a guess of the images, shape (n + 1, d)."""
+    signs = np.sign(assignment.design(len(images) - 1) @ images)
+    return State(images, assignment, expected_level(assignment, spread), magnitude * signs)
+
+
+def start_from_rows(
+    field: Field, magnitude: np.ndarray, assignment: Assignment, count: int, spread: float
+) -> State:
+    """Start by unmasking each row for itself, with nothing known but its mean.
+
+    Half of the rows come out nearly right, which is enough for least squares. It needs few
+    rows for each image, but some images may come out as their negatives.
+    """
+    level = expected_level(assignment, spread)
+    private = (assignment.coefficients**2).sum(axis=1)
+    mean = np.broadcast_to(field.mean, magnitude.shape)
+    rows = unmask(field, magnitude, mean, level + private, cooling(30))
+    images = np.zeros((count + 1, magnitude.shape[1]), np.float32)
+    state = State(images, assignment, level, rows)
+    blurred = replace(state, level=level + np.float32(UNSURE))
+    return replace(state, images=fit_images(field, blurred))
 
 
 def refine(

@@ -8,8 +8,8 @@ similarity
 assignment
     `instahide.attacks.assignment`: which private images each row mixes.
 retrieval
-    `instahide.attacks.pixelwise` for a first guess of the images, then rounds of
-    `instahide.attacks.retrieval`: masks off, images, assignment, and again.
+    `instahide.attacks.pixelwise` for a first guess of the images, or rows unmasked one by
+    one; then rounds of `instahide.attacks.retrieval`: masks off, images, assignment, again.
 finish
     `instahide.attacks.finish`: a last solve with local weights, and which of its two images
     a row hands in.
@@ -48,7 +48,14 @@ from instahide.attacks.protocol import (
     load_released,
     save_recovery,
 )
-from instahide.attacks.retrieval import Round, State, expected_level, refine
+from instahide.attacks.retrieval import (
+    Round,
+    State,
+    expected_level,
+    refine,
+    start_from_images,
+    start_from_rows,
+)
 from instahide.attacks.similarity import draw_coefficients, learn_whitening
 from instahide.errors import InstaHideError
 from instahide.files import save_npz
@@ -65,7 +72,13 @@ FIELD_ROUNDS = (
     Round(20, 0.02),
     Round(32, 0.01),
 )
+#: Before them, where rows were unmasked first.
+FIRST_ROUNDS = (Round(16, 0.5), Round(16, 0.3))
+#: For rows without masks.
 PLAIN_ROUNDS = (Round(0, 0.05), Round(0, 0.01), Round(0, 0.01))
+# ASSUME: below this many rows per image, rows unmasked one by one are the better start.
+# Measured at 10 and 20, where they are, and at 50, where pixels are.
+FEW_ROWS = 30
 
 #: Called after each step with its name, the images (or None) and the assignment.
 Observer = Callable[[str, np.ndarray | None, Assignment], object]
@@ -87,6 +100,9 @@ class Settings:
         "clusters" stops at one round of EM.
     retrieval : {"field", "pixelwise"}
         "pixelwise" stops at the first guess.
+    start : {"auto", "pixels", "rows"}
+        What the retrieval begins with: phase retrieval pixel by pixel, or rows unmasked one
+        by one; by default the latter where there are few rows for each image.
     finish : {"local", "none"}
     masked : bool
         False for mixup, whose rows need no unmasking.
@@ -105,6 +121,7 @@ class Settings:
     similarity: Literal["whitened squares", "squares"] = "whitened squares"
     assignment: Literal["em", "clusters"] = "em"
     retrieval: Literal["field", "pixelwise"] = "field"
+    start: Literal["auto", "pixels", "rows"] = "auto"
     finish: Literal["local", "none"] = "local"
     masked: bool = True
     k: int = 6
@@ -235,22 +252,33 @@ def retrieve(
 ) -> State:
     """Recover the images from their assignment, and correct that on the way."""
     spread = expected_spread(rng, settings)
-    level = expected_level(assignment, spread)
-    guess = np.zeros((images + 1, magnitude.shape[1]), np.float32)
-    rounds, rows = settings.rounds or PLAIN_ROUNDS, magnitude
-    if settings.masked:
+    if not settings.masked:
+        guess = np.zeros((images + 1, magnitude.shape[1]), np.float32)
+        level = expected_level(assignment, spread)
+        state, rounds = State(guess, assignment, level, magnitude), PLAIN_ROUNDS
+    elif choose_start(settings, len(magnitude), images) == "rows":
+        state = start_from_rows(field, magnitude, assignment, images, spread)
+        rounds = FIRST_ROUNDS + FIELD_ROUNDS
+    else:
         guess = first_images(
             assignment, magnitude, field, images, rng,
             spread=spread, propagations=settings.propagations,
         )  # fmt: skip
-        observe("first images", guess, assignment)
-        rounds = settings.rounds or FIELD_ROUNDS
-        rows = magnitude * np.sign(assignment.design(images) @ guess)
-    state = State(guess, assignment, level, rows)
+        state = start_from_images(magnitude, guess, assignment, spread)
+        rounds = FIELD_ROUNDS
+    observe("first images", state.images, assignment)
+    rounds = settings.rounds or rounds
     for number, round_ in enumerate(rounds if settings.retrieval == "field" else ()):
         state = refine(field, magnitude, state, parts, members, round_, spread=spread)
         observe(f"round {number + 1}", state.images, state.assignment)
     return state
+
+
+def choose_start(settings: Settings, rows: int, images: int) -> str:
+    """Return the start of the retrieval, "rows" where each image is in few of them."""
+    if settings.start != "auto":
+        return settings.start
+    return "rows" if rows < FEW_ROWS * images else "pixels"
 
 
 def expected_spread(rng: np.random.Generator, settings: Settings, draws: int = 20_000) -> float:
