@@ -2,11 +2,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 
+from instahide.challenge.private import save_private
 from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import combine
 from instahide.photos.labelled import LabelledImages
 from instahide.pool.pool import Pool
+from instahide.pool.stores import put_array, put_names
 from instahide.randomness.keystream import Key
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -23,6 +26,19 @@ def private():
 def pool():
     """Fifty random 8×8 colour patches."""
     return Pool(np.random.default_rng(2).integers(0, 256, (50, 8, 8, 3), dtype=np.uint8))
+
+
+@pytest.fixture
+def files(private, pool, tmp_path):
+    """The same private set and pool on disk."""
+    save_private(tmp_path / "set.npz", private)
+    group = zarr.open_group(tmp_path / "pool.zarr", mode="w")
+    put_array(group, "patches", pool.patches)
+    put_array(group, "boxes", np.zeros((50, 4), np.int32))
+    put_array(group, "photo", np.zeros(50, np.int32))
+    put_array(group, "keypoints", np.full(50, 41, np.int32))
+    put_names(group, "photos", ["a.jpg"])
+    return tmp_path / "set.npz", tmp_path / "pool.zarr"
 
 
 @pytest.fixture

@@ -17,24 +17,10 @@ from instahide.challenge.scheme import Scheme
 from instahide.challenge.verification import verify_files
 from instahide.errors import InstaHideError
 from instahide.files import save_npy
-from instahide.pool.stores import put_array, put_names
 from instahide.randomness.keystream import Key
 
 KEY = Key.parse("hex:" + "5a" * 32)
 SCHEME = Scheme("cross", rows_per_image=3)
-
-
-@pytest.fixture
-def files(private, pool, tmp_path):
-    """Private set and pool on disk."""
-    save_private(tmp_path / "set.npz", private)
-    group = zarr.open_group(tmp_path / "pool.zarr", mode="w")
-    put_array(group, "patches", pool.patches)
-    put_array(group, "boxes", np.zeros((50, 4), np.int32))
-    put_array(group, "photo", np.zeros(50, np.int32))
-    put_array(group, "keypoints", np.full(50, 41, np.int32))
-    put_names(group, "photos", ["a.jpg"])
-    return tmp_path / "set.npz", tmp_path / "pool.zarr"
 
 
 @pytest.fixture

@@ -14,12 +14,10 @@ from instahide.challenge.historicalgenerator import HistoricalGenerator
 from instahide.challenge.labels import label_rows
 from instahide.challenge.making import make_challenge
 from instahide.challenge.manifest import load_manifest
-from instahide.challenge.private import save_private
 from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import combine
 from instahide.challenge.verification import verify_files
 from instahide.errors import InstaHideError
-from instahide.pool.stores import put_array, put_names
 from instahide.randomness import historical
 from instahide.randomness.keystream import Key
 
@@ -130,29 +128,19 @@ def test_the_default_generator_takes_no_public_use():
 @pytest.mark.parametrize("name", ["cross", "mixup"])
 @pytest.mark.parametrize("public_use", [None, "fresh"])
 def test_a_challenge_is_made_verified_and_the_same_with_any_threads(
-    name, public_use, private, pool, tmp_path, monkeypatch
+    name, public_use, files, tmp_path, monkeypatch
 ):
-    import zarr
-
     monkeypatch.setattr("instahide.challenge.encryption.BATCH_ROWS", 16)
-    save_private(tmp_path / "set.npz", private)
-    group = zarr.open_group(tmp_path / "pool.zarr", mode="w")
-    put_array(group, "patches", pool.patches)
-    put_array(group, "boxes", np.zeros((50, 4), np.int32))
-    put_array(group, "photo", np.zeros(50, np.int32))
-    put_array(group, "keypoints", np.full(50, 41, np.int32))
-    put_names(group, "photos", ["a.jpg"])
-    sources = tmp_path / "set.npz", tmp_path / "pool.zarr"
     key, scheme = Key.from_seed(77), Scheme(name, rows_per_image=7)
     made = [
         make_challenge(
-            tmp_path / f"{threads}", *sources, key, scheme, historical.NAME,
+            tmp_path / f"{threads}", *files, key, scheme, historical.NAME,
             public_use=public_use, threads=threads,
         )
         for threads in (1, 3)
     ]  # fmt: skip
     assert made[0].encryption.read_bytes() == made[1].encryption.read_bytes()
-    assert verify_files(made[0], *sources, key).passed
+    assert verify_files(made[0], *files, key).passed
     manifest = load_manifest(made[0])
     assert manifest["generator"] == "mt19937-2020"
     assert manifest["public_use"] == (public_use or "one-batch")

@@ -127,21 +127,6 @@ def learn_whitening(
     return Whitening(mean, factor)
 
 
-def whitened_features(encryption: np.ndarray, whitening: Whitening) -> np.ndarray:
-    """Return the whitened squares of encryptions.
-
-    Parameters
-    ----------
-    encryption : ndarray of float32, shape (E, H, W, C)
-    whitening : Whitening
-
-    Returns
-    -------
-    ndarray of float32, shape (E, H * W * C)
-    """
-    return whitening.apply(encryption.reshape(len(encryption), -1) ** 2)
-
-
 def cosine_similarity(features: np.ndarray) -> np.ndarray:
     """Return the cosines between all pairs of rows, shape (E, E)."""
     unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)

@@ -16,9 +16,6 @@ from instahide.errors import InstaHideError
 from instahide.photos.archives import TAR_DAMAGE, list_archive, list_tar
 from instahide.photos.labelled import LabelledImages
 
-CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
-CIFAR10_CHECKSUM = "md5:c32a1d4ab5d03f1284b67883e8d87530"  # published on the page above
-
 IMAGE_BYTES = 1 + 3 * 32 * 32
 CLASSES = 10
 MAX_UNPACKED = 2**28  # bytes; the whole archive has 184 million
