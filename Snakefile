@@ -17,6 +17,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")])
 )
 
+from instahide.attacks.stages import Choice, module_file
 from instahide.codehash import code_digest
 from instahide.config import check_config, load_schema
 from instahide.errors import InstaHideError
@@ -62,6 +63,7 @@ include: "workflow/sources.smk"
 PUBLIC = "results/public/{pool}"
 PRIVATE = "results/private/{set}"
 CHALLENGE = "results/{challenge}"
+ATTACK = f"{CHALLENGE}/attacks/{{attack}}"
 
 
 def code(script, *libraries):

@@ -4,30 +4,32 @@ Each challenge is a folder with its `secret/`; the truth is read for measuring o
 after each stage, the share of right assignments (of the larger and of the smaller
 coefficient, among rows of two classes; of whole pairs among rows of one class), mean SSIM
 and squared error of the recovered images, and Max_SSIM as the challenge scores it; at the
-end the means over the challenges with their spread.
+end the means over the challenges with their range.
 
     python benchmarks/whitened.py POOL.zarr CHALLENGE …
 
 POOL.zarr is the attacker's public sample: a pool made from other photos than the challenge's.
+`--retrieval field,rounds=3` and the like choose other stages.
 """
 
 import argparse
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from measuring import spread
 from scipy.optimize import linear_sum_assignment
 
-from instahide.attacks import whitened
-from instahide.attacks.assignment import Assignment
-from instahide.attacks.protocol import load_released
+from instahide.attacks.chain import recover
+from instahide.attacks.problem import load_problem
+from instahide.attacks.products import Assignment, State
+from instahide.attacks.stages import STAGES, Stages
 from instahide.challenge.folder import ChallengeFolder
+from instahide.challenge.manifest import load_manifest
 from instahide.challenge.plan import load_plan
 from instahide.challenge.private import load_private
+from instahide.challenge.scheme import Scheme
 from instahide.images import to_unit_range
-from instahide.pool.pool import open_pool
 from instahide.scoring.metrics import challenge_scores, mean_squared_error
 from instahide.ssim import ssim
 
@@ -39,37 +41,46 @@ def main() -> None:
     parser.add_argument("pool", type=Path, help="the attacker's public sample")
     parser.add_argument("challenges", type=Path, nargs="+", help="folders with their secret/")
     parser.add_argument("--seed", type=int, default=0, help="of the attack")
-    parser.add_argument("--plain", action="store_true", help="the rows are not masked (mixup)")
+    for stage in STAGES:
+        parser.add_argument(f"--{stage}", default=getattr(Stages, stage))
     arguments = parser.parse_args()
-    public = to_unit_range(np.asarray(open_pool(arguments.pool).patches[:]))
-    settings = whitened.Settings(masked=not arguments.plain)
-    print(f"{len(public)} public images of the attacker's own")
+    stages = Stages(**{stage: getattr(arguments, stage) for stage in STAGES})
+    print(f"attack: {stages}, seed {arguments.seed}")
     ends = []
     for folder in arguments.challenges:
-        print(f"\n{folder}\n{'stage':<22}" + "".join(f"{name:>11}" for name in COLUMNS))
-        ends.append(measure(folder, public, settings, arguments.seed))
-    print(f"\nall {len(ends)} challenges, median (range)")
-    for name, values in zip((*COLUMNS, "seconds"), np.transpose(ends), strict=True):
-        print(f"{name:<22}{spread(values, 4)}")
+        print(f"\n{folder}\n{'':<22}" + "".join(f"{name:>11}" for name in COLUMNS))
+        ends.append(measure(folder, arguments.pool, stages, arguments.seed))
+    print(f"\nall {len(ends)} challenges, mean (range)")
+    for name, values in zip((*COLUMNS, "seconds", "MB"), np.transpose(ends), strict=True):
+        low, high = values.min(), values.max()
+        print(f"{name:<22}{values.mean():.4f} ({low:.4f} to {high:.4f})")
 
 
-def measure(
-    folder: Path, public: np.ndarray, settings: whitened.Settings, seed: int
-) -> list[float]:
+def measure(folder: Path, pool: Path, stages: Stages, seed: int) -> list[float]:
     """Attack one challenge, print each stage, and return the last one's figures."""
-    released, judge = load_released(folder), make_judge(ChallengeFolder(folder))
-    images = len(load_private(ChallengeFolder(folder).private).images)
-    rng = np.random.default_rng(seed)
-    settings = replace(
-        settings, k=load_plan(ChallengeFolder(folder).truth).coefficients.shape[1]
-    )
-    recovery, assignment, watch = whitened.recover(
-        released, public, images=images, rng=rng, settings=settings, observe=judge
-    )
-    figures = judge("handed in", recovery.private, assignment, recovery.decryption)
+    paths = ChallengeFolder(folder)
+    about = load_manifest(paths)
+    problem = load_problem(folder, pool, Scheme(**about["scheme"]), about["images"])
+    judge = make_judge(paths)
+    observe = partial(observe_state, judge)
+    recovery, state, watch = recover(problem, stages, seed=seed, observe=observe)
+    figures = judge("handed in", state.assignment, recovery.private, recovery.decryption)
     seconds = {stage["name"]: stage["wall_seconds"] for stage in watch.stages}
-    print("seconds: " + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()))
-    return [*figures, sum(seconds.values())]
+    memory = watch.stages[-1]["peak_memory_bytes"] / 1e6
+    print(
+        "seconds: "
+        + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
+        + f"; {memory:.0f} MB"
+    )
+    return [*figures, sum(seconds.values()), memory]
+
+
+def observe_state(judge: Callable[..., list[float]], name: str, product: object) -> None:
+    """Print the figures of an assignment or a state."""
+    if isinstance(product, State):
+        judge(name, product.assignment, product.images)
+    elif isinstance(product, Assignment):
+        judge(name, product)
 
 
 def make_judge(paths: ChallengeFolder) -> Callable[..., list[float]]:
@@ -77,7 +88,7 @@ def make_judge(paths: ChallengeFolder) -> Callable[..., list[float]]:
     plan, truth = load_plan(paths.truth), load_private(paths.private)
     private = to_unit_range(truth.images)
 
-    def judge(stage, images, assignment, decryption=None):
+    def judge(stage, assignment, images=None, decryption=None):
         names = match(assignment, plan, len(private))
         figures = accuracy(names[assignment.images], plan, truth.classes)
         if images is not None:

@@ -12,9 +12,15 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
+from instahide.attacks.stages import STAGES, Stages, module_file
 from instahide.challenge.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.randomness import historical
+
+#: Attacks and baselines that are not made of stages.
+OTHER_ATTACKS = ("absolute", "mean", "random", "oracle", "prng")
+#: Attacks that are made of stages and always there.
+BUILT_IN_ATTACKS = {"whitened": {}}
 
 
 def load_schema(path: Path | str) -> dict:
@@ -31,11 +37,17 @@ def check_config(config: dict, schema: dict) -> dict:
         When a key is unknown or missing, a value is not allowed, or a challenge names a
         pool or private set that is not there; says where and what would do.
     """
+    named = config.get("attacks")
+    if named is None or isinstance(named, dict):
+        config = {**config, "attacks": BUILT_IN_ATTACKS | (named or {})}
     filled = fill_defaults(config, schema, schema)
     error = best_match(Draft202012Validator(schema).iter_errors(filled))
     if error is not None:
         raise InstaHideError(f"configuration: {explain(error)}")
+    for name, attack in filled["attacks"].items():
+        _check_attack(name, attack)
     for name, challenge in filled["challenges"].items():
+        _check_attacks(name, challenge, filled["attacks"])
         _check_references(name, challenge, filled)
         _check_scheme(name, challenge)
         _check_generator(name, challenge)
@@ -125,16 +137,6 @@ def _check_references(name: str, challenge: dict, config: dict) -> None:
     if inside == ("public" in challenge):
         what = "mixes no public images: remove" if inside else "mixes public images: it needs"
         raise InstaHideError(f"configuration: challenges/{name} {what} the key 'public'")
-    if "whitened" in challenge["attacks"] and inside:
-        raise InstaHideError(
-            f"configuration: challenges/{name}: the attack 'whitened' takes rows of two "
-            "private images; remove it from this inside challenge"
-        )
-    if "whitened" in challenge["attacks"] and "public_sample" not in challenge:
-        raise InstaHideError(
-            f"configuration: challenges/{name}: the attack 'whitened' learns from other public "
-            "photos: name a pool of them as 'public_sample'"
-        )
     kinds = {"private": "private", "public": "public", "public_sample": "public"}
     for key, kind in kinds.items():
         wanted = challenge.get(key)
@@ -142,6 +144,39 @@ def _check_references(name: str, challenge: dict, config: dict) -> None:
             raise InstaHideError(
                 f"configuration: challenges/{name}/{key} names {wanted!r}, which is not among "
                 f"the keys of {kind!r}{_suggest(wanted, list(config[kind]))}"
+            )
+
+
+def _check_attack(name: str, attack: dict) -> None:
+    """Refuse a name that is taken, and choices of stages that are not there."""
+    try:
+        if name in OTHER_ATTACKS:
+            raise InstaHideError("that name is taken; choose another")
+        if "run" in attack:
+            module_file(attack["run"])
+        else:
+            chosen = Stages(**{stage: attack[stage] for stage in STAGES})
+            for stage in STAGES:
+                chosen.choice(stage).file()
+    except InstaHideError as error:
+        raise InstaHideError(f"configuration: attacks/{name}: {error}") from None
+
+
+def _check_attacks(name: str, challenge: dict, attacks: dict) -> None:
+    """Check that a challenge's attacks are known and can be run on it."""
+    known = [*OTHER_ATTACKS, *attacks]
+    for attack in challenge["attacks"]:
+        where = f"configuration: challenges/{name}: the attack {attack!r}"
+        if attack not in known:
+            raise InstaHideError(
+                f"{where} is neither built in nor among the keys of 'attacks'"
+                f"{_suggest(attack, known)}"
+            )
+        staged = attack in attacks and "run" not in attacks[attack]
+        if staged and "public_sample" not in challenge:
+            raise InstaHideError(
+                f"{where} learns from other public photos: name a pool of them as "
+                "'public_sample'"
             )
 
 

@@ -1,12 +1,15 @@
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from test_attacks_field import smooth_images
 
+from instahide.attacks import chain, retrieval
+from instahide.attacks.problem import make_problem, strip_labels
 from instahide.attacks.protocol import Released
-from instahide.attacks.retrieval import Round
-from instahide.attacks.whitened import Settings, choose_start, expected_spread, recover
+from instahide.attacks.retrieval import Round, choose_start, public_spread
+from instahide.attacks.stages import Stages
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.labels import label_rows
 from instahide.challenge.scheme import Scheme
@@ -18,9 +21,12 @@ from instahide.pool.pool import Pool
 from instahide.randomness.keystream import Key
 
 SHAPE = (16, 16, 3)
-QUICK = Settings(
-    k=4, mixtures=3000, propagations=1, rounds=(Round(10, 0.2, 3), Round(12, 0.02))
-)
+QUICK = Stages(similarity="whitened,mixtures=3000", retrieval="field,propagations=1")
+
+
+@pytest.fixture(autouse=True)
+def few_rounds(monkeypatch):
+    monkeypatch.setattr(retrieval, "FIELD_ROUNDS", (Round(10, 0.2, 3), Round(12, 0.02)))
 
 
 def photos(seed, count):
@@ -33,7 +39,7 @@ def photos(seed, count):
 def challenges():
     """The same twelve private images under a mask and without, and a public sample."""
     private = LabelledImages(photos(1, 12), np.arange(12) // 4, ("cat", "dog", "ship"))
-    pool, found = Pool(photos(2, 300)), {}
+    pool, public, found = Pool(photos(2, 300)), to_unit_range(photos(4, 1000)), {}
     for name in ("cross", "mixup"):
         scheme = Scheme(name, k=4, c2=0.4, rows_per_image=50)
         sources = combine(private, pool, Key.from_seed(3), scheme, "aes256-ctr")
@@ -41,17 +47,8 @@ def challenges():
         released = Released(
             encrypt_rows(sources, plan, 0), label_rows(plan, private.classes, 3)
         )
-        found[name] = released, plan
-    return found, to_unit_range(private.images), to_unit_range(photos(4, 1000))
-
-
-def attack(challenges, name, settings=QUICK):
-    found, private, public = challenges
-    settings = replace(settings, masked=name == "cross", rounds=settings.rounds)
-    if name == "mixup":
-        settings = replace(settings, rounds=())
-    rng = np.random.default_rng(5)
-    return recover(found[name][0], public, images=12, rng=rng, settings=settings), private
+        found[name] = make_problem(released, public, scheme, 12)
+    return found, to_unit_range(private.images)
 
 
 def nearest(recovered, private):
@@ -61,66 +58,103 @@ def nearest(recovered, private):
 
 
 def test_masked_images_are_recovered(challenges):
-    (recovery, assignment, watch), private = attack(challenges, "cross")
+    found, private = challenges
+    recovery, state, watch = chain.recover(found["cross"], QUICK)
     assert np.median(nearest(recovery.private, private)) < 0.05
     assert recovery.decryption.shape == (600, *SHAPE)
     assert recovery.decryption.dtype == np.float32
     assert np.abs(recovery.decryption).max() <= 1
-    assert assignment.images.shape == (600, 2)
+    assert state.assignment.images.shape == (600, 2)
     names = [stage["name"] for stage in watch.stages]
     assert names == ["similarity", "assignment", "retrieval", "finish"]
+    assert watch.stages[0]["choice"] == "whitened,mixtures=3000"
     assert recovery.given.public_distribution
     assert not recovery.given.public_pool
 
 
 def test_without_masks_images_are_nearly_exact(challenges):
-    (recovery, _, _), private = attack(challenges, "mixup")
+    found, private = challenges
+    recovery, _, _ = chain.recover(found["mixup"], QUICK)
     assert nearest(recovery.private, private).max() < 0.02
 
 
 def test_what_is_handed_in_is_one_of_the_recovered_images(challenges):
-    (recovery, assignment, _), _ = attack(challenges, "mixup")
-    offered = recovery.private[assignment.images]
+    recovery, state, _ = chain.recover(challenges[0]["mixup"], QUICK)
+    offered = recovery.private[state.assignment.images]
     assert (recovery.decryption[:, None] == offered).all(axis=(2, 3, 4)).any(axis=1).all()
 
 
-def test_two_runs_give_the_same_bits(challenges):
-    (one, _, _), _ = attack(challenges, "cross")
-    (other, _, _), _ = attack(challenges, "cross")
-    np.testing.assert_array_equal(one.decryption, other.decryption)
+def test_stages_from_files_and_in_memory_give_the_same_bits(challenges, tmp_path, monkeypatch):
+    problem = challenges[0]["cross"]
+    monkeypatch.setattr(chain, "load_problem", lambda: problem)
+    recovery, state, _ = chain.recover(problem, QUICK)
+    files = {"similarity": "features.npy", "assignment": "assignment.npz",
+             "retrieval": "state.npz", "finish": "mine/decryption.npy"}  # fmt: skip
+    before = None
+    for stage, name in files.items():
+        chain.save_stage(tmp_path / name, before, QUICK.choice(stage), {})
+        before = tmp_path / name
+    np.testing.assert_array_equal(np.load(before), recovery.decryption)
+    about = json.loads((tmp_path / "mine/attack.json").read_text())
+    assert [part["name"] for part in about["stages"]] == list(files)
+    assert [part["choice"] for part in about["stages"]] == list(vars(QUICK).values())
+    assert about["peak_memory_bytes"] >= max(
+        part["peak_memory_bytes"] for part in about["stages"]
+    )
+    saved = np.load(tmp_path / "mine/assignment.npz")
+    np.testing.assert_array_equal(saved["images"], state.assignment.images)
 
 
 @pytest.mark.parametrize(
-    "choice", [{"finish": "none"}, {"retrieval": "pixelwise"}, {"assignment": "clusters"},
-               {"similarity": "squares"}, {"start": "rows"}],
+    "choice", [{"finish": "none"}, {"retrieval": "field,rounds=0"},
+               {"assignment": "em,rounds=1"}, {"similarity": "plain"},
+               {"similarity": "whitened,mixtures=3000,power=1"},
+               {"retrieval": "field,start=rows"}, {"retrieval": "field,public_mean=False"}],
 )  # fmt: skip
 def test_every_choice_of_stages_runs(challenges, choice):
-    (recovery, _, _), _ = attack(challenges, "cross", replace(QUICK, **choice))
+    recovery, _, watch = chain.recover(challenges[0]["cross"], replace(QUICK, **choice))
     assert np.isfinite(recovery.decryption).all()
-    assert recovery.details.items() >= choice.items()
+    assert choice.items() <= {part["name"]: part["choice"] for part in watch.stages}.items()
 
 
 def test_public_samples_of_another_shape_or_too_small_are_refused(challenges):
-    found, _, public = challenges
-    for sample, words in ((public[:, :8], "make the sample"), (public[:20], "has 20 images")):
+    problem = challenges[0]["cross"]
+    released = Released(problem.rows.reshape(-1, *SHAPE), problem.label)
+    for sample, words in (
+        (problem.public[:, :8], "make the sample"),
+        (problem.public[:20], "has 20 images"),
+    ):
         with pytest.raises(InstaHideError, match=words):
-            recover(
-                found["cross"][0], sample, images=12, rng=np.random.default_rng(0),
-                settings=QUICK,
-            )  # fmt: skip
+            make_problem(released, sample, problem.scheme, 12)
+
+
+def test_stages_refuse_problems_that_they_cannot_take(challenges):
+    problem = challenges[0]["cross"]
+    classes = strip_labels(problem.label, "classes")
+    with pytest.raises(InstaHideError, match="reads coefficients off the labels"):
+        chain.recover(replace(problem, label=classes, labels="classes"), QUICK)
+    with pytest.raises(InstaHideError, match="rows of 4 private images"):
+        chain.recover(replace(problem, scheme=Scheme("inside", k=4)), QUICK)
+
+
+def test_stripped_labels_keep_no_coefficients():
+    label = np.array([[0.2, 0, 0.3], [0, 0.7, 0]], np.float32)
+    np.testing.assert_array_equal(strip_labels(label, "coefficients"), label)
+    np.testing.assert_array_equal(strip_labels(label, "classes"), [[1, 0, 1], [0, 1, 0]])
+    np.testing.assert_array_equal(strip_labels(label, "none"), [[1], [1]])
 
 
 def test_the_public_spread_of_two_images_is_known_in_closed_form():
     # (a² + b²) / (a + b)² of two |N(0, 1)| depends on their angle only, which is uniform.
     angle = (np.arange(100_000) + 0.5) / 100_000 * np.pi / 2
     exact = (1 / (np.cos(angle) + np.sin(angle)) ** 2).mean()
-    settings = Settings(k=4, largest=1.0, least=0.0)
     rng = np.random.default_rng(6)
-    assert expected_spread(rng, settings, 200_000) == pytest.approx(exact, rel=0.01)
-    assert expected_spread(rng, Settings(k=2)) == 0
+    scheme = Scheme(k=4, c1=1.0, c2=0.0)
+    assert public_spread(scheme, rng, 200_000) == pytest.approx(exact, rel=0.01)
+    assert public_spread(Scheme(k=2, c2=0.3), rng) == 0
 
 
 def test_few_rows_per_image_are_unmasked_first():
-    assert choose_start(Settings(), 1000, 100) == "rows"
-    assert choose_start(Settings(), 5000, 100) == "pixels"
-    assert choose_start(Settings(start="pixels"), 1000, 100) == "pixels"
+    assert choose_start("auto", 1000, 100) == "rows"
+    assert choose_start("auto", 5000, 100) == "pixels"
+    assert choose_start("pixels", 1000, 100) == "pixels"

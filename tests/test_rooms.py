@@ -13,12 +13,12 @@ LEVELS = {
     "photos": 2,
     "pool": 3,
     "challenge": 4,
-    "config": 5,
     "attacks": 5,
-    "scoring": 6,
-    "commands": 7,
-    "cli": 8,
-    "__main__": 9,
+    "config": 6,
+    "scoring": 7,
+    "commands": 8,
+    "cli": 9,
+    "__main__": 10,
 }
 
 

@@ -89,4 +89,4 @@ def test_unknown_attacks_are_named_before_anything_runs(scored, tmp_path):
     config["challenges"]["challenge"]["attacks"] = ["orakel"]
     done = Project(tmp_path, config).run("--dry-run", check=False)
     assert done.returncode != 0
-    assert "challenges/challenge/attacks/0: 'orakel' is not one of" in done.stdout
+    assert "the attack 'orakel' is neither built in nor among" in done.stdout

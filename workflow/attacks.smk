@@ -1,15 +1,27 @@
 """Attacks: what they recover from the released files alone.
 
-Each fills `results/{challenge}/attacks/{attack}/`, which workflow/scores.smk scores.
+Each fills `results/{challenge}/attacks/{attack}/`, which workflow/scores.smk scores. What
+the first three stages of an attack make is kept in `results/{challenge}/stages/`, under the
+names of the choices that led to it, so that attacks which begin alike share it.
 """
 
 # Jobs that share the seeds: as many can run at once.
 SEED_SLICES = 16
 PRNG = f"{CHALLENGE}/attacks/prng"
+# Attacks by the key that tells how they are run: made of stages, or whole.
+STAGED = [name for name, chosen in config["attacks"].items() if "run" not in chosen]
+WHOLE = [name for name, chosen in config["attacks"].items() if "run" in chosen]
+SIMILARITY = f"{CHALLENGE}/stages/{{labels}}/{{similarity}}"
+ASSIGNMENT = f"{SIMILARITY}/{{assignment}}"
+RETRIEVAL = f"{ASSIGNMENT}/{{retrieval}}"
 
 
 wildcard_constraints:
     slice=r"\d+",
+    labels="coefficients|classes|none",
+    similarity="[^/]+",
+    assignment="[^/]+",
+    retrieval="[^/]+",
 
 
 localrules:
@@ -23,15 +35,53 @@ def prng_setting(wildcards):
     return {"images": images, **{key: given[key] for key in ("k", "c1", "c2")}}
 
 
-def whitened_settings(wildcards):
-    """The keys of a challenge that `whitened.Settings` needs: they are public."""
+def attack_of(wildcards):
+    return config["attacks"][wildcards.attack]
+
+
+def sample_store(wildcards):
+    """The pool of public photos that an attacker of the challenge has, if any."""
+    sample = challenge_of(wildcards).get("public_sample")
+    return f"results/public/{sample}/pool.zarr" if sample else None
+
+
+def sample_digest(wildcards):
+    store = sample_store(wildcards)
+    return f"{store}.sha256" if store else []
+
+
+def problem(wildcards):
+    """What `problem.load_problem` needs; all of it is public."""
     given = challenge_of(wildcards)
+    known = wildcards.get("labels") or attack_of(wildcards)["labels"]
     return {
-        "masked": not given["scheme"].startswith("mixup"),
-        "k": given["k"],
-        "largest": given["c1"],
-        "least": given["c2"],
+        "challenge": f"results/{wildcards.challenge}",
+        "public_sample": sample_store(wildcards),
+        "images": config["private"][given["private"]]["images"],
+        "labels": known,
     }
+
+
+def stage_code(stage):
+    """The digest of a stage's code: what runs it, and the module of the chosen function."""
+
+    def digest(wildcards):
+        text = wildcards.get(stage) or attack_of(wildcards)[stage]
+        return code("stage", "numpy", "scipy") + code_digest(Choice(stage, text).file())
+
+    return digest
+
+
+def own_code(wildcards):
+    """The digest of a whole attack of one's own."""
+    return code("whole_attack", "numpy") + code_digest(module_file(attack_of(wildcards)["run"]))
+
+
+def last_state(wildcards):
+    """The state that the finish of an attack begins with."""
+    chosen = attack_of(wildcards)
+    folders = (chosen[key] for key in ("labels", "similarity", "assignment", "retrieval"))
+    return f"results/{wildcards.challenge}/stages/{'/'.join(folders)}/state.npz"
 
 
 rule seed_search:
@@ -91,26 +141,113 @@ rule prng:
         "scripts/prng.py"
 
 
-rule whitened:
-    """Learn what public images look like, and take masks and mixtures apart."""
+rule similarity:
+    """Make features of encryptions in which two that share a private image look alike."""
     input:
+        sample_digest,
         encryption=f"{CHALLENGE}/encryption.npy",
         label=f"{CHALLENGE}/label.npy",
-        sample=lambda w: f"results/public/{challenge_of(w)['public_sample']}/pool.zarr.sha256",
     output:
-        decryption=f"{CHALLENGE}/attacks/whitened/decryption.npy",
-        private=f"{CHALLENGE}/attacks/whitened/private.npy",
-        assignment=f"{CHALLENGE}/attacks/whitened/assignment.npz",
-        about=f"{CHALLENGE}/attacks/whitened/attack.json",
+        f"{SIMILARITY}/features.npy",
+        f"{SIMILARITY}/features.json",
     params:
-        code=code("whitened", "numpy", "scipy"),
-        sample=lambda w: f"results/public/{challenge_of(w)['public_sample']}/pool.zarr",
-        images=lambda w: config["private"][challenge_of(w)["private"]]["images"],
-        settings=whitened_settings,
+        code=stage_code("similarity"),
+        choice=lambda w: w.similarity,
+        problem=problem,
+        scheme=scheme,
     log:
-        f"{CHALLENGE}/logs/attack-whitened.log",
+        f"{SIMILARITY}/features.log",
     message:
-        "Attack {wildcards.challenge} by what public images look like"
+        "Compare the rows of {wildcards.challenge} ({wildcards.similarity})"
     threads: 2
     script:
-        "scripts/whitened.py"
+        "scripts/stage.py"
+
+
+use rule similarity as assignment with:
+    input:
+        sample_digest,
+        before=f"{SIMILARITY}/features.npy",
+        encryption=f"{CHALLENGE}/encryption.npy",
+        label=f"{CHALLENGE}/label.npy",
+    output:
+        f"{ASSIGNMENT}/assignment.npz",
+        f"{ASSIGNMENT}/assignment.json",
+    params:
+        code=stage_code("assignment"),
+        choice=lambda w: w.assignment,
+        problem=problem,
+        scheme=scheme,
+    log:
+        f"{ASSIGNMENT}/assignment.log",
+    message:
+        "Assign private images to the rows of {wildcards.challenge} ({wildcards.assignment})"
+
+
+use rule similarity as retrieval with:
+    input:
+        sample_digest,
+        before=f"{ASSIGNMENT}/assignment.npz",
+        encryption=f"{CHALLENGE}/encryption.npy",
+        label=f"{CHALLENGE}/label.npy",
+    output:
+        f"{RETRIEVAL}/state.npz",
+        f"{RETRIEVAL}/state.json",
+    params:
+        code=stage_code("retrieval"),
+        choice=lambda w: w.retrieval,
+        problem=problem,
+        scheme=scheme,
+    log:
+        f"{RETRIEVAL}/state.log",
+    message:
+        "Recover the private images of {wildcards.challenge} ({wildcards.retrieval})"
+
+
+use rule similarity as finish with:
+    input:
+        sample_digest,
+        before=last_state,
+        encryption=f"{CHALLENGE}/encryption.npy",
+        label=f"{CHALLENGE}/label.npy",
+    output:
+        f"{ATTACK}/decryption.npy",
+        f"{ATTACK}/private.npy",
+        f"{ATTACK}/assignment.npz",
+        f"{ATTACK}/attack.json",
+    params:
+        code=stage_code("finish"),
+        choice=lambda w: attack_of(w)["finish"],
+        problem=problem,
+        scheme=scheme,
+    wildcard_constraints:
+        attack="|".join(STAGED),
+    log:
+        f"{CHALLENGE}/logs/attack-{{attack}}.log",
+    message:
+        "Finish the attack {wildcards.attack} on {wildcards.challenge}"
+
+
+rule whole_attack:
+    """Run an attack of one's own that is not made of stages."""
+    input:
+        sample_digest,
+        encryption=f"{CHALLENGE}/encryption.npy",
+        label=f"{CHALLENGE}/label.npy",
+    output:
+        f"{ATTACK}/decryption.npy",
+        f"{ATTACK}/attack.json",
+    params:
+        code=own_code,
+        run=lambda w: attack_of(w)["run"],
+        problem=problem,
+        scheme=scheme,
+    wildcard_constraints:
+        attack="|".join(WHOLE) or "none",
+    log:
+        f"{CHALLENGE}/logs/attack-{{attack}}.log",
+    message:
+        "Run {wildcards.attack} on {wildcards.challenge}"
+    threads: 2
+    script:
+        "scripts/whole_attack.py"

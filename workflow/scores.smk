@@ -6,7 +6,6 @@ Records of others' submissions are put into `results/{challenge}/submissions/`.
 """
 
 BASELINES = ["absolute", "mean", "random", "oracle"]
-ATTACK = f"{CHALLENGE}/attacks/{{attack}}"
 
 
 wildcard_constraints:
@@ -16,6 +15,7 @@ wildcard_constraints:
 localrules:
     leaderboard,
     check,
+    ablation,
 
 
 def secrets(*names):
@@ -28,6 +28,16 @@ def of_attacks(file):
     return lambda wildcards: [
         f"results/{wildcards.challenge}/attacks/{attack}/{file}"
         for attack in challenge_of(wildcards)["attacks"]
+    ]
+
+
+def staged(file):
+    """A file of every attack that is made of stages, on every challenge."""
+    return [
+        f"results/{challenge}/attacks/{attack}/{file}"
+        for challenge, given in config["challenges"].items()
+        for attack in given["attacks"]
+        if attack in STAGED
     ]
 
 
@@ -155,6 +165,28 @@ rule leaderboard:
         "Rank the results on {wildcards.challenge}"
     script:
         "scripts/leaderboard.py"
+
+
+rule ablation:
+    """Set the attacks that are made of stages side by side, over all challenges."""
+    input:
+        scores=staged("score.json"),
+        attacks=staged("attack.json"),
+    output:
+        report(
+            "results/ablation.md",
+            caption="report/ablation.rst",
+            category="Scores",
+            labels={"challenge": "all", "what": "ablation"},
+        ),
+    params:
+        code=code("ablation"),
+    log:
+        "results/logs/ablation.log",
+    message:
+        "Compare the attacks that are made of stages"
+    script:
+        "scripts/ablation.py"
 
 
 rule check:

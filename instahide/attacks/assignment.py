@@ -19,10 +19,10 @@ from scipy.cluster.hierarchy import average, cut_tree
 from scipy.linalg import solve
 from scipy.spatial.distance import squareform
 
+from instahide.attacks.problem import Problem
+from instahide.attacks.products import NOBODY, Assignment, mix
 from instahide.attacks.similarity import cosine_similarity
 from instahide.errors import InstaHideError
-
-NOBODY = -1
 
 
 @dataclass(frozen=True)
@@ -44,26 +44,47 @@ class Parts:
     same: np.ndarray
 
 
-@dataclass(frozen=True)
-class Assignment:
-    """Which private images a row mixes, and how much of each.
+def em(
+    problem: Problem, features: np.ndarray, rng: np.random.Generator, *, rounds: int = 6
+) -> Assignment:
+    """Cluster within classes, then EM over pairs: the second stage of `whitened`.
 
-    Attributes
+    Parameters
     ----------
-    images : ndarray of int64, shape (E, 2)
-    coefficients : ndarray of float32, shape (E, 2)
+    features : ndarray of float32, shape (E, d)
+        Whitened squares of the rows; where there is no mask, whitened rows.
+    rounds : int
+        Of EM; 1 leaves clusters and one choice of pairs.
+
+    Raises
+    ------
+    InstaHideError
+        When rows do not have two private images, or are too few.
     """
+    parts, members = read_problem(problem)
+    start = cluster_classes(features, parts, members)
+    power = 2 if problem.scheme.masked else 1
+    return fit_pairs(features, parts, members, start, power=power, rounds=rounds)
 
-    images: np.ndarray
-    coefficients: np.ndarray
 
-    def design(self, count: int) -> np.ndarray:
-        """Return the (E, count + 1) float32 matrix that mixes images into rows.
+def read_problem(problem: Problem) -> tuple[Parts, np.ndarray]:
+    """Return what the labels say of each row, and the images of each class.
 
-        Its last column, what is left of 1, belongs to the mean public image.
-        """
-        rest = 1 - self.coefficients.sum(axis=1, keepdims=True)
-        return np.hstack([mix(self.images, self.coefficients, count), rest])
+    Raises
+    ------
+    InstaHideError
+        When labels lack coefficients, or rows do not have two private images.
+    """
+    if problem.labels != "coefficients":
+        raise InstaHideError(
+            f"labels: {problem.labels}: this stage reads coefficients off the labels"
+        )
+    if problem.scheme.private_count != 2:
+        raise InstaHideError(
+            f"rows of {problem.scheme.private_count} private images: this stage takes two"
+        )
+    parts = read_labels(problem.label)
+    return parts, members_table(count_images(parts, problem.label.shape[1], problem.images))
 
 
 def read_labels(label: np.ndarray) -> Parts:
@@ -285,15 +306,6 @@ def fit_pairs(
         images, used, _ = costs.best()
         rows = np.ones(len(start), bool)
     return Assignment(images, used if power == 1 else parts.coefficients)
-
-
-def mix(images: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
-    """Return the (E, count) float32 matrix with each row's weights at its images."""
-    design = np.zeros((len(images), count), np.float32)
-    for place in range(images.shape[1]):
-        rows = np.flatnonzero(images[:, place] != NOBODY)
-        design[rows, images[rows, place]] += weights[rows, place]
-    return design
 
 
 def ridge_fit(

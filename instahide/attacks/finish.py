@@ -12,8 +12,11 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.sparse import csr_matrix
 
+from instahide.attacks.field import learn_field
 from instahide.attacks.pixelwise import solve_images
-from instahide.attacks.retrieval import State
+from instahide.attacks.problem import Problem
+from instahide.attacks.products import State
+from instahide.attacks.protocol import Knowledge, Recovery
 from instahide.ssim import ssim
 
 SCALES = (1.0, 2.0, 4.0)  # of the bands, standard deviations in pixels
@@ -23,6 +26,41 @@ RIDGE = 0.01  # relative to a weight of one
 PIXELS_AT_ONCE = 512
 HALF_SURE = 9.0
 LEAST_POWER = 1e-12
+
+
+def local(problem: Problem, state: State, rng: np.random.Generator) -> Recovery:
+    """Solve a last time with local weights, and choose: the last stage of `whitened`."""
+    return hand_in(problem, state, solve_by_bands(state, problem.shape), rng)
+
+
+def none(problem: Problem, state: State, rng: np.random.Generator) -> Recovery:
+    """Only choose what each row hands in."""
+    return hand_in(problem, state, state.images, rng)
+
+
+def hand_in(
+    problem: Problem, state: State, images: np.ndarray, rng: np.random.Generator
+) -> Recovery:
+    """Choose the image that each row hands in.
+
+    Parameters
+    ----------
+    images : ndarray of float32, shape (n + 1, d)
+        As finished; the last one, the mean public image, is not handed in.
+    """
+    images = np.clip(images[:-1], -1, 1)
+    noise = learn_field(problem.public).sample(rng, len(images))
+    quality = predict_quality(images, error_variance(state), noise, problem.shape)
+    sure = trust(state.assignment.coefficients, state.level, images.shape[1])
+    chosen = choose_images(state.assignment.images, quality[state.assignment.images] * sure)
+    private = images.reshape(-1, *problem.shape)
+    return Recovery(
+        decryption=private[chosen],
+        private=private,
+        given=Knowledge(labels=problem.labels, public_distribution=True),
+        complexity="O(Ed² + d³)",
+        details={"predicted_ssim": round(float(quality.mean()), 4)},
+    )
 
 
 def split_bands(images: np.ndarray, shape: tuple[int, ...]) -> list[np.ndarray]:

@@ -20,8 +20,9 @@ import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
-from instahide.attacks.assignment import Assignment, ridge_fit
+from instahide.attacks.assignment import ridge_fit
 from instahide.attacks.field import Field
+from instahide.attacks.products import Assignment
 
 LEAST_SQUARE = 3e-3  # of a pixel's estimated square, which noise may make negative
 
@@ -227,12 +228,13 @@ def first_images(
     rng: np.random.Generator,
     *,
     spread: float = 0.367,
-    propagations: int = 2,
+    propagations: int = 4,
+    public_ridge: float = 10.0,
 ) -> np.ndarray:
     """Guess the private images: all steps of this module, and the sign common to all.
 
-    The last is settled by the mean public image, the last row of the solution, which must
-    agree with the one known.
+    The last is settled by the mean public image: what the rows have of it must agree with
+    the one known.
 
     Parameters
     ----------
@@ -243,6 +245,8 @@ def first_images(
     spread : float
         Mean of Σ λᵢ² over (Σ λᵢ)² for the public images of a row.
     propagations : int
+    public_ridge : float
+        Draws the mean public image to zero; so much that it stays there leaves it out.
 
     Returns
     -------
@@ -253,7 +257,7 @@ def first_images(
     images = spectral_start(assignment, magnitude, count, start)
     noise = spread * design[:, count] ** 2 + 1e-4
     unknown = (design[:, :count] ** 2).sum(axis=1)
-    ridge = np.append(np.ones(count), 10.0)
+    ridge = np.append(np.ones(count), public_ridge)
     for share in (0.6, 0.4, 0.3, 0.2):  # of an image's variance that is still unknown
         variance = noise + share * unknown, field.variance
         images = improve(design, magnitude, variance, images, ridge, 1)
@@ -261,4 +265,5 @@ def first_images(
     for _ in range(propagations):
         images = propagate(design, magnitude, variance, images, ridge, field.shape)
         images = synchronise(images, field.shape)
-    return images if images[count] @ field.mean >= 0 else -images
+    signed = magnitude * np.sign(design @ images)
+    return images if (design[:, count] @ signed) @ field.mean >= 0 else -images

@@ -85,7 +85,7 @@ class Recovery:
 
 
 class Stopwatch:
-    """Wall and CPU seconds of an attack's stages.
+    """Wall and CPU seconds of an attack's stages, and the process's peak memory after each.
 
     >>> watch = Stopwatch()
     >>> with watch.stage("similarity"):
@@ -98,8 +98,8 @@ class Stopwatch:
         self.stages: list[dict[str, Any]] = []
 
     @contextlib.contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Measure a block as the stage `name`."""
+    def stage(self, name: str, **about: Any) -> Iterator[None]:
+        """Measure a block as the stage `name`; `about` is kept with it."""
         wall, cpu = time.perf_counter(), time.process_time()
         yield
         self.stages.append(
@@ -107,8 +107,15 @@ class Stopwatch:
                 "name": name,
                 "wall_seconds": round(time.perf_counter() - wall, 3),
                 "cpu_seconds": round(time.process_time() - cpu, 3),
+                "peak_memory_bytes": peak_memory(),
+                **about,
             }
         )
+
+
+def peak_memory() -> int:
+    """Return the most memory that this process has had so far, in bytes."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def load_released(folder: Path | str) -> Released:
@@ -165,7 +172,9 @@ def describe(name: str, recovery: Recovery, stages: list[dict[str, Any]]) -> dic
         "complexity": recovery.complexity,
         "wall_seconds": round(sum(stage["wall_seconds"] for stage in stages), 3),
         "cpu_seconds": round(sum(stage["cpu_seconds"] for stage in stages), 3),
-        "peak_memory_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "peak_memory_bytes": max(
+            peak_memory(), *(stage.get("peak_memory_bytes", 0) for stage in stages)
+        ),
         "hardware": f"{platform.machine()}, {os.cpu_count()} cores",
         "stages": stages,
         "details": recovery.details,

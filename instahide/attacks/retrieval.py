@@ -15,14 +15,20 @@ its rows choose the wrong sign there, and so it would stay for ever, and draw ro
 images to which they do not belong; filtered away, it does not come back, while details do.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from scipy.ndimage import median_filter
 
-from instahide.attacks.assignment import Assignment, Parts, candidates, pair_costs
-from instahide.attacks.field import Field, cooling, unmask
-from instahide.attacks.pixelwise import solve_images
+from instahide.attacks.assignment import Parts, candidates, pair_costs, read_problem
+from instahide.attacks.field import Field, cooling, learn_field, unmask
+from instahide.attacks.pixelwise import first_images, solve_images
+from instahide.attacks.problem import Problem
+from instahide.attacks.products import Assignment, State
+from instahide.attacks.similarity import draw_coefficients
+from instahide.challenge.scheme import Scheme
 
 LEAST_LEVEL = 1e-4  # of a row's noise: float32 and rows that are all but private
 RIDGE = 0.5  # precision of an image's prior, in that of a public image
@@ -50,34 +56,117 @@ class Round:
     median: int = 1
 
 
-@dataclass(frozen=True)
-class State:
-    """What is known between rounds.
+#: Annealing steps, error of the images, median filter. Later rounds trust the images more.
+FIELD_ROUNDS = (
+    Round(12, 0.3, 9),
+    Round(12, 0.2, 7),
+    Round(16, 0.05, 3),
+    Round(20, 0.2, 7),
+    Round(20, 0.05, 3),
+    Round(20, 0.02),
+    Round(32, 0.01),
+)
+#: Before them, where rows were unmasked first.
+FIRST_ROUNDS = (Round(16, 0.5), Round(16, 0.3))
+#: For rows without masks.
+PLAIN_ROUNDS = (Round(0, 0.05), Round(0, 0.01), Round(0, 0.01))
+# ASSUME: below this many rows per image, rows unmasked one by one are the better start.
+# Measured at 10 and 20, where they are, and at 50, where pixels are.
+FEW_ROWS = 30
 
-    Attributes
+#: Called after each round with its name and the state, to measure it.
+Observer = Callable[[str, State], object]
+
+
+def ignore(name: str, state: State) -> None:
+    """Observe nothing."""
+
+
+def field(
+    problem: Problem,
+    assignment: Assignment,
+    rng: np.random.Generator,
+    *,
+    start: Literal["auto", "pixels", "rows"] = "auto",
+    propagations: int = 4,
+    rounds: int | None = None,
+    public_mean: bool = True,
+    observe: Observer = ignore,
+) -> State:
+    """Recover images and correct their assignment: the third stage of `whitened`.
+
+    Parameters
     ----------
-    images : ndarray of float32, shape (n + 1, d)
-        Private images, and the mean public one.
-    assignment : Assignment
-    level : ndarray of float32, shape (E,)
-        Variance of each row's public part, in a public image's.
-    rows : ndarray of float32, shape (E, d)
-        The rows without masks.
+    start : {"auto", "pixels", "rows"}
+        Phase retrieval pixel by pixel, or rows unmasked one by one; by default the latter
+        where there are few rows for each image.
+    propagations : int
+        Of the phase retrieval, see `instahide.attacks.pixelwise.propagate`.
+    rounds : int, optional
+        How many rounds to run; 0 leaves the first guess. All by default.
+    public_mean : bool
+        Whether the mean public image is part of the model.
+    observe : callable
     """
+    parts, members = read_problem(problem)
+    model = learn_field(problem.public)
+    given = {
+        "spread": public_spread(problem.scheme, rng),
+        "public_ridge": PUBLIC_RIDGE if public_mean else 1e9,
+    }
+    state, schedule = first_state(
+        problem, model, assignment, rng, start=start, propagations=propagations, **given
+    )
+    if not public_mean:
+        model = replace(model, mean=np.zeros_like(model.mean))
+    observe("first images", state)
+    for number, round_ in enumerate(schedule[:rounds]):
+        state = refine(model, problem.rows, state, parts, members, round_, **given)
+        observe(f"round {number + 1}", state)
+    return state
 
-    images: np.ndarray
-    assignment: Assignment
-    level: np.ndarray
-    rows: np.ndarray
 
-    @property
-    def count(self) -> int:
-        """Number n of private images."""
-        return len(self.images) - 1
+def first_state(
+    problem: Problem,
+    model: Field,
+    assignment: Assignment,
+    rng: np.random.Generator,
+    *,
+    spread: float,
+    public_ridge: float,
+    start: str,
+    propagations: int,
+) -> tuple[State, tuple[Round, ...]]:
+    """Return the state that the rounds begin with, and the rounds."""
+    rows, images = problem.rows, problem.images
+    if not problem.scheme.masked:
+        guess = np.zeros((images + 1, rows.shape[1]), np.float32)
+        level = expected_level(assignment, spread)
+        return State(guess, assignment, level, rows), PLAIN_ROUNDS
+    if choose_start(start, len(rows), images) == "rows":
+        state = start_from_rows(model, rows, assignment, images, spread)
+        return state, FIRST_ROUNDS + FIELD_ROUNDS
+    guess = first_images(
+        assignment, rows, model, images, rng,
+        spread=spread, propagations=propagations, public_ridge=public_ridge,
+    )  # fmt: skip
+    return start_from_images(rows, guess, assignment, spread), FIELD_ROUNDS
 
-    def design(self) -> np.ndarray:
-        """Return the (E, n + 1) matrix that mixes images into rows."""
-        return self.assignment.design(self.count)
+
+def choose_start(start: str, rows: int, images: int) -> str:
+    """Return the start of the retrieval, "rows" where each image is in few of them."""
+    if start != "auto":
+        return start
+    return "rows" if rows < FEW_ROWS * images else "pixels"
+
+
+def public_spread(scheme: Scheme, rng: np.random.Generator, draws: int = 20_000) -> float:
+    """Return the mean of Σ λᵢ² / (Σ λᵢ)² over the public images of rows; 0 without any."""
+    if not scheme.public_count:
+        return 0.0
+    drawn = draw_coefficients(rng, draws, scheme.k, scheme.c1)
+    public = drawn[scheme.accepts(drawn), scheme.private_count :]
+    return float(((public**2).sum(axis=1) / public.sum(axis=1) ** 2).mean())
 
 
 def expected_level(assignment: Assignment, spread: float) -> np.ndarray:
@@ -121,6 +210,7 @@ def refine(
     round_: Round,
     *,
     spread: float = 0.367,
+    public_ridge: float = PUBLIC_RIDGE,
 ) -> State:
     """Run one round.
 
@@ -136,6 +226,8 @@ def refine(
     round_ : Round
     spread : float
         See `expected_level`.
+    public_ridge : float
+        See `fit_images`.
     """
     design = state.design()
     level = state.level + round_.error * (design[:, :-1] ** 2).sum(axis=1)
@@ -143,10 +235,10 @@ def refine(
         mean = design @ without_spots(state.images, field.shape, round_.median)
         rows = unmask(field, magnitude, mean, level, cooling(round_.steps))
         state = replace(state, rows=rows)
-    state = replace(state, images=fit_images(field, state))
+    state = replace(state, images=fit_images(field, state, public_ridge))
     state = reassign(field, state, parts, members, level, signed=round_.steps == 0)
     state = replace(state, level=measure_level(field, state, spread))
-    return replace(state, images=fit_images(field, state))
+    return replace(state, images=fit_images(field, state, public_ridge))
 
 
 def without_spots(images: np.ndarray, shape: tuple[int, ...], side: int) -> np.ndarray:
@@ -158,9 +250,12 @@ def without_spots(images: np.ndarray, shape: tuple[int, ...], side: int) -> np.n
     return np.concatenate([filtered.reshape(len(filtered), -1), images[-1:]])
 
 
-def fit_images(field: Field, state: State) -> np.ndarray:
-    """Solve for all images, rows weighted by the inverse of their level."""
-    ridge = np.append(np.full(state.count, RIDGE), PUBLIC_RIDGE)
+def fit_images(field: Field, state: State, public_ridge: float = PUBLIC_RIDGE) -> np.ndarray:
+    """Solve for all images, rows weighted by the inverse of their level.
+
+    `public_ridge` draws the mean public image to the field's mean.
+    """
+    ridge = np.append(np.full(state.count, RIDGE), public_ridge)
     return solve_images(state.design(), state.rows, 1 / state.level, ridge, field.mean)
 
 

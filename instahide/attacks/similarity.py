@@ -18,6 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
+from instahide.attacks.field import learn_field
+from instahide.attacks.problem import Problem
+
 CHUNK_ROWS = 1000
 
 
@@ -41,6 +44,49 @@ class Whitening:
         return np.ascontiguousarray(
             solve_triangular(self.factor, centred, lower=True, check_finite=False).T
         )
+
+
+def whitened(
+    problem: Problem,
+    rng: np.random.Generator,
+    *,
+    floor: float = 1e-3,
+    mixtures: int = 20_000,
+    power: int = 2,
+) -> np.ndarray:
+    """Whiten the squares of the rows: the first stage of the attack `whitened`.
+
+    Rows without a mask are whitened themselves, less the expected public image.
+
+    Parameters
+    ----------
+    floor, mixtures, power
+        See `learn_whitening`.
+
+    Returns
+    -------
+    ndarray of float32, shape (E, d)
+    """
+    scheme = problem.scheme
+    if not scheme.masked:
+        field = learn_field(problem.public)
+        return field.transform(problem.rows - field.mean) / np.sqrt(field.spectrum + 1e-9)
+    whitening = learn_whitening(
+        problem.public,
+        rng,
+        k=scheme.k,
+        largest=scheme.c1,
+        mixtures=mixtures,
+        floor=floor,
+        power=power,
+    )
+    return whitening.apply(problem.rows**power)
+
+
+def plain(problem: Problem, rng: np.random.Generator, *, power: int = 2) -> np.ndarray:
+    """Return the centred squares of the rows: what whitening is compared with."""
+    squares = problem.rows**power if problem.scheme.masked else problem.rows
+    return squares - squares.mean(axis=0)
 
 
 def draw_coefficients(
@@ -93,8 +139,9 @@ def learn_whitening(
     largest: float = 0.65,
     mixtures: int = 20_000,
     floor: float = 1e-3,
+    power: int = 2,
 ) -> Whitening:
-    """Learn mean and covariance of y² from synthetic mixtures of public images.
+    """Learn mean and covariance of y², or |y|, from synthetic mixtures of public images.
 
     Parameters
     ----------
@@ -107,6 +154,7 @@ def learn_whitening(
         How many synthetic mixtures to average over.
     floor : float
         Added to the covariance's diagonal, as a share of its mean.
+    power : {2, 1}
 
     Returns
     -------
@@ -116,9 +164,10 @@ def learn_whitening(
     total, moment = np.zeros(size), np.zeros((size, size), np.float32)
     for start in range(0, mixtures, CHUNK_ROWS):
         rows = min(CHUNK_ROWS, mixtures - start)
-        squares = mix_public(public, draw_coefficients(rng, rows, k, largest), rng) ** 2
-        total += squares.sum(axis=0, dtype=np.float64)
-        moment += squares.T @ squares
+        mixed = mix_public(public, draw_coefficients(rng, rows, k, largest), rng)
+        mixed = np.abs(mixed) ** power
+        total += mixed.sum(axis=0, dtype=np.float64)
+        moment += mixed.T @ mixed
     mean = (total / mixtures).astype(np.float32)
     moment /= mixtures
     moment -= np.outer(mean, mean)

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from instahide.attacks.stages import STAGES, Stages
+from instahide.challenge.scheme import SCHEMES, Scheme
 from instahide.commands.options import add_command, add_threads
 from instahide.randomness.historical import SEEDS
 
@@ -104,8 +106,22 @@ def add_whitened(attacks) -> None:
         metavar="POOL",
         help="a pool of photos of the same kind; none of the challenge's is needed",
     )
+    for stage, known in STAGES.items():
+        command.add_argument(
+            f"--{stage}",
+            default=getattr(Stages, stage),
+            metavar="CHOICE",
+            help=f"{', '.join(known)} or module:function, with ,option=value "
+            "(default %(default)s)",
+        )
     command.add_argument(
-        "--mixup", action="store_true", help="the rows have no masks: nothing to take off"
+        "--labels",
+        choices=("coefficients", "classes", "none"),
+        default="coefficients",
+        help="what to use of the labels (default %(default)s)",
+    )
+    command.add_argument(
+        "--scheme", choices=SCHEMES, default="cross", help="default %(default)s"
     )
     command.add_argument("--seed", type=int, default=0, help="of the attack itself")
     add_setting(command)
@@ -113,20 +129,19 @@ def add_whitened(attacks) -> None:
 
 def run_whitened(options: argparse.Namespace) -> int:
     """Attack a challenge with other public photos at hand."""
-    from instahide.attacks.whitened import Settings, save_whitened
+    from instahide.attacks.chain import save_attack
+    from instahide.attacks.problem import load_problem
 
-    out = options.out or options.challenge / "attacks" / "whitened"
-    settings = Settings(
-        masked=not options.mixup, k=options.k, largest=options.c1, least=options.c2
-    )
-    save_whitened(
-        out,
+    stages = Stages(**{stage: getattr(options, stage) for stage in STAGES})
+    problem = load_problem(
         options.challenge,
         options.public_sample,
-        images=options.images,
-        settings=settings,
-        seed=options.seed,
+        Scheme(options.scheme, options.k, options.c1, options.c2),
+        options.images,
+        options.labels,
     )
+    out = options.out or options.challenge / "attacks" / "whitened"
+    save_attack(out, "whitened", problem, stages, seed=options.seed)
     print(f"recovered: {out}")
     return 0
 

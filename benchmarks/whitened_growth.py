@@ -1,0 +1,93 @@
+"""How time and memory of the whitened attack grow with rows and with private images.
+
+Challenges are made from a private source and a pool, each in a process of its own, so that
+its peak memory is its own. Prints, for each number of private images n and of rows E, seconds
+of every stage, peak memory and Max_SSIM, and the exponents of growth.
+
+    python benchmarks/whitened_growth.py PRIVATE POOL.zarr SAMPLE.zarr
+
+PRIVATE is a folder with a sub-folder per class, or CIFAR-10's binary archive; SAMPLE.zarr is
+the attacker's pool, made from other photos than POOL.zarr.
+"""
+
+import argparse
+import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from instahide.attacks.chain import recover
+from instahide.attacks.problem import make_problem
+from instahide.attacks.protocol import Released
+from instahide.attacks.stages import STAGES
+from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows
+from instahide.challenge.labels import label_rows
+from instahide.challenge.private import read_labelled, select
+from instahide.challenge.scheme import Scheme
+from instahide.challenge.sources import combine
+from instahide.images import to_unit_range
+from instahide.pool.pool import open_pool
+from instahide.randomness.keystream import Key
+from instahide.scoring.metrics import challenge_scores
+
+#: (private images, rows for each)
+SIZES = ((100, 25), (100, 50), (100, 100), (50, 50), (200, 50))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("private", type=Path)
+    parser.add_argument("pool", type=Path)
+    parser.add_argument("sample", type=Path, help="the attacker's pool")
+    parser.add_argument("--seed", type=int, default=1, help="of private sets and challenges")
+    options = parser.parse_args()
+    threads = os.environ.get("OPENBLAS_NUM_THREADS", "all")
+    print(f"seed {options.seed}, {threads} BLAS threads, load {os.getloadavg()[0]:.1f}")
+    print(f"{'n':>5}{'E':>8}" + "".join(f"{s:>12}" for s in (*STAGES, "MB", "Max_SSIM")))
+    found = {}
+    for images, rows in SIZES:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as child:
+            job = child.submit(
+                measure, images, rows, options.private, options.pool, options.sample,
+                options.seed,
+            )  # fmt: skip
+            found[images, rows] = figures = job.result()
+        cells = "".join(f"{value:>12.1f}" for value in figures[:-1])
+        print(f"{images:>5}{images * rows:>8}{cells}{figures[-1]:>12.4f}", flush=True)
+    print("\nexponents: between the smallest and the largest")
+    for name, small, large in (
+        ("rows, n = 100", (100, 25), (100, 100)),
+        ("images and rows, E = 50 n", (50, 50), (200, 50)),
+    ):
+        ratios = np.array(found[large]) / np.array(found[small])
+        seconds = sum(found[large][:4]) / sum(found[small][:4])
+        print(
+            f"{name:<28} time {np.log(seconds) / np.log(4):.2f}, "
+            f"memory {np.log(ratios[4]) / np.log(4):.2f}"
+        )
+
+
+def measure(
+    images: int, rows: int, private: Path, pool: Path, sample: Path, seed: int
+) -> list[float]:
+    """Make and attack one challenge; return seconds of the stages, megabytes and Max_SSIM."""
+    key, scheme = Key.from_seed(seed), Scheme(rows_per_image=rows)
+    chosen = select(read_labelled(private, size=32, channels=3), images, key.stream("private"))
+    sources = combine(chosen, open_pool(pool), key, scheme, "aes256-ctr")
+    plan = sources.plan()
+    starts = range(0, len(plan), BATCH_ROWS)
+    encryption = [encrypt_rows(sources, plan[i : i + BATCH_ROWS], i) for i in starts]
+    label = label_rows(plan, chosen.classes, len(chosen.class_names))
+    released = Released(np.concatenate(encryption), label)
+    public = to_unit_range(open_pool(sample).patches[:])
+    recovery, _, watch = recover(make_problem(released, public, scheme, images))
+    scores = challenge_scores(recovery.decryption, to_unit_range(chosen.images), plan.pairs)
+    seconds = [stage["wall_seconds"] for stage in watch.stages]
+    memory = watch.stages[-1]["peak_memory_bytes"] / 1e6
+    return [*seconds, memory, float(scores.max_ssim.mean())]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Attacks of one's own: a stage, and a whole attack. docs/attacks.md tells how to run them."""
+
+import numpy as np
+
+from instahide.attacks.field import cooling, learn_field, unmask
+from instahide.attacks.problem import Problem
+from instahide.attacks.protocol import Knowledge, Recovery
+
+
+def local_contrast(
+    problem: Problem, rng: np.random.Generator, *, power: float = 2.0
+) -> np.ndarray:
+    """A similarity: what of |y| stands out from the rows' own mean, pixel by pixel."""
+    features = np.abs(problem.rows) ** power
+    features -= features.mean(axis=0)
+    return features / features.std(axis=0)
+
+
+def each_row_for_itself(problem: Problem, rng: np.random.Generator) -> Recovery:
+    """A whole attack: take the mask off every row, and hand in the mixture that is left."""
+    field = learn_field(problem.public)
+    level = np.full(len(problem.rows), 0.3, np.float32)
+    mean = np.broadcast_to(field.mean, problem.rows.shape)
+    mixtures = unmask(field, problem.rows, mean, level, cooling(20))
+    return Recovery(
+        decryption=np.clip(mixtures, -1, 1).reshape(-1, *problem.shape),
+        private=None,
+        given=Knowledge(labels="none", images=False, public_distribution=True),
+        complexity="O(Ed)",
+    )

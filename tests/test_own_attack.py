@@ -1,0 +1,131 @@
+"""The example of docs/attacks.md, through the workflow; and what goes wrong with one's own."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import yaml
+from workflow_project import CONFIG, ROOT, Project
+
+from instahide.attacks.chain import run, save_whole
+from instahide.attacks.problem import Problem
+from instahide.attacks.stages import Choice
+from instahide.challenge.scheme import Scheme
+from instahide.config import check_config, load_schema
+from instahide.errors import InstaHideError
+
+OWN = {
+    "contrast": {
+        "similarity": "examples.own_attack:local_contrast,power=1",
+        "retrieval": "field,rounds=1",
+    },
+    "quick": {"retrieval": "field,rounds=1"},
+    "each-row": {"run": "examples.own_attack:each_row_for_itself"},
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    config = yaml.safe_load(yaml.safe_dump(CONFIG))
+    config["public"]["others"] = config["public"]["pool"] | {
+        "seed": 1, "shards": 1, "crops_per_photo": 12, "key_points": -1
+    }  # fmt: skip
+    config["challenges"] = {
+        "challenge": config["challenges"]["challenge"]
+        | {"public_sample": "others", "attacks": list(OWN), "rows_per_image": 40}
+    }
+    config["attacks"] = OWN
+    project = Project(tmp_path_factory.mktemp("project"), config)
+    (project.root / "examples").mkdir()
+    (project.root / "examples/own_attack.py").write_bytes(
+        (ROOT / "examples/own_attack.py").read_bytes()
+    )
+    project.run("--cores", "2", "--", "results/ablation.md", "results/challenge/leaderboard.md")
+    return project
+
+
+def stale(project):
+    return project.stale("results/ablation.md", "results/challenge/leaderboard.md")
+
+
+def test_the_page_shows_the_code_of_the_example():
+    code = (ROOT / "examples/own_attack.py").read_text()
+    page = (ROOT / "docs/attacks.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 2
+    assert all(block in code for block in blocks)
+
+
+def test_own_stages_and_attacks_are_run_scored_and_compared(project):
+    table = (project.root / "results/ablation.md").read_text()
+    assert "similarity `examples.own_attack:local_contrast,power=1`" in table
+    board = (project.root / "results/challenge/leaderboard.md").read_text()
+    assert all(name in board for name in OWN)
+    about = json.loads(
+        (project.root / "results/challenge/attacks/contrast/attack.json").read_text()
+    )
+    assert [part["name"] for part in about["stages"]] == [
+        "similarity", "assignment", "retrieval", "finish"
+    ]  # fmt: skip
+
+
+def test_an_edit_re_runs_its_stage_and_what_follows(project):
+    assert stale(project) == set()
+    project.edit("examples/own_attack.py", "A similarity: what", "What")
+    assert stale(project) == set()
+    project.edit("examples/own_attack.py", "cooling(20)", "cooling(21)")
+    assert "similarity" in stale(project)  # one file holds both examples
+    project.edit("examples/own_attack.py", "cooling(21)", "cooling(20)")
+    project.edit("instahide/attacks/finish.py", "HALF_SURE = 9.0", "HALF_SURE = 8.0")
+    assert stale(project) == {"finish", "score", "leaderboard", "ablation"}
+
+
+def problem(rows=6):
+    label = np.tile(np.array([[0.5, 0.2]], np.float32), (rows, 1))
+    public = np.zeros((100, 2, 2, 3), np.float32)
+    return Problem(np.ones((rows, 12), np.float32), label, public, Scheme(), 4)
+
+
+def nothing(seen, rng):
+    return None
+
+
+def too_few(seen, rng):
+    return seen.rows[1:]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("nothing", "returned NoneType; ndarray is expected"),
+     ("too_few", r"returned shape \(5, 12\); \(6, 12\) is expected")],
+)  # fmt: skip
+def test_products_that_the_next_stage_cannot_take_are_refused(name, message):
+    with pytest.raises(InstaHideError, match=message):
+        run(problem(), Choice("similarity", f"{__name__}:{name}"), None)
+
+
+def test_a_whole_attack_that_returns_something_else_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("instahide.attacks.chain.load_problem", lambda **_: problem())
+    with pytest.raises(InstaHideError, match="Recovery is expected"):
+        save_whole(tmp_path / "out", f"{__name__}:nothing", {})
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("attacks", "on", "message"),
+    [
+        ({"mine": {"similarity": "whitend"}}, [], "attacks/mine: similarity 'whitend'"),
+        ({"mine": {"run": "no_such_module:f"}}, [], "attacks/mine: .*no module no_such_module"),
+        ({"mine": {"runs": "a:b"}}, [], "unknown key 'runs'"),
+        ({"oracle": {}}, [], "attacks/oracle: that name is taken"),
+        ({}, ["whitenned"], "'whitenned' is neither .* did you mean 'whitened'"),
+        ({}, ["whitened"], "name a pool of them as 'public_sample'"),
+    ],
+)
+def test_mistakes_in_the_configuration_are_named(attacks, on, message):
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    config["attacks"] = attacks
+    config["challenges"]["challenge"]["attacks"] = on
+    with pytest.raises(InstaHideError, match=message):
+        check_config(config, load_schema(ROOT / "config/config.schema.yaml"))

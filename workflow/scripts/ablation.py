@@ -1,0 +1,9 @@
+"""Compare the attacks that are made of stages."""
+
+from pathlib import Path
+
+from instahide.jobs import job
+from instahide.scoring.ablation import save_ablation
+
+with job(snakemake.log[0]):
+    save_ablation(snakemake.output[0], [Path(score).parent for score in snakemake.input.scores])
