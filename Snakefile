@@ -17,7 +17,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")])
 )
 
-from instahide.attacks.stages import Choice, module_file
+from instahide.attacks.stages import STAGES, Choice, module_file
 from instahide.codehash import code_digest
 from instahide.config import check_config, load_schema
 from instahide.errors import InstaHideError

@@ -172,8 +172,13 @@ def _check_attacks(name: str, challenge: dict, attacks: dict) -> None:
                 f"{where} is neither built in nor among the keys of 'attacks'"
                 f"{_suggest(attack, known)}"
             )
-        staged = attack in attacks and "run" not in attacks[attack]
-        if staged and "public_sample" not in challenge:
+        if attack not in attacks:
+            continue
+        public = attacks[attack]["public"]
+        if public == "pool" and "public" not in challenge:
+            raise InstaHideError(f"{where} knows the pool, and this challenge has none")
+        staged = "run" not in attacks[attack]
+        if staged and public == "sample" and "public_sample" not in challenge:
             raise InstaHideError(
                 f"{where} learns from other public photos: name a pool of them as "
                 "'public_sample'"

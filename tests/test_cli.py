@@ -1,10 +1,14 @@
 import json
 import re
+from argparse import Namespace
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
+from instahide.challenge.scheme import Scheme
 from instahide.cli import main
+from instahide.commands.attacks import published
 from instahide.pool.pool import open_pool
 from instahide.randomness.keystream import Key
 
@@ -148,3 +152,12 @@ def test_real_photos_and_cifar10(imagenet_sample, cifar10_archive, tmp_path):
 def test_keys_prints_the_table(capsys):
     assert run("keys") == 0
     assert "| `challenges.*.k` | `6` |" in capsys.readouterr().out
+
+
+def test_what_is_public_of_a_challenge_is_read_from_its_description(tmp_path):
+    about = {"format_version": 1, "images": 20, "scheme": asdict(Scheme("mixup", k=4))}
+    (tmp_path / "challenge.json").write_text(json.dumps(about))
+    known = published(Namespace(challenge=tmp_path, k=None, c1=0.5))
+    assert (known["images"], known["name"], known["k"], known["c1"]) == (20, "mixup", 4, 0.5)
+    (tmp_path / "challenge.json").unlink()
+    assert published(Namespace(challenge=tmp_path))["k"] == 6

@@ -11,14 +11,14 @@ PRNG = f"{CHALLENGE}/attacks/prng"
 # Attacks by the key that tells how they are run: made of stages, or whole.
 STAGED = [name for name, chosen in config["attacks"].items() if "run" not in chosen]
 WHOLE = [name for name, chosen in config["attacks"].items() if "run" in chosen]
-SIMILARITY = f"{CHALLENGE}/stages/{{labels}}/{{similarity}}"
+SIMILARITY = f"{CHALLENGE}/stages/{{knowledge}}/{{similarity}}"
 ASSIGNMENT = f"{SIMILARITY}/{{assignment}}"
 RETRIEVAL = f"{ASSIGNMENT}/{{retrieval}}"
 
 
 wildcard_constraints:
     slice=r"\d+",
-    labels="coefficients|classes|none",
+    knowledge=r"(coefficients|classes|none)(\+pool)?",
     similarity="[^/]+",
     assignment="[^/]+",
     retrieval="[^/]+",
@@ -39,8 +39,19 @@ def attack_of(wildcards):
     return config["attacks"][wildcards.attack]
 
 
+def knowledge_of(wildcards):
+    """What an attacker is given: part of the path of what the stages make."""
+    known = wildcards.get("knowledge")
+    if known is None:
+        chosen = attack_of(wildcards)
+        known = chosen["labels"] + ("+pool" if chosen["public"] == "pool" else "")
+    return known
+
+
 def sample_store(wildcards):
-    """The pool of public photos that an attacker of the challenge has, if any."""
+    """The public photos that an attacker has, if any: of his own, or the challenge's pool."""
+    if knowledge_of(wildcards).endswith("+pool"):
+        return pool_store(wildcards)
     sample = challenge_of(wildcards).get("public_sample")
     return f"results/public/{sample}/pool.zarr" if sample else None
 
@@ -53,12 +64,13 @@ def sample_digest(wildcards):
 def problem(wildcards):
     """What `problem.load_problem` needs; all of it is public."""
     given = challenge_of(wildcards)
-    known = wildcards.get("labels") or attack_of(wildcards)["labels"]
+    labels, _, pool = knowledge_of(wildcards).partition("+")
     return {
         "challenge": f"results/{wildcards.challenge}",
         "public_sample": sample_store(wildcards),
         "images": config["private"][given["private"]]["images"],
-        "labels": known,
+        "labels": labels,
+        "public_pool": bool(pool),
     }
 
 
@@ -80,7 +92,7 @@ def own_code(wildcards):
 def last_state(wildcards):
     """The state that the finish of an attack begins with."""
     chosen = attack_of(wildcards)
-    folders = (chosen[key] for key in ("labels", "similarity", "assignment", "retrieval"))
+    folders = [knowledge_of(wildcards), *(chosen[key] for key in list(STAGES)[:-1])]
     return f"results/{wildcards.challenge}/stages/{'/'.join(folders)}/state.npz"
 
 

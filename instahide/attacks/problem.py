@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from instahide.attacks.protocol import Released, load_released
+from instahide.attacks.protocol import Knowledge, Released, load_released
 from instahide.challenge.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.images import to_unit_range
@@ -29,12 +29,14 @@ class Problem:
     label : ndarray of float32, shape (E, classes)
         No more of it than `labels` says, see `strip_labels`.
     public : ndarray of float32, shape (N, H, W, C), range [-1, 1]
-        Images like those of the pool, none of its members; N = 0 where there are none.
+        Images like those of the pool, or its members; N = 0 where there are none.
     scheme : Scheme
         Its mixture, k, c1 and c2 are public.
     images : int
         Number n of private images.
     labels : {"coefficients", "classes", "none"}
+    public_pool : bool
+        Whether `public` is the pool itself.
     """
 
     rows: np.ndarray
@@ -43,6 +45,16 @@ class Problem:
     scheme: Scheme
     images: int
     labels: Labels = "coefficients"
+    public_pool: bool = False
+
+    @property
+    def given(self) -> Knowledge:
+        """What the attacker is given, as the leaderboard prints it."""
+        return Knowledge(
+            labels=self.labels,
+            public_distribution=len(self.public) > 0,
+            public_pool=self.public_pool,
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -56,6 +68,8 @@ def make_problem(
     scheme: Scheme,
     images: int,
     labels: Labels = "coefficients",
+    *,
+    public_pool: bool = False,
 ) -> Problem:
     """Put together what an attacker sees.
 
@@ -76,7 +90,8 @@ def make_problem(
         )
     rows = released.encryption.reshape(len(released.encryption), -1)
     rows = np.abs(rows) if scheme.masked else rows
-    return Problem(rows, strip_labels(released.label, labels), public, scheme, images, labels)
+    label = strip_labels(released.label, labels)
+    return Problem(rows, label, public, scheme, images, labels, public_pool)
 
 
 def load_problem(
@@ -85,6 +100,8 @@ def load_problem(
     scheme: Scheme,
     images: int,
     labels: Labels = "coefficients",
+    *,
+    public_pool: bool = False,
 ) -> Problem:
     """Read a challenge's released files and, if any, the attacker's pool of public photos."""
     released = load_released(challenge)
@@ -92,7 +109,7 @@ def load_problem(
         public = np.empty((0, *released.encryption.shape[1:]), np.float32)
     else:
         public = to_unit_range(open_pool(public_sample).patches[:])
-    return make_problem(released, public, scheme, images, labels)
+    return make_problem(released, public, scheme, images, labels, public_pool=public_pool)
 
 
 def strip_labels(label: np.ndarray, labels: Labels) -> np.ndarray:

@@ -2,12 +2,15 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from instahide.attacks.stages import STAGES, Stages
 from instahide.challenge.scheme import SCHEMES, Scheme
 from instahide.commands.options import add_command, add_threads
 from instahide.randomness.historical import SEEDS
+
+#: The challenge of 2020.
+DEFAULTS = {"images": 100, "name": "cross", "k": 6, "c1": 0.65, "c2": 0.3}
 
 if TYPE_CHECKING:
     from instahide.attacks.prng import Setting
@@ -121,7 +124,10 @@ def add_whitened(attacks) -> None:
         help="what to use of the labels (default %(default)s)",
     )
     command.add_argument(
-        "--scheme", choices=SCHEMES, default="cross", help="default %(default)s"
+        "--scheme",
+        dest="name",
+        choices=SCHEMES,
+        help="default: as challenge.json says, else cross",
     )
     command.add_argument("--seed", type=int, default=0, help="of the attack itself")
     add_setting(command)
@@ -133,12 +139,10 @@ def run_whitened(options: argparse.Namespace) -> int:
     from instahide.attacks.problem import load_problem
 
     stages = Stages(**{stage: getattr(options, stage) for stage in STAGES})
+    known = published(options)
+    images = known.pop("images")
     problem = load_problem(
-        options.challenge,
-        options.public_sample,
-        Scheme(options.scheme, options.k, options.c1, options.c2),
-        options.images,
-        options.labels,
+        options.challenge, options.public_sample, Scheme(**known), images, options.labels
     )
     out = options.out or options.challenge / "attacks" / "whitened"
     save_attack(out, "whitened", problem, stages, seed=options.seed)
@@ -159,11 +163,19 @@ def add_attack(attacks, name: str, run, summary: str) -> argparse.ArgumentParser
 
 
 def add_setting(command: argparse.ArgumentParser) -> None:
-    """Add the options of `prng.Setting`."""
-    command.add_argument("--images", type=int, default=100, help="private ones (default 100)")
-    command.add_argument("--k", type=int, default=6, help="images in a mixture (default 6)")
-    command.add_argument("--c1", type=float, default=0.65, help="largest coefficient")
-    command.add_argument("--c2", type=float, default=0.3, help="least private sum")
+    """Add what is public about a challenge besides its rows and labels."""
+    for name, kind, meaning in (
+        ("images", int, "number of private images"),
+        ("k", int, "images in a mixture"),
+        ("c1", float, "largest coefficient"),
+        ("c2", float, "least private sum"),
+    ):
+        command.add_argument(
+            f"--{name}",
+            type=kind,
+            help=f"{meaning} (default: as challenge.json says, if there is one; else "
+            f"{DEFAULTS[name]})",
+        )
 
 
 def add_search(command: argparse.ArgumentParser) -> None:
@@ -179,7 +191,23 @@ def make_setting(options: argparse.Namespace) -> "Setting":
     """Return the setting that the options describe."""
     from instahide.attacks.prng import Setting
 
-    return Setting(options.images, options.k, options.c1, options.c2)
+    known = published(options)
+    return Setting(*(known[name] for name in ("images", "k", "c1", "c2")))
+
+
+def published(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what is public of a challenge: options, else `challenge.json`, else of 2020."""
+    from instahide.challenge.folder import ChallengeFolder
+    from instahide.challenge.manifest import load_manifest
+
+    known = dict(DEFAULTS)
+    if hasattr(options, "challenge"):
+        folder = ChallengeFolder(options.challenge)
+        if folder.manifest.exists():
+            about = load_manifest(folder)
+            known |= about["scheme"] | {"images": about["images"]}
+    given = {name: getattr(options, name, None) for name in known}
+    return known | {name: value for name, value in given.items() if value is not None}
 
 
 def find_seeds(options: argparse.Namespace, label, *, first: bool) -> "list[Match]":
