@@ -11,7 +11,7 @@ def attack_folder(root, challenge, attack, ssim, labels="coefficients", **choice
     folder = root / challenge / "attacks" / attack
     folder.mkdir(parents=True)
     about = {
-        "wall_seconds": 10.0,
+        "cpu_seconds": 10.0,
         "given": {"labels": labels},
         "stages": [{"name": name, "choice": text} for name, text in chosen.items()],
     }

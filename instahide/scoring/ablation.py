@@ -46,7 +46,7 @@ def read_result(folder: Path | str) -> Result:
         folder.parents[1].name,
         choices,
         score["max_ssim"]["mean"],
-        about["wall_seconds"],
+        about["cpu_seconds"],
     )
 
 
@@ -66,8 +66,7 @@ def ablation_table(results: Iterable[Result]) -> str:
     note = (
         f"Max_SSIM: mean over {len(challenges)} challenges ({', '.join(challenges)}), range "
         "in parentheses. The difference is that to the attack with all the defaults, by "
-        "challenge. Seconds: mean of all stages, as they ran; other jobs may have shared the "
-        "machine."
+        "challenge. Seconds: processor time of all stages, mean over the challenges."
     )
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + f"\n\n{note}\n"
 
