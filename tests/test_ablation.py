@@ -37,7 +37,8 @@ def test_differences_are_taken_challenge_by_challenge(folders, tmp_path):
     assert lines[2:5] == [
         "| classes | labels `classes` | 0.950 | +0.050 | 10 |",
         "| base | (all defaults) | 0.850 (0.800 to 0.900) |  | 10 |",
-        "| plain | similarity `plain` | 0.600 (0.500 to 0.700) | -0.250 (-0.300 to -0.200) | 10 |",
+        "| plain | similarity `plain` | 0.600 (0.500 to 0.700) "
+        "| -0.250 (-0.300 to -0.200) | 10 |",
     ]
     assert "2 challenges (a, b)" in lines[-1]
 

@@ -1,9 +1,11 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy.stats import foldnorm
 from test_attacks_field import SHAPE, smooth_images
 
-from instahide.attacks.assignment import Assignment, members_table, read_labels
+from instahide.attacks.assignment import members_table, read_labels
 from instahide.attacks.field import learn_field
 from instahide.attacks.finish import (
     choose_images,
@@ -24,9 +26,9 @@ from instahide.attacks.pixelwise import (
     spectral_start,
     synchronise,
 )
-from instahide.attacks.retrieval import (
+from instahide.attacks.products import Assignment, State
+from instahide.attacks.rounds import (
     Round,
-    State,
     expected_level,
     measure_level,
     reassign,
@@ -164,7 +166,7 @@ def test_reassignment_finds_pairs_splits_and_signs(rng, field):
     turned = rng.choice([-1, 1], 400).astype(np.float32)
     wrong = Assignment(members[parts.classes, 0], parts.coefficients)
     start = State(state.images, wrong, state.level, state.rows * turned[:, None])
-    found = reassign(field, start, parts, members, state.level)
+    found = reassign(field, start, state.level, parts=parts, members=members)
     right = (np.sort(found.assignment.images) == np.sort(state.assignment.images)).all(1)
     assert right.mean() > 0.97
     np.testing.assert_array_equal(found.rows[right], state.rows[right])
@@ -182,7 +184,8 @@ def test_a_round_repairs_images_assignments_and_masks(rng, field):
         images, Assignment(pairs, parts.coefficients), state.level, np.abs(state.rows)
     )
     magnitude, round_ = np.abs(state.rows), Round(12, 0.1, median=3)
-    found = refine(field, magnitude, start, parts, members, round_, spread=0.1)
+    choose = partial(reassign, parts=parts, members=members)
+    found = refine(field, magnitude, start, round_, choose, spread=0.1)
     assert error(found.images[:8], state.images[:8]) < 0.2 * error(images, state.images)
     right = (np.sort(found.assignment.images) == np.sort(state.assignment.images)).all(1)
     assert right.mean() > 0.95

@@ -8,7 +8,8 @@ from test_attacks_field import smooth_images
 from instahide.attacks import chain, retrieval
 from instahide.attacks.problem import make_problem, strip_labels
 from instahide.attacks.protocol import Released
-from instahide.attacks.retrieval import Round, choose_start, public_spread
+from instahide.attacks.retrieval import choose_start, public_spread
+from instahide.attacks.rounds import Round
 from instahide.attacks.stages import Stages
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.labels import label_rows

@@ -102,7 +102,8 @@ def read_labels(label: np.ndarray) -> Parts:
             f"the label of row {row} names {found[row]} classes; this attack reads rows of "
             "two private images, which have one or two"
         )
-    classes = np.argsort(-label, axis=1, kind="stable")[:, :2].astype(np.int64)
+    places = [0, min(1, label.shape[1] - 1)]
+    classes = np.argsort(-label, axis=1, kind="stable")[:, places].astype(np.int64)
     coefficients = np.take_along_axis(label, classes, axis=1).astype(np.float32)
     same = found == 1
     classes[same, 1] = classes[same, 0]
@@ -146,18 +147,36 @@ def cluster(features: np.ndarray, count: int) -> np.ndarray:
     """
     distances = np.clip(1 - cosine_similarity(features), 0, 2)
     np.fill_diagonal(distances, 0)
-    levels = cut_tree(average(squareform(distances, checks=False)))
-    best, most = None, 0
-    for level in levels.T:
-        sizes = np.bincount(level)
-        if len(sizes) >= count and (kept := np.sort(sizes)[-count]) > most:
-            best, most = level, kept
-    if best is None:
+    tree = average(squareform(distances, checks=False))
+    level = cut_where_large(tree, count)
+    if level is None:
         raise InstaHideError(f"{len(features)} rows are too few to find {count} images in")
-    largest = np.argsort(-np.bincount(best), kind="stable")[:count]
-    names = np.full(best.max() + 1, NOBODY)
+    found = cut_tree(tree, n_clusters=level).ravel()
+    largest = np.argsort(-np.bincount(found), kind="stable")[:count]
+    names = np.full(found.max() + 1, NOBODY)
     names[largest] = np.arange(count)
-    return names[best]
+    return names[found]
+
+
+def cut_where_large(tree: np.ndarray, count: int) -> int | None:
+    """Return how many clusters to cut a tree into so that the `count`-th largest is biggest.
+
+    Parameters
+    ----------
+    tree : ndarray of float64, shape (rows - 1, 4)
+        A linkage as scipy gives it.
+    """
+    rows = len(tree) + 1
+    sizes = np.zeros(2 * rows - 1, np.int64)
+    sizes[:rows] = 1
+    best, most = (rows, 1) if rows >= count else (None, 0)
+    for step, (left, right, _, size) in enumerate(tree[: max(rows - count, 0)]):
+        sizes[[int(left), int(right)]] = 0
+        sizes[rows + step] = size
+        alive = sizes[: rows + step + 1]
+        if (kept := np.partition(alive, -count)[-count]) > most:
+            best, most = rows - step - 1, kept
+    return best
 
 
 def cluster_classes(

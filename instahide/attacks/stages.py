@@ -37,8 +37,16 @@ STAGES = {
         "whitened": "instahide.attacks.similarity:whitened",
         "plain": "instahide.attacks.similarity:plain",
     },
-    "assignment": {"em": "instahide.attacks.assignment:em"},
-    "retrieval": {"field": "instahide.attacks.retrieval:field"},
+    "assignment": {
+        "em": "instahide.attacks.assignment:em",
+        "free": "instahide.attacks.blindassignment:free",
+        "places": "instahide.attacks.insideassignment:places",
+    },
+    "retrieval": {
+        "field": "instahide.attacks.retrieval:field",
+        "free": "instahide.attacks.blind:free",
+        "places": "instahide.attacks.inside:places",
+    },
     "finish": {
         "local": "instahide.attacks.finish:local",
         "none": "instahide.attacks.finish:none",

@@ -1,0 +1,60 @@
+"""Retrieval without coefficients: labels of classes only, or no labels at all.
+
+The rounds are those of `instahide.attacks.rounds`, with a row's coefficients estimated along
+with its pair (`instahide.attacks.blindassignment`). They start from rows that are unmasked one
+by one, because phase retrieval pixel by pixel needs better coefficients than there are at
+first.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from instahide.attacks.blindassignment import read_classes, reassign_freely
+from instahide.attacks.field import learn_field
+from instahide.attacks.freepairs import weight_prior
+from instahide.attacks.problem import Problem
+from instahide.attacks.products import Assignment, State
+from instahide.attacks.retrieval import Observer, ignore, public_spread
+from instahide.attacks.rounds import Round, refine, start_from_rows
+
+ROUNDS = (
+    Round(16, 0.5),
+    Round(16, 0.3),
+    Round(16, 0.1),
+    Round(20, 0.05),
+    Round(20, 0.02),
+    Round(32, 0.01),
+)
+
+
+def free(
+    problem: Problem,
+    assignment: Assignment,
+    rng: np.random.Generator,
+    *,
+    observe: Observer = ignore,
+) -> State:
+    """Recover images, pairs and coefficients: a third stage without coefficients.
+
+    Returns
+    -------
+    State
+        The coefficients of its assignment are estimates.
+
+    Raises
+    ------
+    InstaHideError
+        When rows do not have two private images, or have no mask.
+    """
+    parts, members = read_classes(problem)
+    model = learn_field(problem.public)
+    spread = public_spread(problem.scheme, rng)
+    prior = weight_prior(problem.scheme, rng, power=1)
+    choose = partial(reassign_freely, parts=parts, members=members, prior=prior)
+    state = start_from_rows(model, problem.rows, assignment, problem.images, spread)
+    observe("first images", state)
+    for number, round_ in enumerate(ROUNDS):
+        state = refine(model, problem.rows, state, round_, choose, spread=spread)
+        observe(f"round {number + 1}", state)
+    return state

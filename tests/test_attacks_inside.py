@@ -1,0 +1,149 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.optimize import nnls
+from test_attacks_whitened import SHAPE, nearest, photos
+
+from instahide.attacks import chain, inside
+from instahide.attacks.assignment import members_table
+from instahide.attacks.insideassignment import (
+    choose_places,
+    count_by_weight,
+    explain,
+    fit_places,
+    read_inside_labels,
+)
+from instahide.attacks.problem import make_problem
+from instahide.attacks.products import NOBODY, mix
+from instahide.attacks.protocol import Released
+from instahide.attacks.rounds import Round
+from instahide.attacks.stages import Stages
+from instahide.challenge.encryption import encrypt_rows
+from instahide.challenge.labels import label_rows
+from instahide.challenge.scheme import Scheme
+from instahide.challenge.sources import combine
+from instahide.errors import InstaHideError
+from instahide.images import to_unit_range
+from instahide.photos.labelled import LabelledImages
+from instahide.pool.pool import Pool
+from instahide.randomness.keystream import Key
+
+CLASSES = np.arange(20) // 4
+PLACES = Stages("whitened,mixtures=2000", "places", "places", "none")
+
+
+def mixtures(rng, rows, size=80, k=3):
+    """Exact mixtures of images of five classes: (images in each row, label, mixtures)."""
+    images = rng.standard_normal((20, size)).astype(np.float32)
+    held = np.array([rng.choice(20, k, replace=False) for _ in range(rows)])
+    coefficients = rng.dirichlet(np.full(k, 3), rows).astype(np.float32)
+    label = np.zeros((rows, 5), np.float32)
+    np.add.at(label, (np.arange(rows)[:, None], CLASSES[held]), coefficients)
+    return held, label, np.einsum("ei,eid->ed", coefficients**2, images[held])
+
+
+def test_only_rows_of_k_classes_are_read():
+    label = np.array([[0.2, 0.5, 0.3, 0], [0.4, 0.6, 0, 0]], np.float32)
+    parts = read_inside_labels(label, 3)
+    assert parts.rows.tolist() == [0]
+    assert parts.classes.tolist() == [[1, 2, 0]]
+    np.testing.assert_allclose(parts.coefficients, [[0.5, 0.3, 0.2]])
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ([[0.5, 0.5, 0], [0.3, 0.3, 0]], "row 1"),
+        ([[0, 0, 0]], "row 0"),
+        ([[0.3, 0.3, 0.4]], "row 0"),
+        ([[1, 0, 0]], "no row"),
+    ],
+)
+def test_labels_of_other_rows_are_refused(label, words):
+    with pytest.raises(InstaHideError, match=words):
+        read_inside_labels(np.array(label, np.float32), 2)
+
+
+def test_classes_are_counted_by_their_share_of_coefficients():
+    label = np.array([[0.55, 0.45, 0], [0.45, 0.35, 0.2]], np.float32)
+    assert count_by_weight(label, 10).tolist() == [5, 4, 1]
+
+
+def test_places_are_chosen_as_by_trying_all_combinations():
+    rng = np.random.default_rng(0)
+    images, rows = rng.standard_normal((9, 60)), rng.standard_normal((40, 60))
+    names = np.tile(np.arange(9).reshape(3, 3), (40, 1, 1))
+    held = np.take_along_axis(names, rng.integers(0, 3, (40, 3, 1)), 2)[:, :, 0]
+    weights = rng.dirichlet(np.ones(3), 40).astype(np.float32)
+    rows = np.einsum("ei,eid->ed", weights, images[held]) + 0.05 * rows
+    empty = np.full((40, 3), NOBODY)
+    found = choose_places(rows @ images.T, images @ images.T, weights, names, empty)
+    grid = np.stack(np.meshgrid(*names[0], indexing="ij"), -1).reshape(-1, 3)
+    sums = np.einsum("ei,cid->ecd", weights, images[grid])
+    best = grid[((rows[:, None] - sums) ** 2).sum(-1).argmin(1)]
+    assert (found == best).all(axis=1).mean() > 0.95
+
+
+def test_rows_are_explained_as_by_scipys_least_squares():
+    rng = np.random.default_rng(1)
+    images, rows = rng.standard_normal((6, 30)), rng.standard_normal((5, 30))
+    allowed = rng.random((5, 6)) < 0.7
+    found = explain(rows @ images.T, images @ images.T, allowed, sweeps=200)
+    for row, own, weights in zip(rows, allowed, found, strict=True):
+        expected = np.zeros(6)
+        expected[own] = nnls(images[own].T, row)[0]
+        np.testing.assert_allclose(weights, expected, atol=1e-6)
+
+
+def test_images_of_some_weight_are_assigned_exactly_without_noise():
+    rng = np.random.default_rng(2)
+    held, label, mixed = mixtures(rng, 900)
+    parts = read_inside_labels(label, 3)
+    members = members_table(np.full(5, 4))
+    own = held[parts.rows]
+    first = (CLASSES[own] == parts.classes[:, :1]).argmax(axis=1)
+    leaders = own[np.arange(len(own)), first]
+    leaders[100:] = NOBODY
+    found = fit_places(mixed[parts.rows], parts, members, leaders)
+    mine = mix(found.images, found.coefficients, 20)
+    true = mix(own, np.take_along_axis(label[parts.rows], CLASSES[own], 1), 20)
+    np.testing.assert_allclose(mine[true > 0.2], true[true > 0.2])
+    np.testing.assert_array_equal(found.coefficients, parts.coefficients)
+
+
+@pytest.fixture(scope="module")
+def challenge():
+    """Twenty private images in five classes, rows of three, and photos of the same kind."""
+    names = ("cat", "dog", "ship", "frog", "deer")
+    private = LabelledImages(photos(1, 20), CLASSES, names)
+    scheme = Scheme("inside", k=3, rows_per_image=60)
+    pool = Pool(photos(2, 10))
+    sources = combine(private, pool, Key.from_seed(3), scheme, "aes256-ctr")
+    plan = sources.generator.plan(0, 1200)
+    released = Released(encrypt_rows(sources, plan, 0), label_rows(plan, CLASSES, 5))
+    problem = make_problem(released, to_unit_range(photos(4, 600)), scheme, 20)
+    return problem, plan, to_unit_range(private.images)
+
+
+def test_inside_images_are_recovered_nearly_exactly(challenge, monkeypatch):
+    rounds = tuple(Round(10, error) for error in (0.5, 0.2, 0.05, 0.01))
+    monkeypatch.setattr(inside, "ROUNDS", rounds)
+    problem, plan, private = challenge
+    recovery, state, _ = chain.recover(problem, PLACES)
+    assert np.median(nearest(recovery.private, private)) < 1e-3
+    assert recovery.decryption.shape == (1200, *SHAPE)
+    differences = ((recovery.private[:, None] - private[None]) ** 2).mean(axis=(2, 3, 4))
+    names = differences.argmin(axis=1)
+    found = mix(names[state.assignment.images], state.assignment.coefficients, 20)
+    true = mix(plan.pairs, plan.coefficients, 20)
+    assert np.abs(found - true).max(axis=1).mean() < 0.05
+    assert recovery.given.labels == "coefficients"
+
+
+def test_cross_labels_are_refused(challenge):
+    problem, _, _ = challenge
+    with pytest.raises(InstaHideError, match="sums to 0"):
+        chain.recover(replace(problem, label=problem.label / 2), PLACES)
+    with pytest.raises(InstaHideError, match="scheme cross, labels coefficients"):
+        chain.recover(replace(problem, scheme=Scheme()), PLACES)
