@@ -12,15 +12,13 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from instahide.attacks.stages import STAGES, Stages, module_file
+from instahide.attacks.stages import NAMED, STAGES, Stages, module_file
 from instahide.challenge.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.randomness import historical
 
 #: Attacks and baselines that are not made of stages.
 OTHER_ATTACKS = ("absolute", "mean", "random", "oracle", "prng")
-#: Attacks that are made of stages and always there.
-BUILT_IN_ATTACKS = {"whitened": {}}
 
 
 def load_schema(path: Path | str) -> dict:
@@ -39,7 +37,7 @@ def check_config(config: dict, schema: dict) -> dict:
     """
     named = config.get("attacks")
     if named is None or isinstance(named, dict):
-        config = {**config, "attacks": BUILT_IN_ATTACKS | (named or {})}
+        config = {**config, "attacks": NAMED | (named or {})}
     filled = fill_defaults(config, schema, schema)
     error = best_match(Draft202012Validator(schema).iter_errors(filled))
     if error is not None:

@@ -56,11 +56,22 @@ def places(
     some = Assignment(assignment.images[parts.rows], assignment.coefficients[parts.rows])
     choose = partial(reassign_places, parts=parts, members=members)
     state = start_from_rows(model, own, some, problem.images, spread=0.0)
-    observe("first images", state)
+    observe("first images", among_all(state, parts.rows, problem.rows))
     for number, round_ in enumerate(ROUNDS):
         state = refine(model, own, state, round_, choose, spread=0.0)
-        observe(f"round {number + 1}", state)
+        observe(f"round {number + 1}", among_all(state, parts.rows, problem.rows))
     return explain_others(model, problem.rows, state, parts, problem.label, members)
+
+
+def among_all(state: State, places: np.ndarray, rows: np.ndarray) -> State:
+    """Return the state of some rows among all, shape (E, d); the others hold nothing yet."""
+    found = state.assignment
+    images = np.full((len(rows), found.images.shape[1]), NOBODY)
+    coefficients = np.zeros(images.shape, np.float32)
+    level, unmasked = np.ones(len(rows), np.float32), rows.copy()
+    images[places], coefficients[places] = found.images, found.coefficients
+    level[places], unmasked[places] = state.level, state.rows
+    return State(state.images, Assignment(images, coefficients), level, unmasked)
 
 
 def explain_others(
@@ -89,9 +100,10 @@ def explain_others(
     State
         Of all rows.
     """
+    whole = among_all(state, parts.rows, magnitude)
     others = np.setdiff1d(np.arange(len(label)), parts.rows)
     if not len(others):
-        return state
+        return whole
     pictures = state.images[:-1]
     explain_rows = _explainer(field, pictures, label[others], members)
     mean = np.broadcast_to(pictures.mean(axis=0), (len(others), magnitude.shape[1]))
@@ -100,18 +112,10 @@ def explain_others(
         rows = unmask(field, magnitude[others], mean, levels, cooling(16))
         weights, rows = explain_rows(rows)
         mean = weights @ pictures
-    images = np.argsort(-weights, axis=1, kind="stable")[:, : parts.classes.shape[1]]
-    order = np.argsort(np.concatenate([parts.rows, others]))
-    old, new = state.assignment, np.take_along_axis(weights, images, 1)
-    whole = State(
-        state.images,
-        Assignment(
-            np.concatenate([old.images, images])[order],
-            np.concatenate([old.coefficients, new])[order],
-        ),
-        np.empty(0, np.float32),
-        np.concatenate([state.rows, rows])[order],
-    )
+    names = np.argsort(-weights, axis=1, kind="stable")[:, : parts.classes.shape[1]]
+    whole.assignment.images[others] = names
+    whole.assignment.coefficients[others] = np.take_along_axis(weights, names, 1)
+    whole.rows[others] = rows
     return replace(whole, level=measure_level(field, whole, 0.0))
 
 

@@ -52,6 +52,13 @@ STAGES = {
         "none": "instahide.attacks.finish:none",
     },
 }
+#: Attacks that are always there: what each changes of the defaults.
+NAMED = {
+    "whitened": {},
+    "whitened-classes": {"labels": "classes", "assignment": "free", "retrieval": "free"},
+    "whitened-none": {"labels": "none", "assignment": "free", "retrieval": "free"},
+    "whitened-inside": {"assignment": "places", "retrieval": "places", "finish": "none"},
+}
 NAME = re.compile(r"[a-zA-Z0-9_-]+|[a-zA-Z_][\w.]*:[a-zA-Z_]\w*")
 OPTION = re.compile(r"([a-z_]\w*)=([^,/]+)")
 

@@ -4,11 +4,18 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from instahide.attacks.stages import STAGES, Stages
+from instahide.attacks.stages import NAMED, STAGES, Stages
 from instahide.challenge.scheme import SCHEMES, Scheme
 from instahide.commands.options import add_command, add_threads
 from instahide.randomness.historical import SEEDS
 
+#: Attacks made of stages, and what they do.
+STAGED = {
+    "whitened": "learn what public images look like, and take masks and mixtures apart",
+    "whitened-classes": "the same without the labels' coefficients",
+    "whitened-none": "the same without any labels",
+    "whitened-inside": "the same for rows that mix private images only",
+}
 #: The challenge of 2020.
 DEFAULTS = {"images": 100, "name": "cross", "k": 6, "c1": 0.65, "c2": 0.3}
 
@@ -94,46 +101,37 @@ def run_prng(options: argparse.Namespace) -> int:
     return 0
 
 
-def add_whitened(attacks) -> None:
-    """Add `instahide attack whitened`."""
-    command = add_attack(
-        attacks,
-        "whitened",
-        run_whitened,
-        "learn what public images look like, and take masks and mixtures apart",
-    )
-    command.add_argument(
-        "--public-sample",
-        type=Path,
-        required=True,
-        metavar="POOL",
-        help="a pool of photos of the same kind; none of the challenge's is needed",
-    )
-    for stage, known in STAGES.items():
+def add_staged(attacks) -> None:
+    """Add the attacks that are made of stages, such as `instahide attack whitened`."""
+    for name, summary in STAGED.items():
+        command = add_attack(attacks, name, run_staged, summary)
         command.add_argument(
-            f"--{stage}",
-            default=getattr(Stages, stage),
-            metavar="CHOICE",
-            help=f"{', '.join(known)} or module:function, with ,option=value "
-            "(default %(default)s)",
+            "--public-sample",
+            type=Path,
+            required=True,
+            metavar="POOL",
+            help="a pool of photos of the same kind; none of the challenge's is needed",
         )
-    command.add_argument(
-        "--labels",
-        choices=("coefficients", "classes", "none"),
-        default="coefficients",
-        help="what to use of the labels (default %(default)s)",
-    )
-    command.add_argument(
-        "--scheme",
-        dest="name",
-        choices=SCHEMES,
-        help="default: as challenge.json says, else cross",
-    )
-    command.add_argument("--seed", type=int, default=0, help="of the attack itself")
-    add_setting(command)
+        for stage, known in STAGES.items():
+            command.add_argument(
+                f"--{stage}",
+                default=NAMED[name].get(stage, getattr(Stages, stage)),
+                metavar="CHOICE",
+                help=f"{', '.join(known)} or module:function, with ,option=value "
+                "(default %(default)s)",
+            )
+        command.add_argument(
+            "--scheme",
+            dest="name",
+            choices=SCHEMES,
+            help="default: as challenge.json says, else cross",
+        )
+        command.add_argument("--seed", type=int, default=0, help="of the attack itself")
+        command.set_defaults(attack=name)
+        add_setting(command)
 
 
-def run_whitened(options: argparse.Namespace) -> int:
+def run_staged(options: argparse.Namespace) -> int:
     """Attack a challenge with other public photos at hand."""
     from instahide.attacks.chain import save_attack
     from instahide.attacks.problem import load_problem
@@ -141,11 +139,12 @@ def run_whitened(options: argparse.Namespace) -> int:
     stages = Stages(**{stage: getattr(options, stage) for stage in STAGES})
     known = published(options)
     images = known.pop("images")
+    labels = NAMED[options.attack].get("labels", "coefficients")
     problem = load_problem(
-        options.challenge, options.public_sample, Scheme(**known), images, options.labels
+        options.challenge, options.public_sample, Scheme(**known), images, labels
     )
-    out = options.out or options.challenge / "attacks" / "whitened"
-    save_attack(out, "whitened", problem, stages, seed=options.seed)
+    out = options.out or options.challenge / "attacks" / options.attack
+    save_attack(out, options.attack, problem, stages, seed=options.seed)
     print(f"recovered: {out}")
     return 0
 
@@ -233,4 +232,4 @@ def deny(options: argparse.Namespace) -> int:
     return 1
 
 
-ATTACKS = (add_prng, add_whitened)
+ATTACKS = (add_prng, add_staged)
