@@ -8,7 +8,7 @@ from test_attacks_field import smooth_images
 from instahide.attacks import chain, retrieval
 from instahide.attacks.problem import make_problem, strip_labels
 from instahide.attacks.protocol import Released
-from instahide.attacks.retrieval import choose_start, public_spread
+from instahide.attacks.retrieval import public_spread
 from instahide.attacks.rounds import Round
 from instahide.attacks.stages import Stages
 from instahide.challenge.encryption import encrypt_rows
@@ -22,11 +22,12 @@ from instahide.pool.pool import Pool
 from instahide.randomness.keystream import Key
 
 SHAPE = (16, 16, 3)
-QUICK = Stages(similarity="whitened,mixtures=3000", retrieval="field,propagations=1")
+QUICK = Stages(similarity="whitened,mixtures=3000", retrieval="field")
 
 
 @pytest.fixture(autouse=True)
 def few_rounds(monkeypatch):
+    monkeypatch.setattr(retrieval, "FIRST_ROUNDS", (Round(10, 0.3),))
     monkeypatch.setattr(retrieval, "FIELD_ROUNDS", (Round(10, 0.2, 3), Round(12, 0.02)))
 
 
@@ -110,7 +111,7 @@ def test_stages_from_files_and_in_memory_give_the_same_bits(challenges, tmp_path
     "choice", [{"finish": "none"}, {"retrieval": "field,rounds=0"},
                {"assignment": "em,rounds=1"}, {"similarity": "plain"},
                {"similarity": "whitened,mixtures=3000,power=1"},
-               {"retrieval": "field,start=rows"}, {"retrieval": "field,public_mean=False"}],
+               {"retrieval": "field,start=pixels"}, {"retrieval": "field,public_mean=False"}],
 )  # fmt: skip
 def test_every_choice_of_stages_runs(challenges, choice):
     recovery, _, watch = chain.recover(challenges[0]["cross"], replace(QUICK, **choice))
@@ -153,9 +154,3 @@ def test_the_public_spread_of_two_images_is_known_in_closed_form():
     scheme = Scheme(k=4, c1=1.0, c2=0.0)
     assert public_spread(scheme, rng, 200_000) == pytest.approx(exact, rel=0.01)
     assert public_spread(Scheme(k=2, c2=0.3), rng) == 0
-
-
-def test_few_rows_per_image_are_unmasked_first():
-    assert choose_start("auto", 1000, 100) == "rows"
-    assert choose_start("auto", 5000, 100) == "pixels"
-    assert choose_start("pixels", 1000, 100) == "pixels"

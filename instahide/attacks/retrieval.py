@@ -1,7 +1,8 @@
 """The retrieval of the attack `whitened`: a first guess of the images, then rounds.
 
-The first guess comes from phase retrieval pixel by pixel (`instahide.attacks.pixelwise`) or
-from rows unmasked one by one; the rounds are those of `instahide.attacks.rounds`.
+The first guess comes from rows that are unmasked one by one and agree on their signs, or from
+phase retrieval pixel by pixel (`instahide.attacks.pixelwise`), which wants the coefficients
+of the labels; the rounds are those of `instahide.attacks.rounds`.
 """
 
 from collections.abc import Callable
@@ -38,14 +39,10 @@ FIELD_ROUNDS = (
     Round(20, 0.02),
     Round(32, 0.01),
 )
-#: Before them, where rows were unmasked first.
+#: Before them, where rows were unmasked one by one.
 FIRST_ROUNDS = (Round(16, 0.5), Round(16, 0.3))
 #: For rows without masks.
 PLAIN_ROUNDS = (Round(0, 0.05), Round(0, 0.01), Round(0, 0.01))
-# ASSUME: below this many rows per image, rows unmasked one by one are the better start.
-# Measured at 10 and 20, where they are, and at 50, where pixels are.
-FEW_ROWS = 30
-
 #: Called after each round with its name and the state, to measure it.
 Observer = Callable[[str, State], object]
 
@@ -59,7 +56,7 @@ def field(
     assignment: Assignment,
     rng: np.random.Generator,
     *,
-    start: Literal["auto", "pixels", "rows"] = "auto",
+    start: Literal["rows", "pixels"] = "rows",
     propagations: int = 4,
     rounds: int | None = None,
     public_mean: bool = True,
@@ -69,9 +66,8 @@ def field(
 
     Parameters
     ----------
-    start : {"auto", "pixels", "rows"}
-        Phase retrieval pixel by pixel, or rows unmasked one by one; by default the latter
-        where there are few rows for each image.
+    start : {"rows", "pixels"}
+        Rows unmasked one by one, or phase retrieval pixel by pixel.
     propagations : int
         Of the phase retrieval, see `instahide.attacks.pixelwise.propagate`.
     rounds : int, optional
@@ -116,7 +112,7 @@ def first_state(
         guess = np.zeros((images + 1, rows.shape[1]), np.float32)
         level = expected_level(assignment, spread)
         return State(guess, assignment, level, rows), PLAIN_ROUNDS
-    if choose_start(start, len(rows), images) == "rows":
+    if start == "rows":
         state = start_from_rows(model, rows, assignment, images, spread)
         return state, FIRST_ROUNDS + FIELD_ROUNDS
     guess = first_images(
@@ -124,13 +120,6 @@ def first_state(
         spread=spread, propagations=propagations, public_ridge=public_ridge,
     )  # fmt: skip
     return start_from_images(rows, guess, assignment, spread), FIELD_ROUNDS
-
-
-def choose_start(start: str, rows: int, images: int) -> str:
-    """Return the start of the retrieval, "rows" where each image is in few of them."""
-    if start != "auto":
-        return start
-    return "rows" if rows < FEW_ROWS * images else "pixels"
 
 
 def public_spread(scheme: Scheme, rng: np.random.Generator, draws: int = 20_000) -> float:
