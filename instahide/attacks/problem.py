@@ -10,9 +10,10 @@ from instahide.attacks.protocol import Knowledge, Released, load_released
 from instahide.challenge.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.images import to_unit_range
-from instahide.pool.pool import open_pool
+from instahide.pool.pool import Pool, open_pool
 
 LEAST_PUBLIC = 100
+MOST_PUBLIC = 10_000  # to learn from; more bring nothing and cost memory
 
 #: How much of the labels an attacker is given.
 Labels = Literal["coefficients", "classes", "none"]
@@ -35,8 +36,8 @@ class Problem:
     images : int
         Number n of private images.
     labels : {"coefficients", "classes", "none"}
-    public_pool : bool
-        Whether `public` is the pool itself.
+    pool : Pool or None
+        The challenge's pool, where the attacker knows it; `public` is then a sample of it.
     """
 
     rows: np.ndarray
@@ -45,7 +46,7 @@ class Problem:
     scheme: Scheme
     images: int
     labels: Labels = "coefficients"
-    public_pool: bool = False
+    pool: Pool | None = None
 
     @property
     def given(self) -> Knowledge:
@@ -53,7 +54,7 @@ class Problem:
         return Knowledge(
             labels=self.labels,
             public_distribution=len(self.public) > 0,
-            public_pool=self.public_pool,
+            public_pool=self.pool is not None,
         )
 
     @property
@@ -69,7 +70,7 @@ def make_problem(
     images: int,
     labels: Labels = "coefficients",
     *,
-    public_pool: bool = False,
+    pool: Pool | None = None,
 ) -> Problem:
     """Put together what an attacker sees.
 
@@ -91,7 +92,7 @@ def make_problem(
     rows = released.encryption.reshape(len(released.encryption), -1)
     rows = np.abs(rows) if scheme.masked else rows
     label = strip_labels(released.label, labels)
-    return Problem(rows, label, public, scheme, images, labels, public_pool)
+    return Problem(rows, label, public, scheme, images, labels, pool)
 
 
 def load_problem(
@@ -103,13 +104,30 @@ def load_problem(
     *,
     public_pool: bool = False,
 ) -> Problem:
-    """Read a challenge's released files and, if any, the attacker's pool of public photos."""
+    """Read a challenge's released files and, if any, the attacker's public photos.
+
+    Parameters
+    ----------
+    challenge : path
+        A folder with `encryption.npy` and `label.npy`.
+    public_sample : path or None
+        A pool of public photos.
+    public_pool : bool
+        Whether it is the pool of the challenge, and known to be.
+    """
     released = load_released(challenge)
     if public_sample is None:
         public = np.empty((0, *released.encryption.shape[1:]), np.float32)
-    else:
-        public = to_unit_range(open_pool(public_sample).patches[:])
-    return make_problem(released, public, scheme, images, labels, public_pool=public_pool)
+        return make_problem(released, public, scheme, images, labels)
+    pool = open_pool(public_sample)
+    public, known = to_unit_range(sample(pool)), pool if public_pool else None
+    return make_problem(released, public, scheme, images, labels, pool=known)
+
+
+def sample(pool: Pool, most: int = MOST_PUBLIC) -> np.ndarray:
+    """Return at most `most` images, evenly from all of a pool, uint8 (N, H, W, C)."""
+    places = np.linspace(0, len(pool) - 1, min(most, len(pool))).astype(np.int64)
+    return pool.read(places)
 
 
 def strip_labels(label: np.ndarray, labels: Labels) -> np.ndarray:

@@ -20,7 +20,7 @@ import numpy as np
 from instahide import __version__
 from instahide.challenge.folder import ChallengeFolder
 from instahide.errors import InstaHideError
-from instahide.files import load_npy, save_json, save_npy
+from instahide.files import load_npy, save_json, save_npy, save_npz
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,8 @@ class Recovery:
         In E encryptions, d pixels and so on, such as ``"O(E²d)"``.
     details : dict
         Anything else worth keeping, as JSON.
+    arrays : dict of dict of ndarray
+        Anything else worth keeping, as ``{name}.npz``.
     """
 
     decryption: np.ndarray
@@ -82,6 +84,7 @@ class Recovery:
     given: Knowledge
     complexity: str
     details: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
 
 class Stopwatch:
@@ -160,6 +163,8 @@ def save_recovery(
     save_npy(folder / "decryption.npy", recovery.decryption.astype(np.float32))
     if recovery.private is not None:
         save_npy(folder / "private.npy", recovery.private.astype(np.float32))
+    for other, arrays in recovery.arrays.items():
+        save_npz(folder / f"{other}.npz", arrays)
     save_json(folder / "attack.json", describe(name, recovery, stages))
 
 
