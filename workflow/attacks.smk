@@ -10,6 +10,7 @@ SEED_SLICES = 16
 PRNG = f"{CHALLENGE}/attacks/prng"
 # Attacks by the key that tells how they are run: made of stages, or whole.
 STAGED = [name for name, chosen in config["attacks"].items() if "run" not in chosen]
+DECODING = [name for name in STAGED if config["attacks"][name]["finish"].startswith("pool")]
 WHOLE = [name for name, chosen in config["attacks"].items() if "run" in chosen]
 SIMILARITY = f"{CHALLENGE}/stages/{{knowledge}}/{{similarity}}"
 ASSIGNMENT = f"{SIMILARITY}/{{assignment}}"
@@ -164,6 +165,7 @@ rule similarity:
         f"{SIMILARITY}/features.json",
     params:
         code=stage_code("similarity"),
+        stage="similarity",
         choice=lambda w: w.similarity,
         problem=problem,
         scheme=scheme,
@@ -187,6 +189,7 @@ use rule similarity as assignment with:
         f"{ASSIGNMENT}/assignment.json",
     params:
         code=stage_code("assignment"),
+        stage="assignment",
         choice=lambda w: w.assignment,
         problem=problem,
         scheme=scheme,
@@ -207,6 +210,7 @@ use rule similarity as retrieval with:
         f"{RETRIEVAL}/state.json",
     params:
         code=stage_code("retrieval"),
+        stage="retrieval",
         choice=lambda w: w.retrieval,
         problem=problem,
         scheme=scheme,
@@ -229,15 +233,29 @@ use rule similarity as finish with:
         f"{ATTACK}/attack.json",
     params:
         code=stage_code("finish"),
+        stage="finish",
         choice=lambda w: attack_of(w)["finish"],
         problem=problem,
         scheme=scheme,
     wildcard_constraints:
-        attack="|".join(STAGED),
+        attack="|".join(name for name in STAGED if name not in DECODING),
     log:
         f"{CHALLENGE}/logs/attack-{{attack}}.log",
     message:
         "Finish the attack {wildcards.attack} on {wildcards.challenge}"
+
+
+use rule finish as decode with:
+    output:
+        f"{ATTACK}/decryption.npy",
+        f"{ATTACK}/private.npy",
+        f"{ATTACK}/assignment.npz",
+        f"{ATTACK}/attack.json",
+        f"{ATTACK}/decoding.npz",
+    wildcard_constraints:
+        attack="|".join(DECODING),
+    message:
+        "Decode the public images of {wildcards.challenge} ({wildcards.attack})"
 
 
 rule whole_attack:

@@ -50,6 +50,7 @@ STAGES = {
     "finish": {
         "local": "instahide.attacks.finish:local",
         "none": "instahide.attacks.finish:none",
+        "pool": "instahide.attacks.poolattack:pool",
     },
 }
 #: Attacks that are always there: what each changes of the defaults.
@@ -58,6 +59,7 @@ NAMED = {
     "whitened-classes": {"labels": "classes", "assignment": "free", "retrieval": "free"},
     "whitened-none": {"labels": "none", "assignment": "free", "retrieval": "free"},
     "whitened-inside": {"assignment": "places", "retrieval": "places", "finish": "none"},
+    "pool": {"public": "pool", "finish": "pool"},
 }
 NAME = re.compile(r"[a-zA-Z0-9_-]+|[a-zA-Z_][\w.]*:[a-zA-Z_]\w*")
 OPTION = re.compile(r"([a-z_]\w*)=([^,/]+)")

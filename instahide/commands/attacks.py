@@ -15,6 +15,7 @@ STAGED = {
     "whitened-classes": "the same without the labels' coefficients",
     "whitened-none": "the same without any labels",
     "whitened-inside": "the same for rows that mix private images only",
+    "pool": "find the public images in a pool that is known, and solve exactly",
 }
 #: The challenge of 2020.
 DEFAULTS = {"images": 100, "name": "cross", "k": 6, "c1": 0.65, "c2": 0.3}
@@ -105,12 +106,11 @@ def add_staged(attacks) -> None:
     """Add the attacks that are made of stages, such as `instahide attack whitened`."""
     for name, summary in STAGED.items():
         command = add_attack(attacks, name, run_staged, summary)
+        option, meaning = "--public-sample", "a pool of other photos of the same kind"
+        if NAMED[name].get("public") == "pool":
+            option, meaning = "--pool", "the challenge's pool, or as much of it as is known"
         command.add_argument(
-            "--public-sample",
-            type=Path,
-            required=True,
-            metavar="POOL",
-            help="a pool of photos of the same kind; none of the challenge's is needed",
+            option, dest="public", type=Path, required=True, metavar="POOL", help=meaning
         )
         for stage, known in STAGES.items():
             command.add_argument(
@@ -132,16 +132,21 @@ def add_staged(attacks) -> None:
 
 
 def run_staged(options: argparse.Namespace) -> int:
-    """Attack a challenge with other public photos at hand."""
+    """Attack a challenge with public photos at hand."""
     from instahide.attacks.chain import save_attack
     from instahide.attacks.problem import load_problem
 
     stages = Stages(**{stage: getattr(options, stage) for stage in STAGES})
     known = published(options)
     images = known.pop("images")
-    labels = NAMED[options.attack].get("labels", "coefficients")
+    named = NAMED[options.attack]
     problem = load_problem(
-        options.challenge, options.public_sample, Scheme(**known), images, labels
+        options.challenge,
+        options.public,
+        Scheme(**known),
+        images,
+        named.get("labels", "coefficients"),
+        public_pool=named.get("public") == "pool",
     )
     out = options.out or options.challenge / "attacks" / options.attack
     save_attack(out, options.attack, problem, stages, seed=options.seed)

@@ -10,6 +10,6 @@ with job(snakemake.log[0]):
     save_stage(
         snakemake.output[0],
         snakemake.input.get("before"),
-        Choice(snakemake.rule, params.choice),
+        Choice(params.stage, params.choice),
         {**params.problem, "scheme": Scheme(**params.scheme)},
     )
