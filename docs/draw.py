@@ -1,9 +1,11 @@
-"""Draw the README's pictures.
+"""Draw the README's pictures and those of the attacks' pages.
 
 ``encryptions.png``: encryptions of the default challenge beside their two private images.
 ``pipeline.svg``: what flows from stage to stage.
+``recovered.png``: some encryptions on the way through the attack `pool`.
 
-Run after `make challenge`: python docs/draw.py
+Run after `snakemake --cores all results/challenge/attacks/pool/score.json`:
+python docs/draw.py
 """
 
 import argparse
@@ -14,11 +16,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
+from instahide.attacks.products import load_state
+from instahide.attacks.stages import NAMED, Stages
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.plan import load_plan
 from instahide.challenge.private import load_private
 from instahide.figures import gallery, save_figure
-from instahide.files import load_npy
+from instahide.files import load_npy, load_npz
+from instahide.images import to_unit_range
 
 SECRET, PUBLIC, MADE = "#f8dfd9", "#dfe9f4", "#e4f0dc"
 LEGEND = {"public material": PUBLIC, "secret": SECRET, "published results": MADE}
@@ -72,6 +77,35 @@ def draw_encryptions(folder: ChallengeFolder, per_class: int = 1) -> Figure:
         "private (λ₀)": first,
         "private (λ₁)": second,
         "encryption": load_npy(folder.encryption)[rows],
+    }
+    return gallery(columns, blocks=2)
+
+
+def draw_recovery(folder: ChallengeFolder, attack: str = "pool") -> Figure:
+    """Draw, for the first row of each class, what every step of an attack makes of it."""
+    out = folder.path / "attacks" / attack
+    private, plan = load_private(folder.private), load_plan(folder.truth)
+    shape, handed_in = private.images.shape[1:], load_npy(out / "decryption.npy")
+    stages = NAMED[attack]
+    path = [getattr(Stages, stage) for stage in ("similarity", "assignment", "retrieval")]
+    known = "coefficients+pool" if stages.get("public") == "pool" else "coefficients"
+    state = load_state(folder.path.joinpath("stages", known, *path, "state.npz"))
+    leading = private.classes[plan.pairs[:, 0]]
+    rows = np.array([np.argmax(leading == number) for number in range(leading.max() + 1)])
+    # The recovered image that a row hands in, and the private image it is nearest to.
+    truth = to_unit_range(private.images[plan.pairs[rows, :2]])
+    nearest = ((truth - handed_in[rows, None]) ** 2).mean(axis=(2, 3, 4)).argmin(axis=1)
+    recovered = state.images[:-1].reshape(-1, *shape)
+    pairs = load_npz(out / "assignment.npz", ("images", "coefficients"))["images"][rows]
+    solved = np.asarray(load_npy(out / "private.npy"))[pairs]
+    chosen = (solved == handed_in[rows, None]).all(axis=(2, 3, 4)).argmax(axis=1)
+    first_guess = recovered[pairs[np.arange(len(rows)), chosen]]
+    columns = {
+        "encryption": load_npy(folder.encryption)[rows],
+        "mask off": np.clip(state.rows[rows].reshape(-1, *shape), -1, 1),
+        "statistics": np.clip(first_guess, -1, 1),
+        "with the pool": handed_in[rows],
+        "private": private.images[plan.pairs[rows, nearest]],
     }
     return gallery(columns, blocks=2)
 
@@ -134,13 +168,14 @@ def draw_legend(axes: Axes, top: float) -> None:
 
 
 def main() -> None:
-    """Write both pictures."""
+    """Write all pictures."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--challenge", type=Path, default=Path("results/challenge"))
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     options = parser.parse_args()
     folder = ChallengeFolder(options.challenge)
     save_figure(options.out / "encryptions.png", draw_encryptions(folder))
+    save_figure(options.out / "recovered.png", draw_recovery(folder))
     save_figure(options.out / "pipeline.svg", draw_pipeline())
 
 
