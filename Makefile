@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Snakemake starts its jobs with the Python it finds first.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: help setup challenge report test lint keys lock figures clean
+.PHONY: help setup challenge report test test-faults test-slurm lint keys lock figures clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,12 @@ report: setup ## Make everything that is configured, and a page of results for t
 
 test: setup ## Run the tests.
 	$(RUN) pytest -n 2
+
+test-faults: setup ## Kill, starve and corrupt the workflow, and count what survives.
+	$(RUN) pytest -n 2 -m 'fault and not slurm'
+
+test-slurm: setup ## Run the workflow on a real SLURM of one node; as root on Debian or Ubuntu.
+	$(RUN) $(BIN)/python tests/cluster/slurm.py run pytest -n 2 -m slurm tests/cluster
 
 lint: setup ## Check style and layout.
 	$(BIN)/ruff check

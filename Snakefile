@@ -75,6 +75,11 @@ def challenge_of(wildcards):
     return config["challenges"][wildcards.challenge]
 
 
+def growing(first):
+    """A resource that grows with each attempt, where the profile retries."""
+    return lambda wildcards, attempt: first * attempt
+
+
 def pool_digest(wildcards):
     """The digest of a challenge's pool; nothing for the schemes without public images."""
     pool = challenge_of(wildcards).get("public")
@@ -164,6 +169,9 @@ rule crops:
     log:
         f"{PUBLIC}/logs/crops-{{shard}}.log",
     threads: 4
+    resources:
+        mem_mb=growing(1500),
+        runtime=growing(30),
     message:
         "Cut crops of {wildcards.pool}, shard {wildcards.shard}"
     script:
@@ -186,6 +194,9 @@ rule key_points:
     log:
         f"{PUBLIC}/logs/key_points-{{shard}}.log",
     threads: 4
+    resources:
+        mem_mb=growing(1500),
+        runtime=growing(30),
     message:
         "Count key points of {wildcards.pool}, shard {wildcards.shard}"
     script:
@@ -207,6 +218,9 @@ rule pool:
         most_skipped=lambda w: config["public"][w.pool]["most_skipped"],
     log:
         f"{PUBLIC}/logs/pool.log",
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
     message:
         "Join the patches of {wildcards.pool}"
     script:
@@ -305,6 +319,9 @@ rule encrypt:
     log:
         f"{CHALLENGE}/logs/encrypt.log",
     threads: 4
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(60),
     message:
         "Encrypt {wildcards.challenge}"
     script:
@@ -385,6 +402,9 @@ rule verify:
         pool=pool_store,
     log:
         f"{CHALLENGE}/logs/verify.log",
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(60),
     message:
         "Make {wildcards.challenge} again and compare"
     script:

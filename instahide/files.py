@@ -70,16 +70,17 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
         if path.exists() and not _replaceable(path):
             raise InstaHideError(f"{path} exists and is no store of ours: name another place")
         make_folder(path.parent)
-        temporary = _beside(path)
+        temporary, replaced = _beside(path), _beside(path)
         temporary.mkdir()
     try:
         with explained(path):
             yield temporary
-            if path.exists():
-                shutil.rmtree(path)
+            if path.exists():  # out of the way whole: never half removed under its name
+                os.replace(path, replaced)
             os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
 
 
 @contextlib.contextmanager

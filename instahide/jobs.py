@@ -31,7 +31,8 @@ class _Tee:
 def job(log: str) -> Iterator[None]:
     """Run a block as a job: what it reports goes to the terminal and to its log.
 
-    An `InstaHideError` ends the job with its sentence instead of a traceback.
+    An `InstaHideError` ends the job with its sentence instead of a traceback, and so does
+    a lack of memory.
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -42,4 +43,7 @@ def job(log: str) -> Iterator[None]:
             yield
         except InstaHideError as error:
             print(f"error: {error}", file=sys.stderr, flush=True)
+            sys.exit(1)
+        except MemoryError:
+            print("error: not enough memory; give this job more", file=sys.stderr, flush=True)
             sys.exit(1)

@@ -12,6 +12,7 @@ from instahide.pool.pool import Pool
 from instahide.pool.stores import put_array, put_names
 from instahide.randomness.keystream import Key
 
+pytest_plugins = ["faulttable"]
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

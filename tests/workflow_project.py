@@ -37,6 +37,8 @@ def verifications(config: dict = CONFIG) -> list[str]:
 class Project:
     """A copy of the project that tests may edit."""
 
+    prefix: tuple[str, ...] = ()  # of all commands, such as a limit
+
     def __init__(self, root: Path, config: dict = CONFIG):
         self.root = root
         keep_out = shutil.ignore_patterns("__pycache__", "*.egg-info")
@@ -52,19 +54,18 @@ class Project:
         (self.root / "config/config.yaml").write_text(yaml.safe_dump(config))
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "snakemake", *arguments]
+        return [*self.prefix, sys.executable, "-m", "snakemake", *arguments]
+
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"PYTHONPATH": "", "XDG_CACHE_HOME": str(self.root / ".cache")}
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-        environment = os.environ | {
-            "PYTHONPATH": "",
-            "XDG_CACHE_HOME": str(self.root / ".cache"),
-        }
         done = subprocess.run(
             self.command(*arguments),
             cwd=self.root,
             capture_output=True,
             text=True,
-            env=environment,
+            env=self.environment(),
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
@@ -84,9 +85,17 @@ class Project:
 
     def digests(self, challenge: str = "challenge") -> dict[str, str]:
         """Return the digests of a challenge's files, secrets included, without scores."""
-        folder = self.root / "results" / challenge
         return {
-            str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(folder.rglob("*"))
-            if path.is_file() and not {"logs", "attacks"} & set(path.parts)
+            name: digest
+            for name, digest in self.all_digests(challenge).items()
+            if not name.startswith("attacks/")
+        }
+
+    def all_digests(self, folder: str = "") -> dict[str, str]:
+        """Return the digests of all results, or of those in a folder, without logs."""
+        root = self.root / "results" / folder
+        return {
+            str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(root.rglob("*"))
+            if path.is_file() and "logs" not in path.parts
         }

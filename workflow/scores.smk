@@ -13,6 +13,7 @@ wildcard_constraints:
 
 
 localrules:
+    ssim,
     leaderboard,
     check,
     ablation,

@@ -20,6 +20,7 @@ from instahide.pool.stores import (
     open_store,
     put_array,
     put_names,
+    read_rows,
     row_slices,
     save_digest,
 )
@@ -131,7 +132,9 @@ def _join_patches(joined: zarr.Group, groups: list[zarr.Group], total: int) -> N
     pool = create_array(joined, "patches", shape, "uint8")
     for rows in row_slices(pool):
         parts = [
-            group["patches"][max(0, rows.start - start) : max(0, rows.stop - start)]
+            read_rows(
+                group, "patches", slice(max(0, rows.start - start), max(0, rows.stop - start))
+            )
             for group, start in zip(groups, starts[:-1], strict=True)
         ]
         pool[rows] = np.concatenate(parts)
@@ -141,8 +144,10 @@ def _join_origins(joined: zarr.Group, groups: list[zarr.Group]) -> None:
     """Join boxes, key-point counts and photos; photos count on from shard to shard."""
     names = [get_names(group, "photos") for group in groups]
     firsts = np.cumsum([0] + [len(part) for part in names[:-1]])
-    photo = [group["photo"][:] + first for group, first in zip(groups, firsts, strict=True)]
+    photo = [
+        read_rows(group, "photo") + first for group, first in zip(groups, firsts, strict=True)
+    ]
     put_array(joined, "photo", np.concatenate(photo).astype(np.int32))
     for name in ("boxes", "keypoints"):
-        put_array(joined, name, np.concatenate([group[name][:] for group in groups]))
+        put_array(joined, name, np.concatenate([read_rows(group, name) for group in groups]))
     put_names(joined, "photos", [name for part in names for name in part])

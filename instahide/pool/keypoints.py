@@ -22,6 +22,7 @@ from instahide.pool.stores import (
     open_store,
     put_array,
     put_names,
+    read_rows,
     row_slices,
     save_digest,
 )
@@ -85,12 +86,12 @@ def save_patches(
     """
     cv2.setNumThreads(1)  # the crops are shared among our own threads
     source = open_store(crops, CROP_ARRAYS)
-    boxes, names = source["boxes"][:], get_names(source, "photos")
+    boxes, names = read_rows(source, "boxes"), get_names(source, "photos")
     per_photo = len(boxes) // max(1, len(names))
 
     def work(rows: slice) -> tuple[np.ndarray, ...]:
         patches, kept, counts = filter_crops(
-            source["crops"][rows], boxes[rows], more_than=more_than, size=size
+            read_rows(source, "crops", rows), boxes[rows], more_than=more_than, size=size
         )
         return patches, kept + rows.start, counts
 

@@ -8,7 +8,13 @@ import numpy as np
 import zarr
 
 from instahide.files import sha256_of_arrays
-from instahide.pool.stores import POOL_ARRAYS, open_store, store_digest
+from instahide.pool.stores import (
+    POOL_ARRAYS,
+    damage_explained,
+    open_store,
+    read_rows,
+    store_digest,
+)
 
 #: A pool up to this size is read into memory at once, a larger one row by row.
 MEMORY_BYTES = 2**30
@@ -52,12 +58,14 @@ class Pool:
         if isinstance(self._source, np.ndarray):
             return self._source[places]
         wanted, back = np.unique(places, return_inverse=True)
-        return self._source.oindex[wanted][back.reshape(places.shape)]
+        with damage_explained(self.group):
+            return self._source.oindex[wanted][back.reshape(places.shape)]
 
     @cached_property
     def _source(self) -> np.ndarray | zarr.Array:
-        small = self.patches.nbytes <= MEMORY_BYTES
-        return np.asarray(self.patches[:]) if small else self.patches
+        if isinstance(self.patches, np.ndarray) or self.patches.nbytes > MEMORY_BYTES:
+            return self.patches
+        return read_rows(self.group, "patches")
 
 
 def empty_pool(shape: tuple[int, ...]) -> Pool:

@@ -4,6 +4,7 @@ Snakemake sees one modification time in a folder, so every store `x.zarr` comes 
 `x.zarr.sha256`, and whatever reads the store takes that file as its input.
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -20,7 +21,8 @@ POOL_ARRAYS = ("patches", "boxes", "photo", "keypoints", "photos")
 CHUNK_ROWS = 250
 # A chunk's crops of one photo overlap. Plain Zstandard sees that; Blosc, which compresses
 # in small blocks, does not, and makes stores two to five times as large.
-COMPRESSOR = ZstdCodec(level=3)
+# Its checksum tells a chunk with a wrong bit, which would be read without a word.
+COMPRESSOR = ZstdCodec(level=3, checksum=True)
 
 
 def digest_path(store: Path | str) -> Path:
@@ -61,7 +63,7 @@ def put_names(group: zarr.Group, name: str, names: list[str]) -> None:
 
 def get_names(group: zarr.Group, name: str) -> list[str]:
     """Read what `put_names` wrote."""
-    text = group[name][:].tobytes().decode()
+    text = read_rows(group, name).tobytes().decode()
     return text.split("\n") if text else []
 
 
@@ -89,9 +91,35 @@ def open_store(path: Path | str, arrays: Iterable[str]) -> zarr.Group:
     return group
 
 
+@contextlib.contextmanager
+def damage_explained(group: zarr.Group) -> Iterator[None]:
+    """Turn the error about a damaged chunk of a store into an `InstaHideError`."""
+    try:
+        yield
+    except RuntimeError as error:  # what Zarr's codecs raise
+        place = str(group.store_path).removeprefix("file://")
+        raise InstaHideError(
+            f"{place} has a damaged chunk ({error}): remove it and its .sha256, and make it "
+            "again"
+        ) from error
+
+
 def store_digest(group: zarr.Group, arrays: Iterable[str]) -> str:
     """Return the SHA-256 of a store's named arrays, whatever their chunks and compression."""
-    return sha256_of_arrays({name: group[name] for name in arrays})
+    with damage_explained(group):
+        return sha256_of_arrays({name: group[name] for name in arrays})
+
+
+def read_rows(group: zarr.Group, name: str, rows: slice = slice(None)) -> np.ndarray:
+    """Read rows of a store's array.
+
+    Raises
+    ------
+    InstaHideError
+        When a chunk is damaged; names the store.
+    """
+    with damage_explained(group):
+        return group[name][rows]
 
 
 def save_digest(store: Path | str, arrays: Iterable[str]) -> None:
