@@ -1,4 +1,4 @@
-"""The whole workflow killed, starved of disk and started twice: it resumes to the same bytes."""
+"""The workflow killed, starved of disk and started twice: it resumes to the same bytes."""
 
 import os
 import random

@@ -8,10 +8,10 @@ import zarr
 
 from instahide.errors import InstaHideError
 from instahide.images import shrink
-from instahide.photos.listing import list_photos
+from instahide.photos.listing import list_photos, load_index, save_index
 from instahide.photos.samples import save_samples
 from instahide.pool.build import build_pool, merge_pool
-from instahide.pool.crops import CropSettings, cut, draw_boxes, save_crops, shard_of
+from instahide.pool.crops import CropSettings, cut, draw_boxes, save_crops
 from instahide.pool.keypoints import count_keypoints, filter_crops, save_patches
 from instahide.pool.pool import Pool, open_pool
 from instahide.pool.stores import POOL_ARRAYS, get_names, open_store, store_digest
@@ -72,9 +72,11 @@ def test_every_patch_is_where_its_record_says(built, photos):
 
 def test_workers_and_shards_do_not_change_the_pool(built, photos, tmp_path):
     shards, reports = [], []
+    save_index(tmp_path / "photos.csv", photos)
     for shard in range(3):
         crops, report = tmp_path / f"c{shard}.zarr", tmp_path / f"{shard}.json"
-        save_crops(crops, report, shard_of(photos, shard, 3), KEY, SETTINGS, threads=2)
+        part = load_index(tmp_path / "photos.csv", shard, 3)
+        save_crops(crops, report, part, KEY, SETTINGS, threads=2)
         shards.append(tmp_path / f"p{shard}.zarr")
         save_patches(shards[-1], crops, more_than=40, size=32, threads=3)
         reports.append(report)

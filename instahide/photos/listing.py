@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from importlib import resources
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 from instahide.errors import InstaHideError
@@ -163,17 +163,32 @@ def save_index(path: Path | str, photos: Sequence[Photo]) -> None:
         writer.writerows((p.name, p.container, p.offset, p.size, p.packed) for p in photos)
 
 
-def load_index(path: Path | str) -> list[Photo]:
-    """Read what `save_index` wrote.
+def load_index(path: Path | str, shard: int = 0, shards: int = 1) -> list[Photo]:
+    """Read what `save_index` wrote, or one shard of it.
+
+    Parameters
+    ----------
+    shard, shards : int
+        The photos are shared out in contiguous slices of about equal size. Memory grows
+        with the slice, not with the index: a job needs little of millions of photos.
 
     Raises
     ------
     InstaHideError
         When the file is missing or is no such listing; names the line.
     """
+    if shards == 1:
+        return list(_read_index(path))
+    photos = sum(1 for _ in _read_index(path))
+    start, stop = shard * photos // shards, (shard + 1) * photos // shards
+    return list(islice(_read_index(path), start, stop))
+
+
+def _read_index(path: Path | str) -> Iterator[Photo]:
+    """Yield the photos of an index."""
     try:
         with open(path, **_TEXT) as file:
-            return list(_parsed(csv.reader(file, strict=True), path))
+            yield from _parsed(csv.reader(file, strict=True), path)
     except FileNotFoundError:
         raise InstaHideError(f"{path} does not exist") from None
     except (OSError, csv.Error) as error:

@@ -93,11 +93,6 @@ def cut(photo: np.ndarray, boxes: np.ndarray, side: int) -> np.ndarray:
     return crops
 
 
-def shard_of(photos: list[Photo], shard: int, shards: int) -> list[Photo]:
-    """Return the photos of one shard: a contiguous slice of about equal size."""
-    return photos[shard * len(photos) // shards : (shard + 1) * len(photos) // shards]
-
-
 def save_crops(
     store: Path | str,
     report: Path | str,
