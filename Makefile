@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Snakemake starts its jobs with the Python it finds first.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: help setup challenge report test test-faults test-slurm lint keys lock figures clean
+.PHONY: help setup challenge report test test-faults test-slurm test-storage lint keys lock figures clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ test-faults: setup ## Kill, starve and corrupt the workflow, and count what surv
 
 test-slurm: setup ## Run the workflow on a real SLURM of one node; as root on Debian or Ubuntu.
 	$(RUN) $(BIN)/python tests/cluster/slurm.py run pytest -n 2 -m slurm tests/cluster
+
+test-storage: setup ## Test S3 against a server on this machine, and the cache between workflows.
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[storage]'
+	$(RUN) pytest -n 2 -m storage
 
 lint: setup ## Check style and layout.
 	$(BIN)/ruff check

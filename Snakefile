@@ -172,6 +172,7 @@ rule crops:
     resources:
         mem_mb=growing(1500),
         runtime=growing(30),
+    cache: True  # only with --cache, see docs/cluster.md
     message:
         "Cut crops of {wildcards.pool}, shard {wildcards.shard}"
     script:
@@ -197,6 +198,7 @@ rule key_points:
     resources:
         mem_mb=growing(1500),
         runtime=growing(30),
+    cache: True  # only with --cache, see docs/cluster.md
     message:
         "Count key points of {wildcards.pool}, shard {wildcards.shard}"
     script:
@@ -221,6 +223,7 @@ rule pool:
     resources:
         mem_mb=growing(4000),
         runtime=growing(240),
+    cache: True  # only with --cache, see docs/cluster.md
     message:
         "Join the patches of {wildcards.pool}"
     script:

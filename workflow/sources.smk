@@ -36,6 +36,12 @@ def inventory_of(kind, name):
     return inventory(path) if path and Path(path).is_dir() else ""
 
 
+def in_storage(wildcards):
+    """An archive in an S3 store, which Snakemake's plugin fetches; see docs/cluster.md."""
+    url = config[wildcards.kind][wildcards.name]["source"].get("url", "")
+    return storage(url) if url.startswith("s3://") else []
+
+
 def photo_source(wildcards):
     return source_of("public", wildcards.pool)
 
@@ -95,6 +101,8 @@ rule samples:
 # No `code` in these two: the checksum decides what a download is, not how it was made.
 rule download:
     """Download an archive and check it."""
+    input:
+        in_storage,
     output:
         "results/downloads/{kind}/{name}/{file}",
     params:

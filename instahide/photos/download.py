@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,7 +20,7 @@ import requests
 from urllib3.exceptions import HTTPError as TransportError  # what requests reads through
 
 from instahide.errors import InstaHideError
-from instahide.files import explained, make_folder, save_json
+from instahide.files import atomic, explained, make_folder, save_json
 from instahide.photos.webrequest import Temporary, authorization, check_url, get, shown
 from instahide.progress import progress_bar
 
@@ -93,6 +94,25 @@ def fetch(
         f"{shown(url)} has the checksum {found}, but {checksum} is expected; nothing was "
         "kept. Check the address and the published checksum"
     )
+
+
+def keep_fetched(source: Path | str, path: Path | str, *, checksum: str) -> None:
+    """Copy a file that something else has fetched, if it has the checksum.
+
+    Raises
+    ------
+    InstaHideError
+        When it has another checksum, or the copy cannot be written.
+    """
+    check_checksum(checksum)
+    with atomic(path) as copy:
+        shutil.copyfile(source, copy)
+        found = _digest(copy, checksum)
+        if found != checksum:
+            raise InstaHideError(
+                f"{source} has the checksum {found}, but {checksum} is expected; nothing "
+                "was kept. Check the address and the published checksum"
+            )
 
 
 def read_url_list(path: Path | str) -> list[tuple[str, str]]:

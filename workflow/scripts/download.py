@@ -1,12 +1,11 @@
 """Download one archive and check it."""
 
 from instahide.jobs import job
-from instahide.photos.download import fetch
+from instahide.photos.download import fetch, keep_fetched
 
 with job(snakemake.log[0]):
-    fetch(
-        snakemake.params.url,
-        snakemake.output[0],
-        checksum=snakemake.params.checksum,
-        credentials=snakemake.params.credentials,
-    )
+    place, params = snakemake.output[0], snakemake.params
+    if snakemake.input:
+        keep_fetched(snakemake.input[0], place, checksum=params.checksum)
+    else:
+        fetch(params.url, place, checksum=params.checksum, credentials=params.credentials)
