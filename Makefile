@@ -34,10 +34,10 @@ test: setup ## Run the tests.
 	$(RUN) pytest -n 2
 
 test-faults: setup ## Kill, starve and corrupt the workflow, and count what survives.
-	$(RUN) pytest -n 2 -m 'fault and not slurm'
+	$(RUN) pytest -n 2 -m 'fault and not slurm' --fault-table
 
 test-slurm: setup ## Run the workflow on a real SLURM of one node; as root on Debian or Ubuntu.
-	$(RUN) $(BIN)/python tests/cluster/slurm.py run pytest -n 2 -m slurm tests/cluster
+	$(RUN) $(BIN)/python tests/cluster/slurm.py run pytest -n 2 -m slurm --fault-table tests/cluster
 
 test-storage: setup ## Test S3 against a server on this machine, and the cache between workflows.
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[storage]'

@@ -51,7 +51,6 @@ wildcard_constraints:
 
 localrules:
     all,
-    photos,
     seed,
     private_seed,
     release,
@@ -76,7 +75,11 @@ def challenge_of(wildcards):
 
 
 def growing(first):
-    """A resource that grows with each attempt, where the profile retries."""
+    """A resource that grows with each attempt, where the profile retries.
+
+    First values suit shards of 10,000 photos and 2.5 million rows; docs/cluster.md says
+    what was measured.
+    """
     return lambda wildcards, attempt: first * attempt
 
 
@@ -147,6 +150,9 @@ rule photos:
         inventory=photo_inventory,
     log:
         f"{PUBLIC}/logs/photos.log",
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(60),
     message:
         "List the photos of the pool {wildcards.pool}"
     script:
@@ -196,7 +202,7 @@ rule key_points:
         f"{PUBLIC}/logs/key_points-{{shard}}.log",
     threads: 4
     resources:
-        mem_mb=growing(1500),
+        mem_mb=growing(3000),
         runtime=growing(30),
     cache: True  # only with --cache, see docs/cluster.md
     message:
@@ -299,6 +305,9 @@ rule plan:
         generator=generator,
     log:
         f"{CHALLENGE}/logs/plan.log",
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
     message:
         "Plan {wildcards.challenge}"
     script:

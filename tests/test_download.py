@@ -169,6 +169,7 @@ def test_a_file_with_another_checksum_is_replaced(site, tmp_path):
     assert get(site, tmp_path).read_bytes() == CONTENT
 
 
+@pytest.mark.fault("server drops the connection")
 def test_an_interrupted_download_is_resumed(site, tmp_path):
     part = interrupt(site, tmp_path)
     assert part.stat().st_size == 1_500_000 and names(tmp_path) == [
@@ -181,6 +182,7 @@ def test_an_interrupted_download_is_resumed(site, tmp_path):
     assert names(tmp_path) == ["photos.tar"]
 
 
+@pytest.mark.fault("server drops the connection")
 def test_a_dropped_connection_is_resumed_in_the_same_run(site, tmp_path):
     site.drops = [1_000_000, 500_000]
     assert get(site, tmp_path).read_bytes() == CONTENT
@@ -202,6 +204,7 @@ def test_without_any_validator_the_length_and_the_checksum_vouch(site, tmp_path)
     assert ranges(site) == ["bytes=1500000-"] and "If-Range" not in site.requests[0][1]
 
 
+@pytest.mark.fault("server ignores Range")
 def test_a_server_that_ignores_ranges_starts_afresh(site, tmp_path):
     interrupt(site, tmp_path)
     site.ranges = False
@@ -247,12 +250,14 @@ def test_a_complete_part_needs_no_network(site, tmp_path):
     assert site.requests == []
 
 
+@pytest.mark.fault("server sends the wrong length")
 def test_a_part_that_is_too_long_starts_afresh(site, tmp_path):
     interrupt(site, tmp_path).write_bytes(CONTENT + b"more")
     assert get(site, tmp_path).read_bytes() == CONTENT
     assert ranges(site) == [f"bytes={len(CONTENT) + 4}-", None]
 
 
+@pytest.mark.fault("server fails, then answers")
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
 def test_temporary_failures_are_tried_again(site, tmp_path, status):
     site.statuses = [status]
@@ -282,6 +287,7 @@ def test_pauses_grow(site, tmp_path, monkeypatch):
     assert pauses == [10, 20, 40, 60, 60]
 
 
+@pytest.mark.fault("server sends the wrong length")
 def test_bodies_shorter_than_announced_are_not_taken_for_whole(site, tmp_path):
     site.drops = [3_000_000] + [0] * 5
     with pytest.raises(InstaHideError, match="the connection broke"):
@@ -319,6 +325,7 @@ def test_refusals_are_final(site, tmp_path, status, hint):
     assert len(site.requests) == 1
 
 
+@pytest.mark.fault("corrupted download")
 def test_a_wrong_checksum_keeps_nothing_and_names_everything(site, tmp_path):
     wrong = "sha256:" + "0" * 64
     with pytest.raises(InstaHideError) as caught:
@@ -328,6 +335,7 @@ def test_a_wrong_checksum_keeps_nothing_and_names_everything(site, tmp_path):
     assert names(tmp_path) == []
 
 
+@pytest.mark.fault("corrupted download")
 def test_a_wrong_checksum_keeps_an_older_file(site, tmp_path):
     (tmp_path / "photos.tar").write_bytes(b"old")
     with pytest.raises(InstaHideError):
@@ -353,6 +361,7 @@ def test_checksums_must_be_well_formed(site, tmp_path, checksum):
     assert site.requests == []
 
 
+@pytest.mark.fault("full disk")
 def test_a_full_disk_is_explained_and_the_download_goes_on_afterwards(site, tmp_path):
     # A limit on files' sizes stands in for a disk of one megabyte.
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -134,6 +134,7 @@ def test_changing_the_crops_re_runs_from_the_crops_on(project):
     assert project.stale() == set()
 
 
+@pytest.mark.fault("damaged chunk in a store")
 def test_a_lost_chunk_is_noticed_by_verify(project):
     (project.root / "results/public/pool/pool.zarr/patches/c/0/0/0/0").unlink()
     (project.root / "results/challenge/verification.txt").unlink()
@@ -199,6 +200,7 @@ def server(tmp_path):
         site.shutdown()
 
 
+@pytest.mark.fault("corrupted download")
 def test_archives_and_lists_are_downloaded_and_checked(finished, server, tmp_path):
     folder, address = server
     samples = finished.root / "results/samples"

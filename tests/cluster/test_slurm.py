@@ -63,12 +63,16 @@ def test_a_run_on_slurm_gives_the_bytes_of_a_local_run(config, tmp_path):
     done = run_on_slurm(project)
     assert untimed(project) == untimed(local)
     assert not list((tmp_path / "results/public/pool/crops").glob("*.zarr"))
-    # samples, private, pool, two shards, one challenge, four attacks' scores
-    assert done.stderr.count("has been submitted with SLURM jobid") == 10
+    # samples, private, photos, pool, two shards, one challenge, four attacks' scores
+    assert done.stderr.count("has been submitted with SLURM jobid") == 11
     assert project.stale() == set()
 
 
-def test_jobs_without_memory_or_time_or_cancelled_are_tried_again(config, tmp_path):
+@pytest.mark.fault("out of memory, out of time, cancelled (SLURM)")
+def test_jobs_without_memory_or_time_or_cancelled_are_tried_again(
+    config, tmp_path, record_property
+):
+    record_property("tries", 4)
     project = Project(tmp_path, config)
     # The first attempt at a shard hangs until its minute is over.
     project.edit(
