@@ -60,7 +60,9 @@ STAGES = {
     "key points": (lambda crops, sources, folder: make_patches(crops, folder), "patches.zarr"),
     "pool": (lambda crops, sources, folder: make_pool(crops, folder), "pool.zarr"),
     "plan": (
-        lambda crops, sources, folder: save_plan(folder / "truth.npz", sources.plan()),
+        lambda crops, sources, folder: save_plan(
+            folder / "truth.npz", sources.generator.plan(0, 6000)
+        ),
         "truth.npz",
     ),
     "encrypt": (
