@@ -78,9 +78,9 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
             if path.exists():  # out of the way whole: never half removed under its name
                 os.replace(path, replaced)
             os.replace(temporary, path)
+            shutil.rmtree(replaced, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
 
 
 @contextlib.contextmanager

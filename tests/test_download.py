@@ -12,7 +12,13 @@ import requests
 
 from instahide.errors import InstaHideError
 from instahide.photos import download, webrequest
-from instahide.photos.download import fetch, fetch_list, file_name, read_url_list
+from instahide.photos.download import (
+    fetch,
+    fetch_list,
+    file_name,
+    keep_fetched,
+    read_url_list,
+)
 from instahide.photos.webrequest import authorization, shown
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: several chunks
@@ -379,6 +385,17 @@ def test_a_place_that_cannot_be_written_is_explained(site, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InstaHideError, match="cannot write"):
         get(site, tmp_path / "file" / "folder")
+
+
+@pytest.mark.fault("corrupted download")
+def test_what_something_else_fetched_is_kept_only_with_its_checksum(tmp_path):
+    (tmp_path / "fetched").write_bytes(CONTENT)
+    (tmp_path / "other").write_bytes(CONTENT[:-1])
+    keep_fetched(tmp_path / "fetched", tmp_path / "kept", checksum=MD5)
+    with pytest.raises(InstaHideError, match=f"{SHA256} is expected"):
+        keep_fetched(tmp_path / "other", tmp_path / "kept", checksum=SHA256)
+    assert (tmp_path / "kept").read_bytes() == CONTENT
+    assert names(tmp_path) == ["fetched", "kept", "other"]
 
 
 # --- redirects and credentials ---
