@@ -112,6 +112,8 @@ rule seed_search:
     message:
         "Search the seed of {wildcards.challenge}, slice {wildcards.slice}"
     threads: 4
+    resources:
+        runtime=growing(60),
     script:
         "scripts/seed_search.py"
 
@@ -150,6 +152,9 @@ rule prng:
     message:
         "Attack {wildcards.challenge} through its generator"
     threads: 2
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(30),
     script:
         "scripts/prng.py"
 
@@ -174,6 +179,10 @@ rule similarity:
     message:
         "Compare the rows of {wildcards.challenge} ({wildcards.similarity})"
     threads: 2
+    # 1 to 1.6 GB for 5,000 rows; a few matrices are rows × rows.
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(60),
     script:
         "scripts/stage.py"
 
@@ -279,5 +288,8 @@ rule whole_attack:
     message:
         "Run {wildcards.attack} on {wildcards.challenge}"
     threads: 2
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(60),
     script:
         "scripts/whole_attack.py"
