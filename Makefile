@@ -1,9 +1,14 @@
 # Everything happens in .venv, with the exact versions of requirements.lock.
 PYTHON ?= python3
 VENV := .venv
+STORAGE := .venv-storage
 BIN := $(VENV)/bin
 # Snakemake starts its jobs with the Python it finds first.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
+
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
+  pyproject.toml
 
 .PHONY: help setup challenge report test test-faults test-slurm test-storage lint keys lock figures clean
 
@@ -39,24 +44,29 @@ test-faults: setup ## Kill, starve and corrupt the workflow, and count what surv
 test-slurm: setup ## Run the workflow on a real SLURM of one node; as root on Debian or Ubuntu.
 	$(RUN) $(BIN)/python tests/cluster/slurm.py run pytest -n 2 -m slurm --fault-table tests/cluster
 
-test-storage: setup ## Test S3 against a server on this machine, and the cache between workflows.
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[storage]'
-	$(RUN) pytest -n 2 -m storage
+test-storage: $(STORAGE)/ready ## Test S3 against a server on this machine, and the cache between workflows.
+	PATH="$(CURDIR)/$(STORAGE)/bin:$$PATH" python -m pytest -n 2 -m storage tests/test_storage.py
+
+# Of its own: the S3 plugin and the notebook's kernel want different python-dateutil.
+$(STORAGE)/ready: requirements-storage.lock
+	$(PYTHON) -m venv --clear $(STORAGE)
+	$(STORAGE)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
 
 lint: setup ## Check style and layout.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-figures: challenge ## Draw the README's pictures again.
+figures: challenge ## Draw the pictures of README and docs again.
+	$(RUN) snakemake --cores all results/challenge/attacks/pool/score.json
 	$(BIN)/python docs/draw.py
 
 keys: setup ## Put the table of configuration keys into the README.
 	$(BIN)/instahide keys --into README.md
 
-lock: ## Resolve the newest versions into requirements.lock; needs uv.
-	uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
-	  --generate-hashes --no-emit-index-url --no-annotate --upgrade \
-	  --custom-compile-command "make lock" --extra dev pyproject.toml -o requirements.lock
+lock: ## Resolve the newest versions into the two lock files; needs uv.
+	$(COMPILE) --upgrade --extra dev -o requirements.lock
+	$(COMPILE) --upgrade --extra storage -o requirements-storage.lock
 
-clean: ## Remove the environment; results stay.
-	rm -rf $(VENV)
+clean: ## Remove the environments; results stay.
+	rm -rf $(VENV) $(STORAGE)
