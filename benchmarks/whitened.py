@@ -83,8 +83,8 @@ def measure(
 
 
 def observe_state(judge: Callable[..., list[float]], name: str, product: object) -> None:
-    """Print the figures of an assignment or a state."""
-    if isinstance(product, State):
+    """Print the figures of an assignment, or of a state within the retrieval."""
+    if isinstance(product, State) and name != "retrieval":
         judge(name, product.assignment, product.images)
     elif isinstance(product, Assignment):
         judge(name, product)

@@ -36,7 +36,7 @@ START = Stages("whitened,mixtures=3000")
 @pytest.fixture(scope="module", autouse=True)
 def few_rounds():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(retrieval, "FIRST_ROUNDS", (Round(10, 0.3),))
+        patch.setattr(retrieval, "FIRST_ROUNDS", (Round(10, 0.3, turn=False),))
         patch.setattr(retrieval, "FIELD_ROUNDS", (Round(10, 0.2, 3), Round(12, 0.02)))
         yield
 

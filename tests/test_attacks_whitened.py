@@ -27,7 +27,7 @@ QUICK = Stages(similarity="whitened,mixtures=3000", retrieval="field")
 
 @pytest.fixture(autouse=True)
 def few_rounds(monkeypatch):
-    monkeypatch.setattr(retrieval, "FIRST_ROUNDS", (Round(10, 0.3),))
+    monkeypatch.setattr(retrieval, "FIRST_ROUNDS", (Round(10, 0.3, turn=False),))
     monkeypatch.setattr(retrieval, "FIELD_ROUNDS", (Round(10, 0.2, 3), Round(12, 0.02)))
 
 

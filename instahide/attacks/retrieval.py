@@ -40,7 +40,7 @@ FIELD_ROUNDS = (
     Round(32, 0.01),
 )
 #: Before them, where rows were unmasked one by one.
-FIRST_ROUNDS = (Round(16, 0.5), Round(16, 0.3))
+FIRST_ROUNDS = (Round(16, 0.5, turn=False), Round(16, 0.3, turn=False))
 #: For rows without masks.
 PLAIN_ROUNDS = (Round(0, 0.05), Round(0, 0.01), Round(0, 0.01))
 #: Called after each round with its name and the state, to measure it.

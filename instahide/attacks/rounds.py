@@ -25,6 +25,7 @@ from instahide.attacks.assignment import Parts, candidates, pair_costs
 from instahide.attacks.field import Field, cooling, unmask
 from instahide.attacks.pixelwise import solve_images
 from instahide.attacks.products import Assignment, State
+from instahide.attacks.regions import turn_regions
 from instahide.attacks.rowsigns import agree_on_signs
 
 LEAST_LEVEL = 1e-4  # of a row's noise: float32 and rows that are all but private
@@ -49,11 +50,14 @@ class Round:
         Variance of the images' errors, in a public image's.
     median : int
         Side of the median filter; 1 for none.
+    turn : bool
+        Whether to turn regions of the wrong sign first.
     """
 
     steps: int
     error: float
     median: int = 1
+    turn: bool = True
 
 
 def expected_level(assignment: Assignment, spread: float) -> np.ndarray:
@@ -118,7 +122,11 @@ def refine(
     design = state.design()
     level = state.level + round_.error * (design[:, :-1] ** 2).sum(axis=1)
     if round_.steps:
-        mean = design @ without_spots(state.images, field.shape, round_.median)
+        images = state.images
+        if round_.turn:
+            noise = level, field.variance
+            images = turn_regions(images, design, magnitude**2, noise, field.shape)
+        mean = design @ without_spots(images, field.shape, round_.median)
         rows = unmask(field, magnitude, mean, level, cooling(round_.steps))
         state = replace(state, rows=rows)
     state = replace(state, images=fit_images(field, state, public_ridge))

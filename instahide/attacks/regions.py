@@ -1,0 +1,72 @@
+"""Regions of an image that have settled for the wrong sign, told by squares alone.
+
+Where an image a comes out as -a in some region, its rows choose the wrong signs there, and
+keep it so. But y² = |x|² has no sign to be misled by. With q all other parts of a row that are
+known, the mean public image among them,
+
+    y² = λ²·a² + 2·λ·q·a + q² + noise,
+
+so that the slope of y² - λ²·a² - q² - E[noise] on 2·λ·q·a is 1 where the sign is right and -1
+where it is wrong. One pixel's rows tell little; averaged over its neighbours and over colours
+the slope is plain.
+"""
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+REACH = 1.0  # of the average, in pixels
+LEAST_NOISE = 1e-6
+
+
+def turn_regions(
+    images: np.ndarray,
+    design: np.ndarray,
+    squares: np.ndarray,
+    noise: tuple[np.ndarray, np.ndarray],
+    shape: tuple[int, ...],
+) -> np.ndarray:
+    """Return images whose regions of the wrong sign are turned.
+
+    Parameters
+    ----------
+    images : ndarray of float32, shape (n + 1, d)
+        Private images, and the mean public one.
+    design : ndarray of float32, shape (E, n + 1)
+    squares : ndarray of float32, shape (E, d)
+        y².
+    noise : tuple of ndarray
+        Of shape (E,) and (d,); their product is the variance of the rows about their means.
+    shape : tuple of int
+        (H, W, C), of product d.
+    """
+    pooled = slopes(images, design, squares, noise).reshape(-1, *shape)
+    pooled = pooled.sum(axis=3, keepdims=True)
+    pooled = gaussian_filter(pooled, (0, REACH, REACH, 0), mode="nearest")
+    wrong = np.broadcast_to(pooled < 0, (len(pooled), *shape)).reshape(len(pooled), -1)
+    return np.concatenate([np.where(wrong, -images[:-1], images[:-1]), images[-1:]])
+
+
+def slopes(
+    images: np.ndarray,
+    design: np.ndarray,
+    squares: np.ndarray,
+    noise: tuple[np.ndarray, np.ndarray],
+) -> np.ndarray:
+    """Return each pixel's slope times a positive weight, shape (n, d).
+
+    Rows are weighted by the inverse variance of y², 4·q²·v + 2·v², where the noise of the row
+    has the variance v.
+    """
+    level, pixel = noise
+    mean = design @ images
+    found = np.zeros((len(images) - 1, images.shape[1]), np.float32)
+    for number in range(len(found)):
+        rows = np.flatnonzero(design[:, number])
+        own = design[rows, number, None] * images[number]
+        others = mean[rows] - own
+        variance = level[rows, None] * pixel
+        cross = 2 * own * others
+        weight = 1 / (variance * (4 * others**2 + 2 * variance) + LEAST_NOISE)
+        left = squares[rows] - own**2 - others**2 - variance
+        found[number] = (left * cross * weight).sum(axis=0)
+    return found

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from test_attacks_field import SHAPE, smooth_images
+
+from instahide.attacks.field import learn_field
+from instahide.attacks.regions import slopes, turn_regions
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Six images, 300 rows of two of them with noise, and the squares of the rows."""
+    rng = np.random.default_rng(0)
+    field = learn_field(smooth_images(rng, 400) - 0.2)
+    images = np.vstack([smooth_images(rng, 6).reshape(6, -1) + 0.2, field.mean])
+    design = np.zeros((300, 7), np.float32)
+    pairs = np.array([rng.choice(6, 2, replace=False) for _ in range(300)])
+    np.put_along_axis(design, pairs, rng.uniform(0.2, 0.4, (300, 2)), axis=1)
+    design[:, 6] = 1 - design.sum(axis=1)
+    level = np.full(300, 0.02, np.float32)
+    noise = np.sqrt(level)[:, None] * field.sample(rng, 300)
+    squares = (design @ images + noise) ** 2
+    return images.astype(np.float32), design, squares, (level, field.variance)
+
+
+def test_regions_of_the_wrong_sign_are_turned(rows):
+    images, *given = rows
+    wrong = images.copy().reshape(7, *SHAPE)
+    wrong[0, :8, :8] *= -1
+    wrong[3, 4:, :] *= -1
+    found = turn_regions(wrong.reshape(7, -1), *given, SHAPE)
+    before = ((wrong.reshape(7, -1) - images) ** 2).mean(axis=1)
+    after = ((found - images) ** 2).mean(axis=1)
+    assert (after[[0, 3]] < before[[0, 3]] / 5).all()
+    np.testing.assert_array_equal(found[6], images[6])
+
+
+def test_right_images_are_left_alone(rows):
+    images, *given = rows
+    found = turn_regions(images, *given, SHAPE)
+    assert ((found - images) ** 2).mean() < 0.02 * (images**2).mean()
+
+
+def test_slopes_are_those_of_weighted_least_squares(rows):
+    images, design, squares, (level, pixel) = rows
+    found = slopes(images, design, squares, (level, pixel))
+    number, place = 2, 17
+    some = np.flatnonzero(design[:, number])
+    own = design[some, number] * images[number, place]
+    others = design[some] @ images[:, place] - own
+    variance = level[some] * pixel[place]
+    weight = 1 / (variance * (4 * others**2 + 2 * variance) + 1e-6)
+    target = squares[some, place] - own**2 - others**2 - variance
+    root = np.sqrt(weight)
+    slope = np.linalg.lstsq((root * 2 * own * others)[:, None], root * target)[0][0]
+    normal = (weight * (2 * own * others) ** 2).sum()
+    assert found[number, place] == pytest.approx(slope * normal, rel=1e-3)
