@@ -21,6 +21,7 @@ OWN = {
         "retrieval": "field,rounds=1",
     },
     "quick": {"retrieval": "field,rounds=1"},
+    "known": {"public": "pool", "retrieval": "field,rounds=1", "finish": "pool,passes=1"},
     "each-row": {"run": "examples.own_attack:each_row_for_itself"},
 }
 
@@ -28,9 +29,8 @@ OWN = {
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     config = yaml.safe_load(yaml.safe_dump(CONFIG))
-    config["public"]["others"] = config["public"]["pool"] | {
-        "seed": 1, "shards": 1, "crops_per_photo": 12, "key_points": -1
-    }  # fmt: skip
+    config["public"]["pool"] |= {"shards": 1, "crops_per_photo": 12, "key_points": -1}
+    config["public"]["others"] = config["public"]["pool"] | {"seed": 1}
     config["challenges"] = {
         "challenge": config["challenges"]["challenge"]
         | {"public_sample": "others", "attacks": list(OWN), "rows_per_image": 40}
@@ -70,6 +70,17 @@ def test_own_stages_and_attacks_are_run_scored_and_compared(project):
     ]  # fmt: skip
 
 
+def test_what_an_attack_knows_is_in_the_path_of_its_stages_and_on_the_leaderboard(project):
+    results = project.root / "results/challenge"
+    assert (results / "stages/coefficients+pool/whitened/em/field,rounds=1/state.npz").exists()
+    assert (results / "attacks/known/decoding.npz").exists()
+    given = json.loads((results / "attacks/known/attack.json").read_text())["given"]
+    assert given["public_pool"]
+    assert not json.loads((results / "attacks/quick/attack.json").read_text())["given"][
+        "public_pool"
+    ]
+
+
 def test_an_edit_re_runs_its_stage_and_what_follows(project):
     assert stale(project) == set()
     project.edit("examples/own_attack.py", "A similarity: what", "What")
@@ -78,7 +89,7 @@ def test_an_edit_re_runs_its_stage_and_what_follows(project):
     assert "similarity" in stale(project)  # one file holds both examples
     project.edit("examples/own_attack.py", "cooling(21)", "cooling(20)")
     project.edit("instahide/attacks/finish.py", "HALF_SURE = 9.0", "HALF_SURE = 8.0")
-    assert stale(project) == {"finish", "score", "leaderboard", "ablation"}
+    assert stale(project) == {"finish", "decode", "score", "leaderboard", "ablation"}
 
 
 def problem(rows=6):
