@@ -28,15 +28,16 @@ import numpy as np
 from measuring import spread
 from whitened import accuracy, match
 
-from instahide.attacks import chain, poolattack
-from instahide.attacks.decoding import Decoding, Settings
-from instahide.attacks.dictionary import make_dictionary
-from instahide.attacks.finish import hand_in
+from instahide.attacks import chain
+from instahide.attacks.pool import attack as poolattack
+from instahide.attacks.pool.decoding import Decoding, Settings
+from instahide.attacks.pool.dictionary import make_dictionary
+from instahide.attacks.pool.selection import NONE
 from instahide.attacks.problem import Problem, make_problem, sample
 from instahide.attacks.products import State, load_state, save_state
 from instahide.attacks.protocol import Released, load_released
-from instahide.attacks.selection import NONE
 from instahide.attacks.stages import Stages
+from instahide.attacks.whitened.finish import hand_in
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.labels import label_rows

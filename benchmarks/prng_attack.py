@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from measuring import spread
 
-from instahide.attacks.prng import Setting, recover
+from instahide.attacks.prng.attack import Setting, recover
 from instahide.attacks.protocol import Released, Stopwatch
 from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows
 from instahide.challenge.historicalgenerator import PUBLIC_USES

@@ -13,7 +13,7 @@ import time
 import numpy as np
 from numpy.random import RandomState
 
-from instahide.attacks import seedsearch
+from instahide.attacks.prng import seedsearch
 from instahide.randomness import historical
 
 SETTINGS = {"images": 100, "k": 6, "c1": 0.65, "c2": 0.3}

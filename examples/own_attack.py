@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from instahide.attacks.field import cooling, learn_field, unmask
 from instahide.attacks.problem import Problem
 from instahide.attacks.protocol import Knowledge, Recovery
+from instahide.attacks.whitened.field import cooling, learn_field, unmask
 
 
 def local_contrast(

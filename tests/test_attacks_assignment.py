@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from instahide.attacks.assignment import (
+from instahide.attacks.whitened.assignment import (
     NOBODY,
     Assignment,
     cluster,
@@ -16,7 +16,7 @@ from instahide.attacks.assignment import (
     pair_costs,
     read_labels,
 )
-from instahide.attacks.similarity import (
+from instahide.attacks.whitened.similarity import (
     cosine_similarity,
     draw_coefficients,
     learn_whitening,

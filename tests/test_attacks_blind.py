@@ -7,15 +7,16 @@ from test_attacks_assignment import simulate
 from test_attacks_field import smooth_images
 from test_attacks_whitened import QUICK, challenges, few_rounds, nearest
 
-from instahide.attacks import blind, chain
-from instahide.attacks.assignment import members_table, read_labels
-from instahide.attacks.blindassignment import cluster_rows, equal_scale, fit_free_pairs
-from instahide.attacks.field import learn_field
-from instahide.attacks.freepairs import WeightPrior, free_pairs, weight_prior
+from instahide.attacks import chain
 from instahide.attacks.problem import strip_labels
 from instahide.attacks.products import NOBODY
-from instahide.attacks.rounds import Round
-from instahide.attacks.rowsigns import agree_on_signs
+from instahide.attacks.whitened import blindretrieval as blind
+from instahide.attacks.whitened.assignment import members_table, read_labels
+from instahide.attacks.whitened.blindassignment import cluster_rows, equal_scale, fit_free_pairs
+from instahide.attacks.whitened.field import learn_field
+from instahide.attacks.whitened.freepairs import WeightPrior, free_pairs, weight_prior
+from instahide.attacks.whitened.rounds import Round
+from instahide.attacks.whitened.rowsigns import agree_on_signs
 from instahide.challenge.scheme import Scheme
 from instahide.errors import InstaHideError
 

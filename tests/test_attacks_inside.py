@@ -5,20 +5,21 @@ import pytest
 from scipy.optimize import nnls
 from test_attacks_whitened import SHAPE, nearest, photos
 
-from instahide.attacks import chain, inside
-from instahide.attacks.assignment import members_table
-from instahide.attacks.insideassignment import (
+from instahide.attacks import chain
+from instahide.attacks.problem import make_problem
+from instahide.attacks.products import NOBODY, mix
+from instahide.attacks.protocol import Released
+from instahide.attacks.stages import Stages
+from instahide.attacks.whitened import insideretrieval as inside
+from instahide.attacks.whitened.assignment import members_table
+from instahide.attacks.whitened.insideassignment import (
     choose_places,
     count_by_weight,
     explain,
     fit_places,
     read_inside_labels,
 )
-from instahide.attacks.problem import make_problem
-from instahide.attacks.products import NOBODY, mix
-from instahide.attacks.protocol import Released
-from instahide.attacks.rounds import Round
-from instahide.attacks.stages import Stages
+from instahide.attacks.whitened.rounds import Round
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.labels import label_rows
 from instahide.challenge.scheme import Scheme

@@ -5,16 +5,17 @@ import pytest
 import zarr
 from test_attacks_field import smooth_images
 
-from instahide.attacks import chain, retrieval
-from instahide.attacks.decoding import Settings
-from instahide.attacks.poolattack import SURE, decode
-from instahide.attacks.poolattack import pool as pool_stage
-from instahide.attacks.pooldecoding import is_settled
+from instahide.attacks import chain
+from instahide.attacks.pool.attack import SURE, decode
+from instahide.attacks.pool.attack import pool as pool_stage
+from instahide.attacks.pool.decoding import Settings
+from instahide.attacks.pool.passes import is_settled
 from instahide.attacks.problem import make_problem
 from instahide.attacks.products import Assignment
 from instahide.attacks.protocol import Released
-from instahide.attacks.rounds import Round
 from instahide.attacks.stages import Stages
+from instahide.attacks.whitened import retrieval
+from instahide.attacks.whitened.rounds import Round
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.labels import label_rows
 from instahide.challenge.scheme import Scheme

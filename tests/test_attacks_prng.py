@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from instahide.attacks import prng
-from instahide.attacks.prng import Setting
+from instahide.attacks.prng import attack as prng
+from instahide.attacks.prng.attack import Setting
 from instahide.attacks.protocol import Released, Stopwatch, load_released
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.labels import label_rows
@@ -155,7 +155,7 @@ def test_seed_search_prints_every_seed_with_its_deviation(folder, capsys):
 
 
 def test_an_interrupted_search_goes_on(folder, capsys, monkeypatch):
-    monkeypatch.setattr("instahide.attacks.seedsearch.CHUNK", 20)
+    monkeypatch.setattr("instahide.attacks.prng.seedsearch.CHUNK", 20)
     state = folder[0] / "state.json"
     given = [folder[0] / "label.npy", *OPTIONS, "--state", state]
 
@@ -165,7 +165,7 @@ def test_an_interrupted_search_goes_on(folder, capsys, monkeypatch):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("instahide.attacks.seedsearch._save", interrupt)
+        patch.setattr("instahide.attacks.prng.seedsearch._save", interrupt)
         assert run("seed-search", *given) == 130
     assert json.loads(state.read_text())["next"] == SEED - 10
     assert run("seed-search", *given) == 0

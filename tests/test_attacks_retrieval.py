@@ -5,9 +5,10 @@ import pytest
 from scipy.stats import foldnorm
 from test_attacks_field import SHAPE, smooth_images
 
-from instahide.attacks.assignment import members_table, read_labels
-from instahide.attacks.field import learn_field
-from instahide.attacks.finish import (
+from instahide.attacks.products import Assignment, State
+from instahide.attacks.whitened.assignment import members_table, read_labels
+from instahide.attacks.whitened.field import learn_field
+from instahide.attacks.whitened.finish import (
     choose_images,
     error_variance,
     local_weights,
@@ -17,7 +18,7 @@ from instahide.attacks.finish import (
     split_bands,
     trust,
 )
-from instahide.attacks.pixelwise import (
+from instahide.attacks.whitened.pixelwise import (
     first_images,
     improve,
     log_likelihood,
@@ -26,8 +27,7 @@ from instahide.attacks.pixelwise import (
     spectral_start,
     synchronise,
 )
-from instahide.attacks.products import Assignment, State
-from instahide.attacks.rounds import (
+from instahide.attacks.whitened.rounds import (
     Round,
     expected_level,
     measure_level,

@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from instahide.attacks import solving
+from instahide.attacks.prng import solving
 from instahide.challenge.historicalgenerator import HistoricalGenerator
 from instahide.challenge.scheme import Scheme
 from instahide.randomness import historical

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 from test_attacks_field import smooth_images
 
-from instahide.attacks import chain, retrieval
+from instahide.attacks import chain
 from instahide.attacks.problem import make_problem, strip_labels
 from instahide.attacks.protocol import Released
-from instahide.attacks.retrieval import public_spread
-from instahide.attacks.rounds import Round
 from instahide.attacks.stages import Stages
+from instahide.attacks.whitened import retrieval
+from instahide.attacks.whitened.retrieval import public_spread
+from instahide.attacks.whitened.rounds import Round
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.labels import label_rows
 from instahide.challenge.scheme import Scheme

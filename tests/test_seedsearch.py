@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from instahide.attacks import seedkernel, seedsearch
-from instahide.attacks.seedsearch import Match, search, visible_coefficients
+from instahide.attacks.prng import seedkernel, seedsearch
+from instahide.attacks.prng.seedsearch import Match, search, visible_coefficients
 from instahide.errors import InstaHideError
 from instahide.randomness import historical
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from instahide.attacks import seedsearch, seedslices
-from instahide.attacks.prng import Setting
+from instahide.attacks.prng import seedsearch, seedslices
+from instahide.attacks.prng.attack import Setting
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.labels import label_rows
 from instahide.challenge.scheme import Scheme

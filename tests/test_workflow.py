@@ -251,8 +251,11 @@ def test_a_challenge_of_the_generator_of_2020_is_broken_from_its_two_files(proje
     }
     project.configure(config)
     # Fewer seeds to try, in fewer jobs.
-    project.edit("instahide/attacks/seedslices.py", "import SEEDS", "import SEEDS as ALL")
-    project.edit("instahide/attacks/seedslices.py", 'STAGE = "', 'SEEDS = ALL >> 12\nSTAGE = "')
+    slices = "instahide/attacks/prng/seedslices.py"
+    project.edit(slices, "import SEEDS", "import SEEDS as ALL")
+    project.edit(
+        "instahide/attacks/prng/seedslices.py", 'STAGE = "', 'SEEDS = ALL >> 12\nSTAGE = "'
+    )
     project.edit("workflow/attacks.smk", "SEED_SLICES = 16", "SEED_SLICES = 2")
     project.run("--cores", "2", "results/old/verification.txt", "results/old/leaderboard.md")
     attack = project.root / "results/old/attacks/prng"

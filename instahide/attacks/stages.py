@@ -34,23 +34,23 @@ from instahide.errors import InstaHideError
 #: stage -> name -> where its function is
 STAGES = {
     "similarity": {
-        "whitened": "instahide.attacks.similarity:whitened",
-        "plain": "instahide.attacks.similarity:plain",
+        "whitened": "instahide.attacks.whitened.similarity:whitened",
+        "plain": "instahide.attacks.whitened.similarity:plain",
     },
     "assignment": {
-        "em": "instahide.attacks.assignment:em",
-        "free": "instahide.attacks.blindassignment:free",
-        "places": "instahide.attacks.insideassignment:places",
+        "em": "instahide.attacks.whitened.assignment:em",
+        "free": "instahide.attacks.whitened.blindassignment:free",
+        "places": "instahide.attacks.whitened.insideassignment:places",
     },
     "retrieval": {
-        "field": "instahide.attacks.retrieval:field",
-        "free": "instahide.attacks.blind:free",
-        "places": "instahide.attacks.inside:places",
+        "field": "instahide.attacks.whitened.retrieval:field",
+        "free": "instahide.attacks.whitened.blindretrieval:free",
+        "places": "instahide.attacks.whitened.insideretrieval:places",
     },
     "finish": {
-        "local": "instahide.attacks.finish:local",
-        "none": "instahide.attacks.finish:none",
-        "pool": "instahide.attacks.poolattack:pool",
+        "local": "instahide.attacks.whitened.finish:local",
+        "none": "instahide.attacks.whitened.finish:none",
+        "pool": "instahide.attacks.pool.attack:pool",
     },
 }
 #: Attacks that are always there: what each changes of the defaults.

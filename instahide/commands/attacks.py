@@ -21,8 +21,8 @@ STAGED = {
 DEFAULTS = {"images": 100, "name": "cross", "k": 6, "c1": 0.65, "c2": 0.3}
 
 if TYPE_CHECKING:
-    from instahide.attacks.prng import Setting
-    from instahide.attacks.seedsearch import Match
+    from instahide.attacks.prng.attack import Setting
+    from instahide.attacks.prng.seedsearch import Match
 
 
 def add_commands(commands) -> None:
@@ -58,7 +58,7 @@ def add_seed_search(commands) -> None:
 
 def run_seed_search(options: argparse.Namespace) -> int:
     """Print every seed that fits, with its largest deviation."""
-    from instahide.attacks.seedsearch import load_labels
+    from instahide.attacks.prng.seedsearch import load_labels
 
     matches = find_seeds(options, load_labels(options.label), first=options.first)
     for match in matches:
@@ -84,7 +84,7 @@ def add_prng(attacks) -> None:
 
 def run_prng(options: argparse.Namespace) -> int:
     """Attack a challenge through the generator of 2020."""
-    from instahide.attacks import prng
+    from instahide.attacks.prng import attack as prng
     from instahide.attacks.protocol import Stopwatch, load_released, save_recovery
 
     released, watch = load_released(options.challenge), Stopwatch()
@@ -193,7 +193,7 @@ def add_search(command: argparse.ArgumentParser) -> None:
 
 def make_setting(options: argparse.Namespace) -> "Setting":
     """Return the setting that the options describe."""
-    from instahide.attacks.prng import Setting
+    from instahide.attacks.prng.attack import Setting
 
     known = published(options)
     return Setting(*(known[name] for name in ("images", "k", "c1", "c2")))
@@ -216,7 +216,7 @@ def published(options: argparse.Namespace) -> dict[str, Any]:
 
 def find_seeds(options: argparse.Namespace, label, *, first: bool) -> "list[Match]":
     """Search the seeds that the options ask for."""
-    from instahide.attacks.prng import search_seeds
+    from instahide.attacks.prng.attack import search_seeds
 
     return search_seeds(
         label,
@@ -231,7 +231,7 @@ def find_seeds(options: argparse.Namespace, label, *, first: bool) -> "list[Matc
 
 def deny(options: argparse.Namespace) -> int:
     """Say that no seed fits; a negative answer."""
-    from instahide.attacks.prng import NO_SEED
+    from instahide.attacks.prng.attack import NO_SEED
 
     print(f"seeds {options.start} to {options.stop - 1}: {NO_SEED}")
     return 1

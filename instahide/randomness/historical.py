@@ -10,7 +10,7 @@ block uses every private image once in first and once in second place, and each 
 continues both streams.
 
 This generator is here to reproduce and to attack what happened. Do not protect anything
-with it: its seed is found in minutes (`instahide.attacks.seedsearch`).
+with it: its seed is found in minutes (`instahide.attacks.prng.seedsearch`).
 """
 
 import operator

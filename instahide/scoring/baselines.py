@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from instahide.attacks.prng.solving import design_matrix, solve_with_mean, unmask
 from instahide.attacks.protocol import Knowledge, Recovery, Stopwatch, save_recovery
-from instahide.attacks.solving import design_matrix, solve_with_mean, unmask
 from instahide.challenge.folder import ChallengeFolder, load_seed
 from instahide.challenge.generators import make_generator
 from instahide.challenge.manifest import load_manifest

@@ -1,6 +1,6 @@
 """Join what the slices of the seed search hold."""
 
-from instahide.attacks.seedslices import join_slices
+from instahide.attacks.prng.seedslices import join_slices
 from instahide.files import save_json
 from instahide.jobs import job
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from instahide.attacks.prng import Setting
-from instahide.attacks.seedslices import save_prng
+from instahide.attacks.prng.attack import Setting
+from instahide.attacks.prng.seedslices import save_prng
 from instahide.jobs import job
 
 with job(snakemake.log[0]):

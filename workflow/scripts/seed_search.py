@@ -1,7 +1,7 @@
 """Search one slice of the seeds of the generator of 2020."""
 
-from instahide.attacks.prng import Setting
-from instahide.attacks.seedslices import save_slice, slice_bounds
+from instahide.attacks.prng.attack import Setting
+from instahide.attacks.prng.seedslices import save_slice, slice_bounds
 from instahide.jobs import job
 
 with job(snakemake.log[0]):

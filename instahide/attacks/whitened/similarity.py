@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
-from instahide.attacks.field import learn_field
 from instahide.attacks.problem import Problem
+from instahide.attacks.whitened.field import learn_field
 
 CHUNK_ROWS = 1000
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from instahide.attacks.products import NOBODY
-from instahide.attacks.similarity import draw_coefficients
+from instahide.attacks.whitened.similarity import draw_coefficients
 from instahide.challenge.scheme import Scheme
 
 AT_ONCE = 500_000  # pairs that are compared at a time

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from instahide.attacks.assignment import cluster, members_table, ridge_fit
-from instahide.attacks.field import Field
 from instahide.attacks.problem import Problem
 from instahide.attacks.products import NOBODY, Assignment, State, mix
-from instahide.attacks.rounds import whiten_by_residuals
+from instahide.attacks.whitened.assignment import cluster, members_table, ridge_fit
+from instahide.attacks.whitened.field import Field
+from instahide.attacks.whitened.rounds import whiten_by_residuals
 from instahide.errors import InstaHideError
 
 SWEEPS = 4  # over the places of a row

@@ -2,8 +2,8 @@
 
 It is the last stage after those of the whitened attack, which need no member of the pool: it
 starts from the state that their retrieval leaves, and runs
-passes of `instahide.attacks.pooldecoding` until nothing moves; rows still in doubt are then
-tried with every pair of images (`instahide.attacks.retrial`), and the passes go on.
+passes of `instahide.attacks.pool.passes` until nothing moves; rows still in doubt are then
+tried with every pair of images (`instahide.attacks.pool.retrial`), and the passes go on.
 """
 
 from collections.abc import Callable
@@ -11,20 +11,20 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from instahide.attacks.decoding import Decoding, Settings, nothing_found
-from instahide.attacks.dictionary import make_dictionary
-from instahide.attacks.finish import hand_in
-from instahide.attacks.pooldecoding import (
+from instahide.attacks.pool.decoding import Decoding, Settings, nothing_found
+from instahide.attacks.pool.dictionary import make_dictionary
+from instahide.attacks.pool.passes import (
     Task,
     is_settled,
     make_task,
     run_pass,
     take_masks_off,
 )
+from instahide.attacks.pool.retrial import retry
 from instahide.attacks.problem import Problem
 from instahide.attacks.products import State
 from instahide.attacks.protocol import Recovery
-from instahide.attacks.retrial import retry
+from instahide.attacks.whitened.finish import hand_in
 from instahide.errors import InstaHideError
 
 MOVED = 1e-7  # mean squared change of the private images that counts
@@ -58,7 +58,7 @@ def pool(
     Parameters
     ----------
     passes, screen, shortlist, threshold
-        See `instahide.attacks.decoding.Settings`.
+        See `instahide.attacks.pool.decoding.Settings`.
 
     Raises
     ------

@@ -11,8 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from instahide.attacks.assignment import candidates
-from instahide.attacks.decoding import (
+from instahide.attacks.pool.decoding import (
     Decoding,
     nothing_found,
     put,
@@ -20,7 +19,7 @@ from instahide.attacks.decoding import (
     take,
     take_state,
 )
-from instahide.attacks.pooldecoding import (
+from instahide.attacks.pool.passes import (
     Task,
     find_public,
     is_settled,
@@ -28,6 +27,7 @@ from instahide.attacks.pooldecoding import (
     take_masks_off,
 )
 from instahide.attacks.products import NOBODY, Assignment, State
+from instahide.attacks.whitened.assignment import candidates
 
 MOST_SHARE = 0.05  # of rows in doubt: with more of them, images are not known well enough
 SPLITS = (0.2, 0.5, 0.8)  # between two images of one class

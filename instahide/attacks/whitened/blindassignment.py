@@ -1,9 +1,9 @@
 """Who is in which encryption, where no label tells coefficients.
 
-The method is that of `instahide.attacks.assignment`, with the weights of a row's two images
-as unknowns. Knowing nothing about a row is the same as knowing that both its images belong
-to one class that holds all images; so labels of classes and no labels at all are one case,
-`strip_labels` makes both, and the number of candidates is all that differs.
+The method is that of `instahide.attacks.whitened.assignment`, with the weights of a row's two
+images as unknowns. Knowing nothing about a row is the same as knowing that both its images
+belong to one class that holds all images; so labels of classes and no labels at all are one
+case, `strip_labels` makes both, and the number of candidates is all that differs.
 
 Each image's scale is open: twice the image with half the coefficients explains rows equally
 well. All images are used equally often with coefficients of one distribution, so an image is
@@ -14,7 +14,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from instahide.attacks.assignment import (
+from instahide.attacks.problem import Problem, strip_labels
+from instahide.attacks.products import NOBODY, Assignment, State, mix
+from instahide.attacks.whitened.assignment import (
     Parts,
     candidates,
     cluster,
@@ -23,11 +25,9 @@ from instahide.attacks.assignment import (
     read_labels,
     ridge_fit,
 )
-from instahide.attacks.field import Field
-from instahide.attacks.freepairs import WeightPrior, free_pairs, weight_prior
-from instahide.attacks.problem import Problem, strip_labels
-from instahide.attacks.products import NOBODY, Assignment, State, mix
-from instahide.attacks.rounds import whiten_by_residuals
+from instahide.attacks.whitened.field import Field
+from instahide.attacks.whitened.freepairs import WeightPrior, free_pairs, weight_prior
+from instahide.attacks.whitened.rounds import whiten_by_residuals
 from instahide.errors import InstaHideError
 
 # ASSUME: two rounds. More of them lose an image now and then, whose rows go to others.

@@ -1,22 +1,22 @@
 """Retrieval without coefficients: labels of classes only, or no labels at all.
 
-The rounds are those of `instahide.attacks.rounds`, with a row's coefficients estimated along
-with its pair (`instahide.attacks.blindassignment`). They start from rows that are unmasked one
-by one, because phase retrieval pixel by pixel needs better coefficients than there are at
-first.
+The rounds are those of `instahide.attacks.whitened.rounds`, with a row's coefficients estimated
+along with its pair (`instahide.attacks.whitened.blindassignment`). They start from rows that
+are unmasked one by one, because phase retrieval pixel by pixel needs better coefficients than
+there are at first.
 """
 
 from functools import partial
 
 import numpy as np
 
-from instahide.attacks.blindassignment import read_classes, reassign_freely
-from instahide.attacks.field import learn_field
-from instahide.attacks.freepairs import weight_prior
 from instahide.attacks.problem import Problem
 from instahide.attacks.products import Assignment, State
-from instahide.attacks.retrieval import Observer, ignore, public_spread
-from instahide.attacks.rounds import Round, refine, start_from_rows
+from instahide.attacks.whitened.blindassignment import read_classes, reassign_freely
+from instahide.attacks.whitened.field import learn_field
+from instahide.attacks.whitened.freepairs import weight_prior
+from instahide.attacks.whitened.retrieval import Observer, ignore, public_spread
+from instahide.attacks.whitened.rounds import Round, refine, start_from_rows
 
 ROUNDS = (
     Round(16, 0.5),

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from instahide.attacks import seedkernel, seedreplay
+from instahide.attacks.prng import seedkernel, seedreplay
 from instahide.errors import InstaHideError
 from instahide.files import save_json, sha256_of_arrays
 from instahide.randomness import historical

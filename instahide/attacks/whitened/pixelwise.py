@@ -20,9 +20,9 @@ import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
-from instahide.attacks.assignment import ridge_fit
-from instahide.attacks.field import Field
 from instahide.attacks.products import Assignment
+from instahide.attacks.whitened.assignment import ridge_fit
+from instahide.attacks.whitened.field import Field
 
 LEAST_SQUARE = 3e-3  # of a pixel's estimated square, which noise may make negative
 

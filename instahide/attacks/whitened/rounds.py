@@ -3,7 +3,7 @@
 A round of this EM takes the images as they are, and
 
 1. unmasks every row with its expected mixture as the mean of a Gaussian field
-   (`instahide.attacks.field`), the images' own errors counted as noise;
+   (`instahide.attacks.whitened.field`), the images' own errors counted as noise;
 2. solves for all images by weighted least squares;
 3. chooses each row's pair of images anew, with the row's sign and the split between two
    images of one class, by the whitened distance of the unmasked row;
@@ -21,12 +21,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import median_filter
 
-from instahide.attacks.assignment import Parts, candidates, pair_costs
-from instahide.attacks.field import Field, cooling, unmask
-from instahide.attacks.pixelwise import solve_images
 from instahide.attacks.products import Assignment, State
-from instahide.attacks.regions import turn_regions
-from instahide.attacks.rowsigns import agree_on_signs
+from instahide.attacks.whitened.assignment import Parts, candidates, pair_costs
+from instahide.attacks.whitened.field import Field, cooling, unmask
+from instahide.attacks.whitened.pixelwise import solve_images
+from instahide.attacks.whitened.regions import turn_regions
+from instahide.attacks.whitened.rowsigns import agree_on_signs
 
 LEAST_LEVEL = 1e-4  # of a row's noise: float32 and rows that are all but private
 RIDGE = 0.5  # precision of an image's prior, in that of a public image

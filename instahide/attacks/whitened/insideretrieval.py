@@ -12,17 +12,17 @@ from functools import partial
 
 import numpy as np
 
-from instahide.attacks.field import Field, cooling, learn_field, unmask
-from instahide.attacks.insideassignment import (
+from instahide.attacks.problem import Problem
+from instahide.attacks.products import NOBODY, Assignment, State
+from instahide.attacks.whitened.field import Field, cooling, learn_field, unmask
+from instahide.attacks.whitened.insideassignment import (
     InsideParts,
     explain,
     read_inside,
     reassign_places,
 )
-from instahide.attacks.problem import Problem
-from instahide.attacks.products import NOBODY, Assignment, State
-from instahide.attacks.retrieval import Observer, ignore
-from instahide.attacks.rounds import Round, measure_level, refine, start_from_rows
+from instahide.attacks.whitened.retrieval import Observer, ignore
+from instahide.attacks.whitened.rounds import Round, measure_level, refine, start_from_rows
 
 ROUNDS = tuple(Round(16, error) for error in (0.5, 0.3, 0.1, 0.03, 0.01, 0.003))
 LEVELS = (0.3, 0.2, 0.1, 0.05, 0.02)  # of rows that are explained, step by step

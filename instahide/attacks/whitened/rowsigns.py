@@ -11,7 +11,7 @@ that is left.
 
 import numpy as np
 
-from instahide.attacks.field import Field
+from instahide.attacks.whitened.field import Field
 
 FLOOR = 0.1  # of the spectrum: fine detail is unsure in rows unmasked for themselves
 

@@ -1,8 +1,8 @@
 """The attack through the generator of 2020: released labels → seed → private images.
 
-The seed that reproduces the labels (`instahide.attacks.seedsearch`) also makes the masks, the
-pairs and the order of the public images. What is left is linear algebra
-(`instahide.attacks.solving`). Whether blocks share batches of public images is not known
+The seed that reproduces the labels (`instahide.attacks.prng.seedsearch`) also makes the masks,
+the pairs and the order of the public images. What is left is linear algebra
+(`instahide.attacks.prng.solving`). Whether blocks share batches of public images is not known
 beforehand; the solution shows it.
 """
 
@@ -13,15 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from instahide.attacks import seedsearch
-from instahide.attacks.protocol import Knowledge, Recovery, Released, Stopwatch
-from instahide.attacks.seedsearch import C1, C2, Match
-from instahide.attacks.solving import (
+from instahide.attacks.prng import seedsearch
+from instahide.attacks.prng.seedsearch import C1, C2, Match
+from instahide.attacks.prng.solving import (
     design_matrix,
     solve_one_batch,
     solve_with_mean,
     unmask,
 )
+from instahide.attacks.protocol import Knowledge, Recovery, Released, Stopwatch
 from instahide.challenge.historicalgenerator import PublicUse
 from instahide.errors import InstaHideError
 from instahide.progress import progress_bar

@@ -15,7 +15,7 @@ that it draws out of bounds does so after its redraws. Compiled code finds out i
    outputs that make a number only the high one is formed.
 2. **A longer sieve**, the same with more pairs, on the ninth of the seeds that are left.
 3. **Replay** of the rest, one in a thousand with ten rows of k = 6, in double precision:
-   all rows, redraws too (`instahide.attacks.seedreplay`).
+   all rows, redraws too (`instahide.attacks.prng.seedreplay`).
 
 Single precision is off by 2·10⁻⁴ at most; the sieve's margins are five times that, and a
 seed with a pair too close to the edge of rejection goes to the replay undecided.

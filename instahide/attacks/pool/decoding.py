@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from instahide.attacks.pool.selection import NONE
 from instahide.attacks.products import Assignment, State
-from instahide.attacks.selection import NONE
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.sparse import csr_matrix
 
-from instahide.attacks.field import learn_field
-from instahide.attacks.pixelwise import solve_images
 from instahide.attacks.problem import Problem
 from instahide.attacks.products import State
 from instahide.attacks.protocol import Recovery
+from instahide.attacks.whitened.field import learn_field
+from instahide.attacks.whitened.pixelwise import solve_images
 from instahide.ssim import ssim
 
 SCALES = (1.0, 2.0, 4.0)  # of the bands, standard deviations in pixels

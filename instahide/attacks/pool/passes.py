@@ -20,16 +20,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from instahide.attacks.assignment import Parts, read_problem
-from instahide.attacks.decoding import Decoding, Settings, put, take, take_state
-from instahide.attacks.dictionary import Dictionary
-from instahide.attacks.field import cooling, unmask
-from instahide.attacks.pixelwise import solve_images
+from instahide.attacks.pool.decoding import Decoding, Settings, put, take, take_state
+from instahide.attacks.pool.dictionary import Dictionary
+from instahide.attacks.pool.selection import NONE, Selection, select
+from instahide.attacks.pool.spots import mend_spots
 from instahide.attacks.problem import Problem
 from instahide.attacks.products import State
-from instahide.attacks.rounds import RIDGE, reassign
-from instahide.attacks.selection import NONE, Selection, select
-from instahide.attacks.spots import mend_spots
+from instahide.attacks.whitened.assignment import Parts, read_problem
+from instahide.attacks.whitened.field import cooling, unmask
+from instahide.attacks.whitened.pixelwise import solve_images
+from instahide.attacks.whitened.rounds import RIDGE, reassign
 from instahide.errors import InstaHideError
 from instahide.images import to_bytes, to_unit_range
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from instahide.attacks.field import Field, learn_field
 from instahide.attacks.problem import sample
+from instahide.attacks.whitened.field import Field, learn_field
 from instahide.images import to_unit_range
 from instahide.pool.pool import Pool
 

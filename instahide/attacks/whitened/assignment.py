@@ -21,7 +21,7 @@ from scipy.spatial.distance import squareform
 
 from instahide.attacks.problem import Problem
 from instahide.attacks.products import NOBODY, Assignment, mix
-from instahide.attacks.similarity import cosine_similarity
+from instahide.attacks.whitened.similarity import cosine_similarity
 from instahide.errors import InstaHideError
 
 

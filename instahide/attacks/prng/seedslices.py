@@ -6,9 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from instahide.attacks.prng import Setting, best_seed, recover, search_seeds
+from instahide.attacks.prng.attack import Setting, best_seed, recover, search_seeds
+from instahide.attacks.prng.seedsearch import Match, load_labels
 from instahide.attacks.protocol import Stopwatch, load_released, save_recovery
-from instahide.attacks.seedsearch import Match, load_labels
 from instahide.files import save_json
 from instahide.randomness.historical import SEEDS
 

@@ -1,8 +1,8 @@
 """The retrieval of the attack `whitened`: a first guess of the images, then rounds.
 
 The first guess comes from rows that are unmasked one by one and agree on their signs, or from
-phase retrieval pixel by pixel (`instahide.attacks.pixelwise`), which wants the coefficients
-of the labels; the rounds are those of `instahide.attacks.rounds`.
+phase retrieval pixel by pixel (`instahide.attacks.whitened.pixelwise`), which wants the
+coefficients of the labels; the rounds are those of `instahide.attacks.whitened.rounds`.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from typing import Literal
 
 import numpy as np
 
-from instahide.attacks.assignment import read_problem
-from instahide.attacks.field import Field, learn_field
-from instahide.attacks.pixelwise import first_images
 from instahide.attacks.problem import Problem
 from instahide.attacks.products import Assignment, State
-from instahide.attacks.rounds import (
+from instahide.attacks.whitened.assignment import read_problem
+from instahide.attacks.whitened.field import Field, learn_field
+from instahide.attacks.whitened.pixelwise import first_images
+from instahide.attacks.whitened.rounds import (
     PUBLIC_RIDGE,
     Round,
     expected_level,
@@ -26,7 +26,7 @@ from instahide.attacks.rounds import (
     start_from_images,
     start_from_rows,
 )
-from instahide.attacks.similarity import draw_coefficients
+from instahide.attacks.whitened.similarity import draw_coefficients
 from instahide.challenge.scheme import Scheme
 
 #: Annealing steps, error of the images, median filter. Later rounds trust the images more.
@@ -69,7 +69,7 @@ def field(
     start : {"rows", "pixels"}
         Rows unmasked one by one, or phase retrieval pixel by pixel.
     propagations : int
-        Of the phase retrieval, see `instahide.attacks.pixelwise.propagate`.
+        Of the phase retrieval, see `instahide.attacks.whitened.pixelwise.propagate`.
     rounds : int, optional
         How many rounds to run; 0 leaves the first guess. All by default.
     public_mean : bool

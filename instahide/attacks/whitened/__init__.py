@@ -1,0 +1,1 @@
+"""Private images from public photos of the same kind: four stages, see docs/whitened.md."""
