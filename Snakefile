@@ -128,6 +128,7 @@ include: "workflow/scores.smk"
 rule all:
     input:
         pictures,
+        "results/ablation.md" if len(staged("")) > 1 else [],
         expand(
             "results/{challenge}/{file}",
             challenge=config["challenges"],
