@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[1]
+LEFT = re.compile(r"\..+\.[0-9a-f]{8}")  # what instahide.files writes before it has its name
 CONFIG = {
     "image": {"size": 16, "channels": 3},
     "public": {
@@ -92,10 +93,14 @@ class Project:
         }
 
     def all_digests(self, folder: str = "") -> dict[str, str]:
-        """Return the digests of all results, or of those in a folder, without logs."""
+        """Return the digests of all results, or of those in a folder, without logs.
+
+        What a killed job leaves half written has a hidden name, and is no result.
+        """
         root = self.root / "results" / folder
+        found = {path.relative_to(root) for path in root.rglob("*") if path.is_file()}
         return {
-            str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(root.rglob("*"))
-            if path.is_file() and "logs" not in path.parts
+            str(path): hashlib.sha256((root / path).read_bytes()).hexdigest()
+            for path in sorted(found)
+            if "logs" not in path.parts and not any(map(LEFT.fullmatch, path.parts))
         }
