@@ -1,8 +1,8 @@
 """How time and memory of the whitened attack grow with rows and with private images.
 
 Challenges are made from a private source and a pool, each in a process of its own, so that
-its peak memory is its own. Prints, for each number of private images n and of rows E, seconds
-of every stage, peak memory and Max_SSIM, and the exponents of growth.
+its peak memory is its own. Prints, for each number of private images n and of rows E, processor
+seconds of every stage, peak memory and Max_SSIM, and the exponents of growth.
 
     python benchmarks/whitened_growth.py PRIVATE POOL.zarr SAMPLE.zarr
 
@@ -84,7 +84,7 @@ def measure(
     public = to_unit_range(open_pool(sample).patches[:])
     recovery, _, watch = recover(make_problem(released, public, scheme, images))
     scores = challenge_scores(recovery.decryption, to_unit_range(chosen.images), plan.pairs)
-    seconds = [stage["wall_seconds"] for stage in watch.stages]
+    seconds = [stage["cpu_seconds"] for stage in watch.stages]
     memory = watch.stages[-1]["peak_memory_bytes"] / 1e6
     return [*seconds, memory, float(scores.max_ssim.mean())]
 
