@@ -5,14 +5,14 @@ import pytest
 from instahide.scoring.ablation import ablation_table, changes, read_result, save_ablation
 
 
-def attack_folder(root, challenge, attack, ssim, labels="coefficients", **choices):
+def attack_folder(root, challenge, attack, ssim, labels="coefficients", pool=False, **choices):
     chosen = {"similarity": "whitened", "assignment": "em", "retrieval": "field",
               "finish": "local"} | choices  # fmt: skip
     folder = root / challenge / "attacks" / attack
     folder.mkdir(parents=True)
     about = {
         "cpu_seconds": 10.0,
-        "given": {"labels": labels},
+        "given": {"labels": labels, "public_pool": pool},
         "stages": [{"name": name, "choice": text} for name, text in chosen.items()],
     }
     (folder / "attack.json").write_text(json.dumps(about))
@@ -46,6 +46,12 @@ def test_differences_are_taken_challenge_by_challenge(folders, tmp_path):
 def test_without_the_defaults_there_is_nothing_to_compare_with(folders):
     table = ablation_table(map(read_result, folders[2:4]))
     assert "0.600 (0.500 to 0.700) |  | 10" in table
+
+
+def test_who_knows_the_pool_is_not_what_others_are_compared_with(folders, tmp_path):
+    knowing = attack_folder(tmp_path, "a", "knowing", 1.0, pool=True)
+    table = ablation_table(map(read_result, [knowing, *folders[:2]]))
+    assert "| knowing | public `pool` | 1.000 | +0.100 | 10 |" in table
 
 
 def test_only_choices_that_differ_count(folders):

@@ -2,20 +2,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.cluster.hierarchy import average, cut_tree
 from scipy.optimize import minimize_scalar
 
+from instahide.attacks.products import NOBODY, Assignment, mix
 from instahide.attacks.whitened.assignment import (
-    NOBODY,
-    Assignment,
-    cluster,
     cluster_classes,
     count_images,
     fit_pairs,
     members_table,
-    mix,
     pair_costs,
     read_labels,
 )
+from instahide.attacks.whitened.clustering import cluster, cluster_images, cut_where_large
 from instahide.attacks.whitened.similarity import (
     cosine_similarity,
     draw_coefficients,
@@ -83,8 +82,25 @@ def test_clusters_are_found_and_outliers_left_out():
 
 
 def test_too_few_rows_for_clusters_are_refused():
-    with pytest.raises(InstaHideError, match="too few"):
-        cluster(np.eye(3, dtype=np.float32), 5)
+    for rows, count in ((3, 5), (1, 1), (0, 1)):
+        with pytest.raises(InstaHideError, match=f"{rows} rows are too few"):
+            cluster(np.eye(rows, 4, dtype=np.float32), count)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 30])
+def test_the_tree_is_cut_where_looking_at_every_level_says(count):
+    rng = np.random.default_rng(count)
+    tree = average(rng.standard_normal((30, 5)) + 3 * rng.integers(0, 3, (30, 1)))
+    kept = [
+        np.sort(np.bincount(cut_tree(tree, n_clusters=level).ravel()))[-count]
+        for level in range(count, 31)
+    ]
+    assert kept[cut_where_large(tree, count) - count] == max(kept)
+
+
+def test_a_class_without_images_has_none_to_give():
+    found = cluster_images(np.eye(4, dtype=np.float32), np.full(3, NOBODY))
+    assert (found == NOBODY).all()
 
 
 def test_pair_costs_are_squared_distances():

@@ -10,7 +10,8 @@ SEED_SLICES = 16
 PRNG = f"{CHALLENGE}/attacks/prng"
 # Attacks by the key that tells how they are run: made of stages, or whole.
 STAGED = [name for name, chosen in config["attacks"].items() if "run" not in chosen]
-DECODING = [name for name in STAGED if config["attacks"][name]["finish"].startswith("pool")]
+# Those whose finish makes decoding.npz as well.
+DECODING = [n for n in STAGED if config["attacks"][n]["finish"].split(",")[0] == "pool"]
 WHOLE = [name for name, chosen in config["attacks"].items() if "run" in chosen]
 SIMILARITY = f"{CHALLENGE}/stages/{{knowledge}}/{{similarity}}"
 ASSIGNMENT = f"{SIMILARITY}/{{assignment}}"
@@ -247,7 +248,7 @@ use rule similarity as finish with:
         problem=problem,
         scheme=scheme,
     wildcard_constraints:
-        attack="|".join(name for name in STAGED if name not in DECODING),
+        attack="|".join(name for name in STAGED if name not in DECODING) or "none",
     log:
         f"{CHALLENGE}/logs/attack-{{attack}}.log",
     message:
@@ -262,7 +263,7 @@ use rule finish as decode with:
         f"{ATTACK}/attack.json",
         f"{ATTACK}/decoding.npz",
     wildcard_constraints:
-        attack="|".join(DECODING),
+        attack="|".join(DECODING) or "none",
     message:
         "Decode the public images of {wildcards.challenge} ({wildcards.attack})"
 

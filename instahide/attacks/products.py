@@ -18,8 +18,9 @@ class Assignment:
 
     Attributes
     ----------
-    images : ndarray of int64, shape (E, 2)
-    coefficients : ndarray of float32, shape (E, 2)
+    images : ndarray of int64, shape (E, p)
+        p = 2, or k inside a dataset; NOBODY where a place is not assigned.
+    coefficients : ndarray of float32, shape (E, p)
     """
 
     images: np.ndarray

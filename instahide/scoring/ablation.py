@@ -21,7 +21,8 @@ class Result:
     ----------
     attack, challenge : str
     choices : dict of str
-        What was chosen for each stage, and `labels` if that was not all of them.
+        What was chosen for each stage, and `labels` and `public` where the attacker was not
+        given the usual: labels with coefficients, and public photos of his own.
     max_ssim, seconds : float
     """
 
@@ -39,8 +40,11 @@ def read_result(folder: Path | str) -> Result:
         json.loads((folder / name).read_text()) for name in ("attack.json", "score.json")
     )
     choices = {part["name"]: part["choice"] for part in about["stages"] if "choice" in part}
-    if about["given"]["labels"] != "coefficients":
-        choices["labels"] = about["given"]["labels"]
+    given = about["given"]
+    if given["labels"] != "coefficients":
+        choices["labels"] = given["labels"]
+    if given["public_pool"]:
+        choices["public"] = "pool"
     return Result(
         folder.name,
         folder.parents[1].name,

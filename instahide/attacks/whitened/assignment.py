@@ -15,13 +15,11 @@ then it also finds how two images of one class share their coefficient.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.cluster.hierarchy import average, cut_tree
 from scipy.linalg import solve
-from scipy.spatial.distance import squareform
 
 from instahide.attacks.problem import Problem
 from instahide.attacks.products import NOBODY, Assignment, mix
-from instahide.attacks.whitened.similarity import cosine_similarity
+from instahide.attacks.whitened.clustering import cluster_images
 from instahide.errors import InstaHideError
 
 
@@ -77,11 +75,13 @@ def read_problem(problem: Problem) -> tuple[Parts, np.ndarray]:
     """
     if problem.labels != "coefficients":
         raise InstaHideError(
-            f"labels: {problem.labels}: this stage reads coefficients off the labels"
+            f"labels: {problem.labels}: this stage reads coefficients off the labels; without "
+            "them choose assignment and retrieval 'free'"
         )
     if problem.scheme.private_count != 2:
         raise InstaHideError(
-            f"rows of {problem.scheme.private_count} private images: this stage takes two"
+            f"rows of {problem.scheme.private_count} private images: this stage takes two; for "
+            "inside-dataset rows choose assignment and retrieval 'places'"
         )
     parts = read_labels(problem.label)
     return parts, members_table(count_images(parts, problem.label.shape[1], problem.images))
@@ -115,16 +115,25 @@ def count_images(parts: Parts, classes: int, images: int) -> np.ndarray:
     """Tell how many private images each class has, given their total.
 
     Every private image is used equally often, so a class appears in proportion to its
-    images. Fractions are rounded to the given total, the largest remainders up.
+    images.
 
     Returns
     -------
     ndarray of int64, shape (classes,)
     """
-    uses = np.bincount(parts.classes.ravel(), minlength=classes)
-    exact = images * uses / uses.sum()
+    return share_out(images, np.bincount(parts.classes.ravel(), minlength=classes))
+
+
+def share_out(total: int, weights: np.ndarray) -> np.ndarray:
+    """Share out a total by weights: fractions are rounded, the largest remainders up.
+
+    Returns
+    -------
+    ndarray of int64, shape of `weights`
+    """
+    exact = total * weights / weights.sum()
     counts = np.floor(exact).astype(np.int64)
-    counts[np.argsort(counts - exact, kind="stable")[: images - counts.sum()]] += 1
+    counts[np.argsort(counts - exact, kind="stable")[: total - counts.sum()]] += 1
     return counts
 
 
@@ -133,50 +142,6 @@ def members_table(counts: np.ndarray) -> np.ndarray:
     places = np.arange(counts.max())
     starts = np.cumsum(counts) - counts
     return np.where(places < counts[:, None], starts[:, None] + places, NOBODY)
-
-
-def cluster(features: np.ndarray, count: int) -> np.ndarray:
-    """Cluster rows by average linkage, where the `count` largest clusters stand out.
-
-    The tree is cut where the `count`-th largest cluster has most members; smaller ones
-    are outliers.
-
-    Returns
-    -------
-    ndarray of int64, shape (rows,), range 0 … count - 1, or NOBODY for outliers
-    """
-    distances = np.clip(1 - cosine_similarity(features), 0, 2)
-    np.fill_diagonal(distances, 0)
-    tree = average(squareform(distances, checks=False))
-    level = cut_where_large(tree, count)
-    if level is None:
-        raise InstaHideError(f"{len(features)} rows are too few to find {count} images in")
-    found = cut_tree(tree, n_clusters=level).ravel()
-    largest = np.argsort(-np.bincount(found), kind="stable")[:count]
-    names = np.full(found.max() + 1, NOBODY)
-    names[largest] = np.arange(count)
-    return names[found]
-
-
-def cut_where_large(tree: np.ndarray, count: int) -> int | None:
-    """Return how many clusters to cut a tree into so that the `count`-th largest is biggest.
-
-    Parameters
-    ----------
-    tree : ndarray of float64, shape (rows - 1, 4)
-        A linkage as scipy gives it.
-    """
-    rows = len(tree) + 1
-    sizes = np.zeros(2 * rows - 1, np.int64)
-    sizes[:rows] = 1
-    best, most = (rows, 1) if rows >= count else (None, 0)
-    for step, (left, right, _, size) in enumerate(tree[: max(rows - count, 0)]):
-        sizes[[int(left), int(right)]] = 0
-        sizes[rows + step] = size
-        alive = sizes[: rows + step + 1]
-        if (kept := np.partition(alive, -count)[-count]) > most:
-            best, most = rows - step - 1, kept
-    return best
 
 
 def cluster_classes(
@@ -191,13 +156,10 @@ def cluster_classes(
     """
     found = np.full(len(features), NOBODY)
     for number, images in enumerate(members):
-        images = images[images != NOBODY]
         rows = np.flatnonzero((parts.classes[:, 0] == number) & ~parts.same)
         order = np.argsort(-parts.coefficients[rows, 0], kind="stable")
-        rows = rows[order[: rows_per_image * len(images)]]
-        if len(images):
-            names = cluster(features[rows], len(images))
-            found[rows] = np.where(names == NOBODY, NOBODY, images[names])
+        rows = rows[order[: rows_per_image * np.count_nonzero(images != NOBODY)]]
+        found[rows] = cluster_images(features[rows], images)
     return found
 
 

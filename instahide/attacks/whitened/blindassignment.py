@@ -19,12 +19,12 @@ from instahide.attacks.products import NOBODY, Assignment, State, mix
 from instahide.attacks.whitened.assignment import (
     Parts,
     candidates,
-    cluster,
     count_images,
     members_table,
     read_labels,
     ridge_fit,
 )
+from instahide.attacks.whitened.clustering import cluster_images
 from instahide.attacks.whitened.field import Field
 from instahide.attacks.whitened.freepairs import WeightPrior, free_pairs, weight_prior
 from instahide.attacks.whitened.rounds import whiten_by_residuals
@@ -90,13 +90,10 @@ def cluster_rows(features: np.ndarray, parts: Parts, members: np.ndarray) -> np.
     """
     found = np.full((len(features), 2), NOBODY)
     for number, images in enumerate(members):
-        images = images[images != NOBODY]
         holds = parts.classes == number
         rows = np.flatnonzero(holds.any(axis=1))
-        if len(images):
-            names = cluster(features[rows], len(images))
-            place = holds[rows].argmax(axis=1)
-            found[rows, place] = np.where(names == NOBODY, NOBODY, images[names])
+        place = holds[rows].argmax(axis=1)
+        found[rows, place] = cluster_images(features[rows], images)
     return found
 
 

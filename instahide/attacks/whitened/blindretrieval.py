@@ -15,8 +15,14 @@ from instahide.attacks.products import Assignment, State
 from instahide.attacks.whitened.blindassignment import read_classes, reassign_freely
 from instahide.attacks.whitened.field import learn_field
 from instahide.attacks.whitened.freepairs import weight_prior
-from instahide.attacks.whitened.retrieval import Observer, ignore, public_spread
-from instahide.attacks.whitened.rounds import Round, refine, start_from_rows
+from instahide.attacks.whitened.retrieval import public_spread
+from instahide.attacks.whitened.rounds import (
+    Observer,
+    Round,
+    ignore,
+    run_rounds,
+    start_from_rows,
+)
 
 ROUNDS = (
     Round(16, 0.5),
@@ -53,8 +59,4 @@ def free(
     prior = weight_prior(problem.scheme, rng, power=1)
     choose = partial(reassign_freely, parts=parts, members=members, prior=prior)
     state = start_from_rows(model, problem.rows, assignment, problem.images, spread)
-    observe("first images", state)
-    for number, round_ in enumerate(ROUNDS):
-        state = refine(model, problem.rows, state, round_, choose, spread=spread)
-        observe(f"round {number + 1}", state)
-    return state
+    return run_rounds(model, problem.rows, state, ROUNDS, choose, observe, spread=spread)

@@ -14,7 +14,8 @@ import numpy as np
 
 from instahide.attacks.problem import Problem
 from instahide.attacks.products import NOBODY, Assignment, State, mix
-from instahide.attacks.whitened.assignment import cluster, members_table, ridge_fit
+from instahide.attacks.whitened.assignment import members_table, ridge_fit, share_out
+from instahide.attacks.whitened.clustering import cluster_images
 from instahide.attacks.whitened.field import Field
 from instahide.attacks.whitened.rounds import whiten_by_residuals
 from instahide.errors import InstaHideError
@@ -112,18 +113,13 @@ def read_inside_labels(label: np.ndarray, k: int) -> InsideParts:
 def count_by_weight(label: np.ndarray, images: int) -> np.ndarray:
     """Tell how many images each class has, by its share of all coefficients.
 
-    All images are used equally often with coefficients of one distribution. Fractions are
-    rounded to the given total, the largest remainders up.
+    All images are used equally often with coefficients of one distribution.
 
     Returns
     -------
     ndarray of int64, shape (classes,)
     """
-    total = label.sum(axis=0, dtype=np.float64)
-    exact = images * total / total.sum()
-    counts = np.floor(exact).astype(np.int64)
-    counts[np.argsort(counts - exact, kind="stable")[: images - counts.sum()]] += 1
-    return counts
+    return share_out(images, label.sum(axis=0, dtype=np.float64))
 
 
 def cluster_leaders(
@@ -138,11 +134,8 @@ def cluster_leaders(
     """
     found = np.full(len(features), NOBODY)
     for number, images in enumerate(members):
-        images = images[images != NOBODY]
         rows = np.flatnonzero(parts.classes[:, 0] == number)
-        if len(images):
-            names = cluster(features[rows], len(images))
-            found[rows] = np.where(names == NOBODY, NOBODY, images[names])
+        found[rows] = cluster_images(features[rows], images)
     return found
 
 

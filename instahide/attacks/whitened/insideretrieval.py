@@ -21,8 +21,14 @@ from instahide.attacks.whitened.insideassignment import (
     read_inside,
     reassign_places,
 )
-from instahide.attacks.whitened.retrieval import Observer, ignore
-from instahide.attacks.whitened.rounds import Round, measure_level, refine, start_from_rows
+from instahide.attacks.whitened.rounds import (
+    Observer,
+    Round,
+    ignore,
+    measure_level,
+    run_rounds,
+    start_from_rows,
+)
 
 ROUNDS = tuple(Round(16, error) for error in (0.5, 0.3, 0.1, 0.03, 0.01, 0.003))
 LEVELS = (0.3, 0.2, 0.1, 0.05, 0.02)  # of rows that are explained, step by step
@@ -56,10 +62,12 @@ def places(
     some = Assignment(assignment.images[parts.rows], assignment.coefficients[parts.rows])
     choose = partial(reassign_places, parts=parts, members=members)
     state = start_from_rows(model, own, some, problem.images, spread=0.0)
-    observe("first images", among_all(state, parts.rows, problem.rows))
-    for number, round_ in enumerate(ROUNDS):
-        state = refine(model, own, state, round_, choose, spread=0.0)
-        observe(f"round {number + 1}", among_all(state, parts.rows, problem.rows))
+
+    def observe_all(name, state):
+        observe(name, among_all(state, parts.rows, problem.rows))
+
+    watched = ignore if observe is ignore else observe_all
+    state = run_rounds(model, own, state, ROUNDS, choose, watched, spread=0.0)
     return explain_others(model, problem.rows, state, parts, problem.label, members)
 
 

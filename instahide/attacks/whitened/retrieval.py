@@ -5,7 +5,6 @@ phase retrieval pixel by pixel (`instahide.attacks.whitened.pixelwise`), which w
 coefficients of the labels; the rounds are those of `instahide.attacks.whitened.rounds`.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -19,10 +18,12 @@ from instahide.attacks.whitened.field import Field, learn_field
 from instahide.attacks.whitened.pixelwise import first_images
 from instahide.attacks.whitened.rounds import (
     PUBLIC_RIDGE,
+    Observer,
     Round,
     expected_level,
+    ignore,
     reassign,
-    refine,
+    run_rounds,
     start_from_images,
     start_from_rows,
 )
@@ -43,12 +44,6 @@ FIELD_ROUNDS = (
 FIRST_ROUNDS = (Round(16, 0.5, turn=False), Round(16, 0.3, turn=False))
 #: For rows without masks.
 PLAIN_ROUNDS = (Round(0, 0.05), Round(0, 0.01), Round(0, 0.01))
-#: Called after each round with its name and the state, to measure it.
-Observer = Callable[[str, State], object]
-
-
-def ignore(name: str, state: State) -> None:
-    """Observe nothing."""
 
 
 def field(
@@ -88,11 +83,7 @@ def field(
     )
     if not public_mean:
         model = replace(model, mean=np.zeros_like(model.mean))
-    observe("first images", state)
-    for number, round_ in enumerate(schedule[:rounds]):
-        state = refine(model, problem.rows, state, round_, choose, **given)
-        observe(f"round {number + 1}", state)
-    return state
+    return run_rounds(model, problem.rows, state, schedule[:rounds], choose, observe, **given)
 
 
 def first_state(

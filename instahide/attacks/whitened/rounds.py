@@ -10,12 +10,14 @@ A round of this EM takes the images as they are, and
 4. takes the row's level of noise from what is left of it: rows that fit badly, because
    their public images weigh much or their pair is wrong, count less.
 
-Some rounds start from median-filtered images. A spot of the wrong sign in an image makes
-its rows choose the wrong sign there, and so it would stay for ever, and draw rows to
-images to which they do not belong; filtered away, it does not come back, while details do.
+Before that, most rounds turn the regions of images that have settled for the wrong sign
+(`instahide.attacks.whitened.regions`), and some start from median-filtered images: a spot of
+the wrong sign in an image makes its rows choose the wrong sign there, and so it would stay
+for ever, and draw rows to images to which they do not belong; filtered away, it does not come
+back, while details do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,6 +38,12 @@ FLOOR = 0.02  # of the spectrum, where levels are measured: signs limit fine det
 
 #: Assigns rows anew, given field, state and the variance of each row about its mean.
 Choose = Callable[[Field, State, np.ndarray], State]
+#: Called with the name of a step and the state after it, to measure it.
+Observer = Callable[[str, State], object]
+
+
+def ignore(name: str, state: State) -> None:
+    """Observe nothing."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +141,23 @@ def refine(
     state = choose(field, state, level)
     state = replace(state, level=measure_level(field, state, spread))
     return replace(state, images=fit_images(field, state, public_ridge))
+
+
+def run_rounds(
+    field: Field,
+    magnitude: np.ndarray,
+    state: State,
+    rounds: Iterable[Round],
+    choose: Choose,
+    observe: Observer,
+    **given: float,
+) -> State:
+    """Run rounds, see `refine`; `observe` sees the state before them and after each."""
+    observe("first images", state)
+    for number, round_ in enumerate(rounds):
+        state = refine(field, magnitude, state, round_, choose, **given)
+        observe(f"round {number + 1}", state)
+    return state
 
 
 def without_spots(images: np.ndarray, shape: tuple[int, ...], side: int) -> np.ndarray:
