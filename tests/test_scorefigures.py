@@ -33,6 +33,11 @@ def test_examples_are_best_median_and_worst_of_different_images():
     assert len(choose_examples(similarity, closest, 9)["best"]) == 5
 
 
+def test_rows_that_score_alike_are_shown_with_as_many_images_as_there_are():
+    chosen = choose_examples(np.ones(30), np.arange(30) % 6, 2)
+    assert sorted(row % 6 for rows in chosen.values() for row in rows) == list(range(6))
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_galleries_show_the_images_and_their_score(channels):
     private, noisy = PRIVATE[..., :channels], PRIVATE[PAIRS[:, 0]][..., :channels] * 0.5

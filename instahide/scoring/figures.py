@@ -50,6 +50,8 @@ def choose_examples(
 ) -> dict[str, np.ndarray]:
     """Choose the best, the median and the worst rows, each of another private image.
 
+    Of rows that score alike, those of images that no group has shown yet come first.
+
     Parameters
     ----------
     similarity, closest : (E,) arrays
@@ -67,9 +69,10 @@ def choose_examples(
         "median": np.abs(similarity - np.median(similarity)),
         "worst": similarity,
     }
-    chosen = {}
+    chosen: dict[str, np.ndarray] = {}
     for group, key in keys.items():
-        order = np.argsort(key, kind="stable")
+        shown = np.isin(closest, [closest[rows] for rows in chosen.values()])
+        order = np.lexsort((shown, np.round(key, 4)))
         _, first = np.unique(closest[order], return_index=True)
         chosen[group] = order[np.sort(first)[:count]]
     return chosen
