@@ -61,8 +61,10 @@ NAMED = {
     "whitened-inside": {"assignment": "places", "retrieval": "places", "finish": "none"},
     "pool": {"public": "pool", "finish": "pool"},
 }
-NAME = re.compile(r"[a-zA-Z0-9_-]+|[a-zA-Z_][\w.]*:[a-zA-Z_]\w*")
-OPTION = re.compile(r"([a-z_]\w*)=([^,/]+)")
+TARGET = re.compile(r"[a-zA-Z_]\w*(\.[a-zA-Z_]\w*)*:[a-zA-Z_]\w*")
+NAME = re.compile(rf"[a-zA-Z0-9_-]+|{TARGET.pattern}")
+# Part of a path in which Snakemake looks for braces.
+OPTION = re.compile(r"([a-z_]\w*)=([^,/{}\s]+)")
 
 
 @dataclass(frozen=True)
@@ -186,20 +188,34 @@ def module_file(target: str) -> Path:
     Raises
     ------
     InstaHideError
-        When there is no such module.
+        When the text is not of this form, or there is no such module written in Python.
     """
-    module = target.partition(":")[0]
+    if not TARGET.fullmatch(target):
+        raise InstaHideError(f"{target!r} is not of the form module:function")
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.append(os.getcwd())
-    try:
-        spec = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
-        spec = None
-    if spec is None or spec.origin is None:
+    module = target.partition(":")[0]
+    path = _source(module)
+    if path is None or path.suffix != ".py" or not path.is_file():
         raise InstaHideError(
-            f"{target}: there is no module {module} in {os.getcwd()} or among those installed"
+            f"{target}: there is no module {module} in {os.getcwd()} or among those installed "
+            "that is written in Python"
         )
-    return Path(spec.origin)
+    return path
+
+
+def _source(module: str) -> Path | None:
+    """Return the file of a module; `find_spec` would run the code of packages above it."""
+    first, *rest = module.split(".")
+    try:
+        spec = importlib.util.find_spec(first)
+    except (ImportError, ValueError):  # such as __main__, which has none
+        return None
+    if spec is None or not rest:
+        return Path(spec.origin) if spec and spec.origin else None
+    bases = [Path(folder, *rest) for folder in spec.submodule_search_locations or ()]
+    files = (file for base in bases for file in (base / "__init__.py", base.with_suffix(".py")))
+    return next(filter(Path.is_file, files), None)
 
 
 def _value(text: str) -> Any:
