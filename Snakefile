@@ -7,6 +7,7 @@ their content: it is the digest that later stages take as input.
 """
 
 import os
+import re
 import sys
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -19,9 +20,10 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 
 from instahide.attacks.stages import STAGES, Choice, module_file
 from instahide.codehash import code_digest
-from instahide.config import check_config, load_schema
+from instahide.config import check_config, check_duplicates
 from instahide.errors import InstaHideError
 from instahide.photos.inventory import inventory
+from instahide.schema import load_schema
 from snakemake.exceptions import WorkflowError
 
 
@@ -31,18 +33,25 @@ if "challenges" not in config:
 
 
 try:
-    config = check_config(config, load_schema(f"{workflow.basedir}/config/config.schema.yaml"))
+    config = check_config(config, load_schema())
+    for file in workflow.configfiles:
+        check_duplicates(file)
 except InstaHideError as error:
     raise WorkflowError(str(error))
+
+
+def one_of(names):
+    """A pattern that only these names match, and nothing where there are none."""
+    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 report: "workflow/report/workflow.rst"
 
 
 wildcard_constraints:
-    challenge="|".join(config["challenges"]),
-    pool="|".join(config["public"]) or "none",
-    set="|".join(config["private"]) or "none",
+    challenge=one_of(config["challenges"]),
+    pool=one_of(config["public"]),
+    set=one_of(config["private"]),
     kind="public|private",
     name="[^/]+",
     file="[^/]+",

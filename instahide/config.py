@@ -3,27 +3,23 @@
 Nothing heavier than NumPy is imported: it runs whenever the workflow is parsed.
 """
 
-import difflib
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 import yaml
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
 
-from instahide.attacks.stages import NAMED, STAGES, Stages, module_file
+from instahide.attacks.lookup import check_choice, check_function
+from instahide.attacks.stages import NAMED, STAGES, Stages
 from instahide.challenge.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.randomness import historical
+from instahide.schema import check_schema, check_values, fill_defaults, shown, suggest
 
 #: Attacks and baselines that are not made of stages.
 OTHER_ATTACKS = ("absolute", "mean", "random", "oracle", "prng")
-
-
-def load_schema(path: Path | str) -> dict:
-    """Read a schema written in YAML."""
-    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+LONGEST_NAME = 255  # bytes of one part of a path
+LONGEST_OWN_NAME = 200  # of those that we write, which have hidden names at first
 
 
 def check_config(config: dict, schema: dict) -> dict:
@@ -35,98 +31,112 @@ def check_config(config: dict, schema: dict) -> dict:
         When a key is unknown or missing, a value is not allowed, or a challenge names a
         pool or private set that is not there; says where and what would do.
     """
-    named = config.get("attacks")
-    if named is None or isinstance(named, dict):
-        config = {**config, "attacks": NAMED | (named or {})}
-    filled = fill_defaults(config, schema, schema)
-    error = best_match(Draft202012Validator(schema).iter_errors(filled))
-    if error is not None:
-        raise InstaHideError(f"configuration: {explain(error)}")
+    try:
+        check_values(config)
+        named = config.get("attacks")
+        if named is None or isinstance(named, dict):
+            config = {**config, "attacks": NAMED | (named or {})}
+        filled = fill_defaults(config, schema, schema)
+        check_schema(filled, schema)
+    except InstaHideError as error:
+        raise InstaHideError(f"configuration: {error}") from None
+    for kind in ("public", "private"):
+        for name, given in filled[kind].items():
+            _check_source(f"{kind}/{name}/source", given["source"])
+    for name, pool in filled["public"].items():
+        _check_crops(name, pool)
     for name, attack in filled["attacks"].items():
+        _check_length(f"attacks/{name}", map(attack.get, STAGES), LONGEST_OWN_NAME)
         _check_attack(name, attack)
     for name, challenge in filled["challenges"].items():
         _check_attacks(name, challenge, filled["attacks"])
         _check_references(name, challenge, filled)
-        _check_scheme(name, challenge)
+        _check_scheme(name, challenge, filled["private"][challenge["private"]]["images"])
         _check_generator(name, challenge)
     return filled
 
 
-def fill_defaults(value: Any, schema: dict, root: dict) -> Any:
-    """Return a copy of `value` with the schema's defaults for missing keys."""
-    schema = resolve(schema, root)
-    if not isinstance(value, dict):
-        return value
-    known = schema.get("properties", {})
-    others = schema.get("additionalProperties")
-    filled = {
-        key: fill_defaults(item, known.get(key, others or {}), root)
-        for key, item in value.items()
-    }
-    for key, part in known.items():
-        part = resolve(part, root)
-        if key not in filled and "default" in part:
-            filled[key] = part["default"]
-    return filled
-
-
-def resolve(schema: Any, root: dict) -> dict:
-    """Follow a reference into the schema's own definitions."""
-    if isinstance(schema, dict) and "$ref" in schema:
-        return root["$defs"][schema["$ref"].removeprefix("#/$defs/")]
-    return schema if isinstance(schema, dict) else {}
-
-
-def explain(error: ValidationError) -> str:
-    """Say in one sentence which key is wrong and what to do."""
-    where = "/".join(map(str, error.absolute_path)) or "the top level"
-    if error.validator == "additionalProperties":
-        known = list(error.schema["properties"])
-        unknown = [key for key in error.instance if key not in known]
-        return "; ".join(
-            f"unknown key {key!r} in {where}{_suggest(key, known)}" for key in unknown
-        )
-    if error.validator == "required":
-        missing = [key for key in error.validator_value if key not in error.instance]
-        return f"{where} lacks {', '.join(missing)}"
-    if error.validator == "oneOf":
-        return f"{where}: {error.instance!r} is not allowed; {_described(error)}"
-    return f"{where}: {error.message}{_described(error, '; ')}"
-
-
-def table(schema: dict) -> str:
-    """Return a Markdown table of every key, for the README."""
-    rows = ["| key | default | meaning |", "| --- | --- | --- |"]
-    for key, part in _keys(schema, schema, ""):
-        default = _as_yaml(part["default"]) if "default" in part else ""
-        rows.append(f"| `{key}` | {default} | {part.get('description', '')} |")
-    return "\n".join(rows) + "\n"
-
-
-def insert_table(text: str, rows: str) -> str:
-    """Return a text with the table between its two marks replaced.
+def check_duplicates(path: Path | str) -> None:
+    """Refuse a file that says a key twice, of which YAML silently takes the last.
 
     Raises
     ------
     InstaHideError
-        When the text lacks a mark.
+        Names file, line and key. What is no YAML at all is left to those who read it.
     """
-    before, start, rest = text.partition("<!-- keys -->\n")
-    _, end, after = rest.partition("<!-- /keys -->")
-    if not end:
-        raise InstaHideError("the text lacks the marks <!-- keys --> and <!-- /keys -->")
-    return before + start + rows + end + after
+    try:
+        top = yaml.compose(Path(path).read_text(encoding="utf-8"), yaml.CSafeLoader)
+    except (yaml.YAMLError, OSError, ValueError, RecursionError):
+        return
+    for mapping in _mappings(top):
+        keys = set()
+        for key, _ in mapping.value:
+            if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in keys:
+                raise InstaHideError(
+                    f"configuration: {path}, line {key.start_mark.line + 1}: the key "
+                    f"{shown(key.value)} stands there a second time, and would silently "
+                    "replace the first: keep one"
+                )
+            keys.add((key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None)
 
 
-def _keys(schema: dict, root: dict, prefix: str) -> Iterator[tuple[str, dict]]:
-    """Yield all keys of a schema, `*` standing for a name that users choose."""
-    schema = resolve(schema, root)
-    for key, part in schema.get("properties", {}).items():
-        yield prefix + key, resolve(part, root)
-        yield from _keys(part, root, f"{prefix}{key}.")
-    named = schema.get("additionalProperties")
-    if isinstance(named, dict):
-        yield from _keys(named, root, f"{prefix}*.")
+def _mappings(top: yaml.Node | None) -> Iterator[yaml.MappingNode]:
+    """Yield the mappings of a document once each, however often aliases repeat them."""
+    open_, seen = [top], set()
+    while open_:
+        node = open_.pop()
+        if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            yield node
+            open_.extend(value for _, value in node.value)
+        else:
+            open_.extend(node.value)
+
+
+def _check_source(where: str, source: dict) -> None:
+    """Refuse a path or an address that no file can have."""
+    path, longest = source.get("path") or source.get("url_list") or "", LONGEST_NAME
+    if "url" in source:
+        path, longest = _last_part(where, source["url"]), LONGEST_OWN_NAME
+    if "{" in path or "}" in path:
+        raise InstaHideError(
+            f"configuration: {where}: {shown(path)} holds braces, which mean something else to "
+            "Snakemake; rename it"
+        )
+    _check_length(where, PurePosixPath(path).parts, longest)
+
+
+def _last_part(where: str, url: str) -> str:
+    """Return the name that what an address leads to will have."""
+    try:
+        name = PurePosixPath(urlsplit(url).path).name
+    except ValueError as error:
+        raise InstaHideError(f"configuration: {where}: {shown(url)}: {error}") from None
+    if not name:
+        raise InstaHideError(
+            f"configuration: {where}: {shown(url)} does not end in the name of a file"
+        )
+    return name
+
+
+def _check_length(where: str, names: Iterable[str], longest: int) -> None:
+    for name in names:
+        if len(name.encode()) > longest:
+            raise InstaHideError(
+                f"configuration: {where}: {shown(name)} is too long for a name; write "
+                f"{longest} bytes at most"
+            )
+
+
+def _check_crops(name: str, pool: dict) -> None:
+    smallest, largest = pool["crop_size"]
+    if smallest > largest:
+        raise InstaHideError(
+            f"configuration: public/{name}/crop_size: {smallest} is larger than {largest}; "
+            "write the smaller side first"
+        )
 
 
 def _check_references(name: str, challenge: dict, config: dict) -> None:
@@ -141,7 +151,7 @@ def _check_references(name: str, challenge: dict, config: dict) -> None:
         if wanted is not None and wanted not in config[kind]:
             raise InstaHideError(
                 f"configuration: challenges/{name}/{key} names {wanted!r}, which is not among "
-                f"the keys of {kind!r}{_suggest(wanted, list(config[kind]))}"
+                f"the keys of {kind!r}{suggest(wanted, list(config[kind]))}"
             )
 
 
@@ -151,11 +161,11 @@ def _check_attack(name: str, attack: dict) -> None:
         if name in OTHER_ATTACKS:
             raise InstaHideError("that name is taken; choose another")
         if "run" in attack:
-            module_file(attack["run"])
+            check_function(attack["run"])
         else:
             chosen = Stages(**{stage: attack[stage] for stage in STAGES})
             for stage in STAGES:
-                chosen.choice(stage).file()
+                check_choice(chosen.choice(stage))
     except InstaHideError as error:
         raise InstaHideError(f"configuration: attacks/{name}: {error}") from None
 
@@ -168,7 +178,7 @@ def _check_attacks(name: str, challenge: dict, attacks: dict) -> None:
         if attack not in known:
             raise InstaHideError(
                 f"{where} is neither built in nor among the keys of 'attacks'"
-                f"{_suggest(attack, known)}"
+                f"{suggest(attack, known)}"
             )
         if attack not in attacks:
             continue
@@ -183,13 +193,14 @@ def _check_attacks(name: str, challenge: dict, attacks: dict) -> None:
             )
 
 
-def _check_scheme(name: str, challenge: dict) -> None:
-    """Refuse impossible bounds before any work is done."""
+def _check_scheme(name: str, challenge: dict, images: int) -> None:
+    """Refuse impossible bounds, and too few private images, before any work is done."""
     try:
-        Scheme(
+        scheme = Scheme(
             challenge["scheme"],
             *(challenge[key] for key in ("k", "c1", "c2", "rows_per_image")),
         )
+        scheme.check_images(images, pool=scheme.public_count)  # the pool is not made yet
     except InstaHideError as error:
         raise InstaHideError(f"configuration: challenges/{name}: {error}") from None
 
@@ -209,18 +220,3 @@ def _check_generator(name: str, challenge: dict) -> None:
             historical.check_seed(challenge["seed"])
     except InstaHideError as error:
         raise InstaHideError(f"configuration: challenges/{name}: {error}") from None
-
-
-def _suggest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
-
-
-def _described(error: ValidationError, before: str = "") -> str:
-    text = error.schema.get("description", "")
-    return f"{before}{text.rstrip('.')}" if text else ""
-
-
-def _as_yaml(value: Any) -> str:
-    text = yaml.safe_dump(value, default_flow_style=True)
-    return f"`{text.strip().removesuffix('...').strip()}`"

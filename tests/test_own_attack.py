@@ -12,8 +12,9 @@ from instahide.attacks.chain import run, save_whole
 from instahide.attacks.problem import Problem
 from instahide.attacks.stages import Choice
 from instahide.challenge.scheme import Scheme
-from instahide.config import check_config, load_schema
+from instahide.config import check_config
 from instahide.errors import InstaHideError
+from instahide.schema import load_schema
 
 OWN = {
     "contrast": {
@@ -139,4 +140,4 @@ def test_mistakes_in_the_configuration_are_named(attacks, on, message):
     config["attacks"] = attacks
     config["challenges"]["challenge"]["attacks"] = on
     with pytest.raises(InstaHideError, match=message):
-        check_config(config, load_schema(ROOT / "config/config.schema.yaml"))
+        check_config(config, load_schema())

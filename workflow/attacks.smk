@@ -248,7 +248,7 @@ use rule similarity as finish with:
         problem=problem,
         scheme=scheme,
     wildcard_constraints:
-        attack="|".join(name for name in STAGED if name not in DECODING) or "none",
+        attack=one_of(name for name in STAGED if name not in DECODING),
     log:
         f"{CHALLENGE}/logs/attack-{{attack}}.log",
     message:
@@ -263,7 +263,7 @@ use rule finish as decode with:
         f"{ATTACK}/attack.json",
         f"{ATTACK}/decoding.npz",
     wildcard_constraints:
-        attack="|".join(DECODING) or "none",
+        attack=one_of(DECODING),
     message:
         "Decode the public images of {wildcards.challenge} ({wildcards.attack})"
 
@@ -283,7 +283,7 @@ rule whole_attack:
         problem=problem,
         scheme=scheme,
     wildcard_constraints:
-        attack="|".join(WHOLE) or "none",
+        attack=one_of(WHOLE),
     log:
         f"{CHALLENGE}/logs/attack-{{attack}}.log",
     message:

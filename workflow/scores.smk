@@ -68,7 +68,7 @@ rule baseline:
     params:
         code=code("baseline", "numpy", "scipy"),
     wildcard_constraints:
-        attack="|".join(BASELINES),
+        attack=one_of(BASELINES),
     log:
         f"{CHALLENGE}/logs/attack-{{attack}}.log",
     message:

@@ -196,7 +196,7 @@ def run_verify(options: argparse.Namespace) -> int:
 def add_keys(commands) -> None:
     """Add `instahide keys`."""
     command = add_command(commands, "keys", run_keys, "print the table of configuration keys")
-    command.add_argument("schema", type=Path, nargs="?", default="config/config.schema.yaml")
+    command.add_argument("schema", type=Path, nargs="?", help="default: the package's own")
     command.add_argument(
         "--into", type=Path, help="a Markdown file to put it in, between <!-- keys --> marks"
     )
@@ -204,8 +204,8 @@ def add_keys(commands) -> None:
 
 def run_keys(options: argparse.Namespace) -> int:
     """Print the table of configuration keys, or put it into a text."""
-    from instahide.config import insert_table, load_schema, table
     from instahide.files import save_text
+    from instahide.schema import insert_table, load_schema, table
 
     keys = table(load_schema(options.schema))
     if options.into is None:

@@ -8,13 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
-
 from instahide.attacks.protocol import Knowledge
-from instahide.config import explain, load_schema
 from instahide.errors import InstaHideError
 from instahide.files import save_json
+from instahide.schema import check_schema, check_values, load_schema
 from instahide.scoring.metrics import METRICS
 
 MAX_RECORD_BYTES = 1 << 16
@@ -131,9 +128,11 @@ def parse_record(content: Any, name: str) -> Record:
     InstaHideError
         When a key is unknown or missing, or a value is not allowed; says which.
     """
-    error = best_match(Draft202012Validator(_schema()).iter_errors(content))
-    if error is not None:
-        raise InstaHideError(f"{name} is not a leaderboard's record: {explain(error)}")
+    try:
+        check_values(content)
+        check_schema(content, _schema())
+    except InstaHideError as error:
+        raise InstaHideError(f"{name} is not a leaderboard's record: {error}") from None
     metrics = {
         key: Value(**content["metrics"][key]) for key in METRICS if key in content["metrics"]
     }
