@@ -431,3 +431,6 @@ rule verify:
         "Make {wildcards.challenge} again and compare"
     script:
         "workflow/scripts/verify.py"
+
+
+include: "workflow/asked.smk"
