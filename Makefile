@@ -26,8 +26,11 @@ $(VENV)/ready: requirements.lock pyproject.toml
 	touch $@
 
 challenge: setup ## Make the default challenge, verify it and pack its release.
-	$(RUN) snakemake --cores all results/challenge/encryption.npy
-	$(RUN) snakemake --cores all results/challenge/verification.txt
+	@$(RUN) python -m instahide.quietly results/logs/make-challenge.log \
+	  snakemake --cores all results/challenge/verification.txt
+	@echo "results/challenge/ is made, and verified by making it again: release.zip is for the public, secret/ for you alone"
+	@echo "next: source $(VENV)/bin/activate && snakemake --cores all    # attacks it; look at results/challenge/leaderboard.html"
+	@echo "all that was printed: results/logs/make-challenge.log"
 
 report: setup ## Make everything that is configured, and a page of results for the organisers.
 	$(RUN) snakemake --cores all
