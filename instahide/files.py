@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import shutil
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from instahide.errors import InstaHideError
+from instahide.plainarrays import map_npy, read_npz
 
 SECRET_FILE, SECRET_FOLDER = 0o600, 0o700
 DIGEST_BYTES = 2**24
@@ -133,8 +133,9 @@ def sha256_of_arrays(arrays: Mapping[str, Any]) -> str:
 
 def save_json(path: Path | str, content: Any, *, secret: bool = False) -> None:
     """Write `content` as indented JSON with a final newline, atomically."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     with atomic(path, secret=secret) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        temporary.write_text(text)
 
 
 def save_text(path: Path | str, content: str, *, secret: bool = False) -> None:
@@ -158,39 +159,38 @@ def save_npz(
 
 
 def load_npy(path: Path | str) -> np.ndarray:
-    """Map the array of a `.npy` file into memory, never unpickling anything.
+    """Map the array of a `.npy` file into memory, whoever made it.
 
     Raises
     ------
     InstaHideError
-        When the file is missing or damaged.
+        When the file is missing or damaged, or holds no plain array.
     """
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise InstaHideError(f"{path} does not exist") from None
-    except (ValueError, OSError, EOFError) as error:
-        raise InstaHideError(f"{path} is not a readable .npy file: {error}") from error
+    with _readable(path, "a readable .npy file"):
+        return map_npy(Path(path))
 
 
 def load_npz(path: Path | str, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read the named arrays of a `.npz`, never unpickling anything.
+    """Read the named arrays of a `.npz`, whoever made it.
 
     Raises
     ------
     InstaHideError
         When the file is missing or damaged, or lacks one of the arrays.
     """
+    with _readable(path, "a readable .npz file"):
+        return read_npz(Path(path), names)
+
+
+@contextlib.contextmanager
+def _readable(path: Path | str, expected: str) -> Iterator[None]:
+    """Turn an operating system's error about a file to be read into an `InstaHideError`."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            for name in names:
-                if name not in archive:
-                    raise InstaHideError(f"{path} lacks the array {name!r}")
-            return {name: archive[name] for name in names}
+        yield
     except FileNotFoundError:
         raise InstaHideError(f"{path} does not exist") from None
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise InstaHideError(f"{path} is not a readable .npz file: {error}") from error
+    except OSError as error:
+        raise InstaHideError(f"{path} is not {expected}: {error.strerror or error}") from error
 
 
 def _flush(path: Path) -> None:

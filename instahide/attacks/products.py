@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from instahide.errors import InstaHideError
 from instahide.files import load_npz, save_npz
 
 NOBODY = -1
@@ -75,19 +76,50 @@ def mix(images: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
 
 
 def load_assignment(path: Path | str) -> Assignment:
-    """Read an assignment."""
-    return Assignment(**load_npz(path, ASSIGNMENT))
+    """Read an assignment.
+
+    Raises
+    ------
+    InstaHideError
+        When the file is missing or damaged, or holds other arrays.
+    """
+    return _assignment(load_npz(path, ASSIGNMENT), path)
 
 
 def load_state(path: Path | str) -> State:
-    """Read what a retrieval made."""
+    """Read what a retrieval made.
+
+    Raises
+    ------
+    InstaHideError
+        When the file is missing or damaged, or holds other arrays.
+    """
     found = load_npz(path, STATE)
-    return State(
-        found["recovered"],
-        Assignment(found["images"], found["coefficients"]),
-        found["level"],
-        found["rows"],
-    )
+    images, level, rows = found["recovered"], found["level"], found["rows"]
+    assignment = _assignment(found, path)
+    shapes = images.shape, level.shape, rows.shape
+    if not (images.ndim == rows.ndim == 2 and level.ndim == 1 and images.size) or (
+        images.shape[1] != rows.shape[1]
+        or not len(assignment.images) == len(level) == len(rows)
+        or any(array.dtype.kind != "f" for array in (images, level, rows))
+    ):
+        raise InstaHideError(
+            f"{path} is no state of a retrieval: images, level and rows are "
+            f"{', '.join(map(str, shapes))}, the assignment {assignment.images.shape}"
+        )
+    return State(images, assignment, level, rows)
+
+
+def _assignment(found: dict[str, np.ndarray], path: Path | str) -> Assignment:
+    """Put an assignment together, or refuse arrays that are none."""
+    images, coefficients = (found[name] for name in ASSIGNMENT)
+    tables = images.ndim == 2 and images.shape == coefficients.shape
+    if not tables or images.dtype.kind not in "iu" or coefficients.dtype.kind != "f":
+        raise InstaHideError(
+            f"{path} is no assignment: its images are {images.dtype} {images.shape} and its "
+            f"coefficients {coefficients.dtype} {coefficients.shape}"
+        )
+    return Assignment(images, coefficients)
 
 
 def save_assignment(path: Path, assignment: Assignment) -> None:

@@ -36,6 +36,10 @@ class Plan:
     coefficients: np.ndarray
 
     def __post_init__(self):
+        for name, kinds in (("pairs", "iu"), ("public", "iu"), ("coefficients", "f")):
+            array = getattr(self, name)
+            if array.ndim != 2 or array.dtype.kind not in kinds:
+                raise InstaHideError(f"the plan's {name} are {array.dtype} {array.shape}")
         rows, k = self.coefficients.shape
         if len(self.pairs) != rows or len(self.public) != rows:
             raise InstaHideError("the plan's arrays differ in their number of rows")
@@ -153,5 +157,15 @@ def save_plan(path: Path | str, plan: Plan) -> None:
 
 
 def load_plan(path: Path | str) -> Plan:
-    """Read `truth.npz`."""
-    return Plan(**load_npz(path, ["pairs", "public", "coefficients"]))
+    """Read `truth.npz`.
+
+    Raises
+    ------
+    InstaHideError
+        When the file is missing or damaged, or holds no plan.
+    """
+    arrays = load_npz(path, ["pairs", "public", "coefficients"])
+    try:
+        return Plan(**arrays)
+    except InstaHideError as error:
+        raise InstaHideError(f"{path} is no truth of a challenge: {error}") from None

@@ -80,9 +80,16 @@ def load_private(path: Path | str) -> LabelledImages:
     InstaHideError
         When the file is no private set.
     """
-    arrays = load_npz(path, ["images", "classes", "class_names"])
-    names = tuple(str(name) for name in arrays["class_names"])
-    return LabelledImages(arrays["images"], arrays["classes"].astype(np.int64), names)
+    images, classes, names = load_npz(path, ["images", "classes", "class_names"]).values()
+    if classes.dtype.kind not in "iu" or names.dtype.kind != "U" or names.ndim != 1:
+        raise InstaHideError(
+            f"{path} is no private set: its classes are {classes.dtype}, and the names of the "
+            f"classes {names.dtype} {names.shape}"
+        )
+    try:
+        return LabelledImages(images, classes.astype(np.int64), tuple(names.tolist()))
+    except InstaHideError as error:
+        raise InstaHideError(f"{path} is no private set: {error}") from None
 
 
 def private_digest(private: LabelledImages) -> str:

@@ -9,10 +9,8 @@ resulting float32 array, reading takes about a megabyte.
 import contextlib
 import os
 import stat
-import struct
 import unicodedata
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
@@ -23,6 +21,7 @@ import numpy as np
 
 from instahide.errors import InstaHideError
 from instahide.photos.archives import checked_name
+from instahide.plainarrays import ZIP_DAMAGE
 from instahide.scoring.npyfile import MAX_PREFIX, read_floats
 
 MEMBER = "decryption.npy"
@@ -34,17 +33,6 @@ MAX_RATIO, SMALL = 200, 1 << 20  # compression that no source code reaches; belo
 MAX_DESCRIPTION = 1 << 16
 LOCAL_HEADER = 30  # bytes before a member's name and data
 ENCRYPTED = 0x41  # flag bits 0 (encrypted) and 6 (strong encryption)
-# What zipfile raises on damaged archives, beside its own errors.
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    NotImplementedError,
-    OverflowError,
-    RuntimeError,
-    ValueError,
-)
 
 
 @dataclass(frozen=True)
@@ -129,7 +117,7 @@ def _read_zip(file: BinaryIO, name: str, shape: tuple[int, ...]) -> Submission:
 def _explained(name: str) -> Iterator[None]:
     try:
         yield
-    except _DAMAGE as error:
+    except ZIP_DAMAGE as error:
         reason = _printable(str(error))[:MAX_NAME] or type(error).__name__
         raise InstaHideError(f"{name} is a damaged zip ({reason}); make it again") from error
 

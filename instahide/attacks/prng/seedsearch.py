@@ -23,7 +23,7 @@ import numpy as np
 
 from instahide.attacks.prng import seedkernel, seedreplay
 from instahide.errors import InstaHideError
-from instahide.files import save_json, sha256_of_arrays
+from instahide.files import load_npy, save_json, sha256_of_arrays
 from instahide.randomness import historical
 from instahide.randomness.historical import SEEDS
 
@@ -145,15 +145,7 @@ def load_labels(path: Path | str) -> np.ndarray:
         When the file is missing, no `.npy` file, or holds no table of floating-point
         numbers.
     """
-    try:
-        labels = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise InstaHideError(f"{path} does not exist") from None
-    except (ValueError, TypeError, OverflowError, OSError, EOFError) as error:
-        raise InstaHideError(f"{path} is not a readable .npy file: {error}") from error
-    if not isinstance(labels, np.ndarray):
-        labels.close()
-        raise InstaHideError(f"{path} is an .npz archive: give the labels as .npy")
+    labels = load_npy(path)
     if labels.ndim != 2 or labels.dtype.kind != "f" or labels.dtype.itemsize < 4:
         raise InstaHideError(
             f"{path} holds {labels.dtype} of shape {labels.shape}: "
