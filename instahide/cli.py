@@ -4,6 +4,7 @@ What each command does stands in `instahide.commands`.
 """
 
 import argparse
+import os
 import sys
 from typing import NoReturn
 
@@ -12,6 +13,7 @@ from instahide.commands import attacks, challenge, scoring
 from instahide.errors import InstaHideError
 
 TOPICS = (challenge, attacks, scoring)
+MOST_SHOWN = 200  # characters of a path in a message
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -21,6 +23,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(options.run(options))
     except InstaHideError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:  # a name that is too long, a folder that may not be read
+        print(f"error: {_explain(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted; nothing half-written was left", file=sys.stderr)
@@ -39,3 +44,12 @@ def make_parser() -> argparse.ArgumentParser:
     for topic in TOPICS:
         topic.add_commands(commands)
     return parser
+
+
+def _explain(error: OSError) -> str:
+    """Say which path the operating system refused, and why; long ones by their beginning."""
+    path, reason = error.filename, error.strerror or str(error)
+    if path is None:
+        return reason
+    path = os.fsdecode(path) if isinstance(path, str | bytes) else str(path)
+    return f"{path if len(path) <= MOST_SHOWN else path[:MOST_SHOWN] + '…'}: {reason}"

@@ -161,3 +161,36 @@ def test_what_is_public_of_a_challenge_is_read_from_its_description(tmp_path):
     assert (known["images"], known["name"], known["k"], known["c1"]) == (20, "mixup", 4, 0.5)
     (tmp_path / "challenge.json").unlink()
     assert published(Namespace(challenge=tmp_path))["k"] == 6
+
+
+LONG = "a" * 5000
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["score", "x.npy", LONG],
+        ["baselines", LONG],
+        ["leaderboard", LONG, "--out", "x"],
+        ["new-challenge-check", LONG],
+        ["verify", LONG],
+        ["encrypt", "--private", LONG, "--out", "x"],
+        ["pool", LONG, "--out", "x"],
+        ["private", LONG, "--images", "4", "--out", "x"],
+        ["samples", LONG],
+        ["seed-search", LONG],
+        ["attack", "whitened", LONG, "--public-sample", "x"],
+    ],
+    ids=lambda arguments: " ".join(arguments[:2])[:20],
+)
+def test_paths_that_no_system_takes_end_in_one_sentence(
+    arguments, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", np.zeros(2))
+    assert run(*arguments) == 2
+    message = capsys.readouterr().err
+    assert re.match(r"error: .*aaaa", message)
+    assert "File name too long" in message
+    assert len(message.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npy"]

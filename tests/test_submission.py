@@ -288,6 +288,14 @@ def test_zips_whose_headers_lie(read, local, central, says):
     refused(read, changed(ZIP, "decryption.npy", local=local, central=central), says)
 
 
+def test_members_without_a_name(read):
+    content = zipped([*MEMBERS, ("a", "")])
+    # The byte of the name becomes one of an extra field.
+    nameless = {"local": [(26, "<H", 0), (28, "<H", 1)], "central": [(28, "<I", 1 << 16)]}
+    refused(read, changed(content, "a", **nameless), "has a member without a name")
+    refused(read, zipped([*MEMBERS, (".", "")]), "has a member without a name")
+
+
 def test_members_that_share_bytes(read):
     content = zipped([("decryption.npy", NPY), ("other", NPY)])
     shared = changed(content, "other", central=[(42, "<I", 0)])
@@ -304,6 +312,8 @@ def test_what_is_no_file(tmp_path):
         (tmp_path / "folder").mkdir(exist_ok=True)
         with pytest.raises(InstaHideError, match=f"{name} {says}"):
             read_submission(tmp_path / name, shape=SHAPE)
+    with pytest.raises(InstaHideError, match=r"cannot read .*aaa: File name too long"):
+        read_submission(tmp_path / ("a" * 5000), shape=SHAPE)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InstaHideError, match="is not a file"):
         read_submission(tmp_path / "pipe", shape=SHAPE)

@@ -78,10 +78,10 @@ def read_submission(path: Path | str, *, shape: tuple[int, ...]) -> Submission:
         When the file is anything else; one sentence that names it and what is wrong.
     """
     path, shape = Path(path), tuple(int(side) for side in shape)
-    if not path.is_file():  # a pipe would keep us waiting
-        missing = "is not a file" if path.exists() else "does not exist"
-        raise InstaHideError(f"{path} {missing}; hand in a .npy file or a zip")
     try:
+        if not path.is_file():  # a pipe would keep us waiting
+            missing = "is not a file" if path.exists() else "does not exist"
+            raise InstaHideError(f"{path} {missing}; hand in a .npy file or a zip")
         with open(path, "rb") as file:
             start = file.read(4)
             size = file.seek(0, os.SEEK_END)
@@ -163,6 +163,8 @@ def _checked_members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.Z
                 f"{name} has a member with a name longer than {MAX_NAME} characters; shorten it"
             )
         member = checked_name(entry.orig_filename, name)
+        if not entry.filename or not (member or entry.is_dir()):
+            raise InstaHideError(f"{name} has a member without a name; make the zip again")
         if member in members:
             raise InstaHideError(f"{name} has the member {member!r} more than once")
         if fault := _fault(entry, member):
