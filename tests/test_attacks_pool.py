@@ -104,8 +104,8 @@ def test_as_a_stage_it_hands_in_and_tells_what_it_was_given(challenge, decoded):
     rng = np.random.default_rng(0)
     recovery = pool_stage(challenge.problem, challenge.start, rng)
     assert (errors(recovery.decryption, challenge.private) == 0).all()
-    assert recovery.given.public_pool
-    assert recovery.given.public_distribution
+    assert challenge.problem.given.public_pool
+    assert challenge.problem.given.public_distribution
     assert recovery.details["pool_images"] == 400
     assert recovery.details["settled_rows"] == pytest.approx(
         is_settled(state, decoding).mean(), abs=1e-4

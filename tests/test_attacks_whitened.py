@@ -71,8 +71,8 @@ def test_masked_images_are_recovered(challenges):
     names = [stage["name"] for stage in watch.stages]
     assert names == ["similarity", "assignment", "retrieval", "finish"]
     assert watch.stages[0]["choice"] == "whitened,mixtures=3000"
-    assert recovery.given.public_distribution
-    assert not recovery.given.public_pool
+    assert found["cross"].given.public_distribution
+    assert not found["cross"].given.public_pool
 
 
 def test_without_masks_images_are_nearly_exact(challenges):

@@ -100,7 +100,7 @@ def test_folders_are_their_owners_and_say_what_they_were_given(inside, name):
     assert out.stat().st_mode & 0o777 == 0o700
     about = json.loads((out / "attack.json").read_text())
     assert about["attack"] == name
-    assert about["details"]["baseline"] is True
+    assert about["baseline"] is True
     assert ("truth" in about["details"]["note"]) == (name != "absolute")
 
 

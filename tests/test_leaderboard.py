@@ -111,14 +111,25 @@ def test_what_is_wrong_with_a_record_is_named(changes, message):
         ("{", "no JSON"),
         ("[]", "not a leaderboard's record"),
         ("[" * 5000, "no JSON"),
+        ('{"attack":' * 150 + "1" + "}" * 150, "no JSON: it is nested more than 100 times"),
         (json.dumps(content()).replace("7200", "NaN"), "NaN is no number"),
+        (json.dumps(content()).replace("7200", "1e400"), "1e400 is too large for a number"),
+        (
+            json.dumps(content()).replace("7200", "1" + "0" * 4000),
+            "cpu_seconds: 1000.* is greater than",
+        ),
+        (json.dumps(content()).replace("7200", "9" * 5000), "no JSON: Exceeds the limit"),
+        (json.dumps(content()).replace("somebody", "\\ud800"), "no JSON: .*surrogates"),
+        (json.dumps(content()).encode("utf-16-be") + b"\xd8\x00", "no JSON"),
+        (json.dumps(content(note="x" * 50000)), "is too long"),
         (json.dumps(content(note="x" * 70000)), "bytes; shorten it"),
     ],
 )
 def test_files_that_are_no_records(tmp_path, text, message):
-    (tmp_path / "a.json").write_text(text)
-    with pytest.raises(InstaHideError, match=message):
+    (tmp_path / "a.json").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(InstaHideError, match=message) as caught:
         load_record(tmp_path / "a.json")
+    assert len(str(caught.value)) < 1000
 
 
 JSON = st.recursive(
@@ -153,6 +164,30 @@ def test_made_records_take_what_an_attack_tells_of_itself():
     assert (made.attack, made.who, made.note) == ("mine", "me", "a note")
     assert made.date == "2026-01-31"
     assert made.wall_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"details": 5}, None),
+        ({"details": "baseline"}, None),
+        ({"details": {"note": 5}}, "note: 5"),
+        ({"details": {"note": "\x1b[31m"}}, "note"),
+        ({"attack": None}, "attack: None"),
+        ({"given": []}, "given"),
+        ({"baseline": "no"}, "baseline: 'no'"),
+        ({"wall_seconds": float("nan")}, "holds a number that is NaN"),
+        ({"wall_seconds": float("inf")}, "wall_seconds: inf"),
+        ({"version": "\udcff"}, "version"),
+    ],
+)
+def test_what_is_wrong_with_an_account_is_named(changes, message):
+    made = {"who": "me", "challenge": DIGEST, "day": date(2026, 1, 31)}
+    if message is None:
+        assert not make_record(content()["metrics"], {"attack": "a"} | changes, **made).note
+        return
+    with pytest.raises(InstaHideError, match=f"the record .*{message}"):
+        make_record(content()["metrics"], {"attack": "a"} | changes, **made)
 
 
 def test_order_is_by_max_ssim_and_stable():

@@ -164,6 +164,7 @@ rule similarity:
     """Make features of encryptions in which two that share a private image look alike."""
     input:
         sample_digest,
+        ancient(f"{CHALLENGE}/challenge.json"),  # only to tell its own pool from others
         encryption=f"{CHALLENGE}/encryption.npy",
         label=f"{CHALLENGE}/label.npy",
     output:
@@ -233,6 +234,7 @@ use rule similarity as retrieval with:
 use rule similarity as finish with:
     input:
         sample_digest,
+        pool_digest,
         before=last_state,
         encryption=f"{CHALLENGE}/encryption.npy",
         label=f"{CHALLENGE}/label.npy",
@@ -246,6 +248,7 @@ use rule similarity as finish with:
         stage="finish",
         choice=lambda w: attack_of(w)["finish"],
         problem=problem,
+        pool=pool_store,
         scheme=scheme,
     wildcard_constraints:
         attack=one_of(name for name in STAGED if name not in DECODING),
@@ -272,6 +275,8 @@ rule whole_attack:
     """Run an attack of one's own that is not made of stages."""
     input:
         sample_digest,
+        pool_digest,
+        ancient(f"{CHALLENGE}/challenge.json"),  # only to tell its own pool from others
         encryption=f"{CHALLENGE}/encryption.npy",
         label=f"{CHALLENGE}/label.npy",
     output:
@@ -281,6 +286,7 @@ rule whole_attack:
         code=own_code,
         run=lambda w: attack_of(w)["run"],
         problem=problem,
+        pool=pool_store,
         scheme=scheme,
     wildcard_constraints:
         attack=one_of(WHOLE),

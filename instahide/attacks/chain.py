@@ -13,13 +13,13 @@ Beside each but the last lies a ``.json``: the choice, seconds, memory. Every st
 numbers of its own, so that it makes the same bits either way.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from instahide.attacks.given import what_is_given
 from instahide.attacks.problem import Problem, load_problem
 from instahide.attacks.products import (
     Assignment,
@@ -29,10 +29,11 @@ from instahide.attacks.products import (
     save_assignment,
     save_state,
 )
-from instahide.attacks.protocol import Recovery, Stopwatch, save_recovery
+from instahide.attacks.protocol import Recovery, Run, Stopwatch, save_recovery
 from instahide.attacks.stages import STAGES, Choice, Stages, load_function
 from instahide.errors import InstaHideError
 from instahide.files import load_npy, save_json, save_npy
+from instahide.smalljson import read_object
 
 #: What each stage returns.
 PRODUCTS = {
@@ -145,9 +146,10 @@ def save_attack(
     seed: int = 0,
 ) -> None:
     """Run all stages, and write the attack's folder."""
+    given = what_is_given(problem)
     recovery, state, watch = recover(problem, stages, seed=seed)
     save_assignment(Path(out) / "assignment.npz", state.assignment)
-    save_recovery(out, name, recovery, watch.stages)
+    save_recovery(out, recovery, Run(name, given, watch.stages))
 
 
 def save_stage(
@@ -157,6 +159,7 @@ def save_stage(
     problem: dict[str, Any],
     *,
     seed: int = 0,
+    pool: Path | str | None = None,
 ) -> None:
     """Run one stage from the file that the stage before left, and leave its own.
 
@@ -169,22 +172,33 @@ def save_stage(
     choice : Choice
     problem : dict
         Arguments of `instahide.attacks.problem.load_problem`.
+    pool : path or None
+        The challenge's pool, to tell whether the attacker's photos are of it; for the finish.
     """
     out, watch = Path(out), Stopwatch()
-    given, earlier = load_product(choice.stage, before), stages_until(before)
+    product, earlier = load_product(choice.stage, before), stages_until(before)
     seen = load_problem(**problem)
+    if choice.stage == "finish":
+        assignment, given = product.assignment, what_is_given(seen, pool)
     with watch.stage(choice.stage, choice=choice.text):
-        product = run(seen, choice, given, seed=seed)
+        product = run(seen, choice, product, seed=seed)
     done = [*earlier, *watch.stages]
     if choice.stage == "finish":
-        save_assignment(out.parent / "assignment.npz", given.assignment)
-        save_recovery(out.parent, out.parent.name, product, done)
+        save_assignment(out.parent / "assignment.npz", assignment)
+        save_recovery(out.parent, product, Run(out.parent.name, given, done))
         return
     SAVE[choice.stage](out, product)
     save_json(out.with_suffix(".json"), {"stages": done})
 
 
-def save_whole(out: Path | str, target: str, problem: dict[str, Any], *, seed: int = 0) -> None:
+def save_whole(
+    out: Path | str,
+    target: str,
+    problem: dict[str, Any],
+    *,
+    seed: int = 0,
+    pool: Path | str | None = None,
+) -> None:
     """Run a whole attack of one's own, and write the attack's folder.
 
     Parameters
@@ -195,6 +209,8 @@ def save_whole(out: Path | str, target: str, problem: dict[str, Any], *, seed: i
         `Recovery`.
     problem : dict
         Arguments of `instahide.attacks.problem.load_problem`.
+    pool : path or None
+        The challenge's pool, to tell whether the attacker's photos are of it.
 
     Raises
     ------
@@ -203,17 +219,36 @@ def save_whole(out: Path | str, target: str, problem: dict[str, Any], *, seed: i
     """
     attack, out, watch = load_function(target), Path(out), Stopwatch()
     seen = load_problem(**problem)
+    given = what_is_given(seen, pool)  # beforehand: the attack could change what it sees
     with watch.stage(target):
         recovery = attack(seen, np.random.default_rng(seed))
     check_product(recovery, Recovery, seen, target)
-    save_recovery(out, out.name, recovery, watch.stages)
+    save_recovery(out, recovery, Run(out.name, given, watch.stages))
 
 
 def stages_until(before: Path | str | None) -> list[dict[str, Any]]:
-    """Return what is known of the stages that led to a file."""
+    """Return what is known of the stages that led to a file.
+
+    Raises
+    ------
+    InstaHideError
+        When the file beside it is missing or damaged.
+    """
     if before is None:
         return []
-    return json.loads(Path(before).with_suffix(".json").read_text())["stages"]
+    path = Path(before).with_suffix(".json")
+    stages = read_object(path).get("stages")
+    if not isinstance(stages, list) or not all(map(_is_timed, stages)):
+        raise InstaHideError(f"{path} tells no stages: remove it, and make {before} again")
+    return stages
+
+
+def _is_timed(stage: Any) -> bool:
+    """Tell whether this is what `Stopwatch` keeps of a stage."""
+    seconds = ("wall_seconds", "cpu_seconds", "peak_memory_bytes")
+    return isinstance(stage, dict) and all(
+        isinstance(stage.get(name), int | float) for name in seconds
+    )
 
 
 def load_product(stage: str, before: Path | str | None) -> Any:

@@ -7,13 +7,16 @@ from typing import Literal
 import numpy as np
 
 from instahide.attacks.protocol import Knowledge, Released, load_released
+from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.images import to_unit_range
 from instahide.pool.pool import Pool, open_pool
+from instahide.smalljson import read_object
 
 LEAST_PUBLIC = 100
 MOST_PUBLIC = 10_000  # to learn from; more bring nothing and cost memory
+MOST_MANIFEST = 1 << 24  # bytes of challenge.json: it names all classes
 
 #: How much of the labels an attacker is given.
 Labels = Literal["coefficients", "classes", "none"]
@@ -114,14 +117,35 @@ def load_problem(
         A pool of public photos.
     public_pool : bool
         Whether it is the pool of the challenge, and known to be.
+
+    Raises
+    ------
+    InstaHideError
+        When a file is missing or does not fit, or the photos are the challenge's own pool and
+        are not said to be.
     """
     released = load_released(challenge)
     if public_sample is None:
         public = np.empty((0, *released.encryption.shape[1:]), np.float32)
         return make_problem(released, public, scheme, images, labels)
     pool = open_pool(public_sample)
+    if not public_pool and _is_own_pool(challenge, pool):
+        raise InstaHideError(
+            f"{public_sample} is the challenge's own pool, by its digest in challenge.json: "
+            "give other photos, or say that the attack knows the pool (public: pool in the "
+            "configuration, --pool of the command `instahide attack pool`)"
+        )
     public, known = to_unit_range(sample(pool)), pool if public_pool else None
     return make_problem(released, public, scheme, images, labels, pool=known)
+
+
+def _is_own_pool(challenge: Path | str, pool: Pool) -> bool:
+    """Tell whether `challenge.json`, where there is one, names the digest of this pool."""
+    path = ChallengeFolder(Path(challenge)).manifest
+    told = read_object(path, MOST_MANIFEST).get("pool") if path.exists() else None
+    # A digest takes a reading of the whole pool, and differs where numbers do.
+    counted = isinstance(told, dict) and told.get("patches") == len(pool)
+    return counted and told.get("sha256") == pool.digest
 
 
 def sample(pool: Pool, most: int = MOST_PUBLIC) -> np.ndarray:

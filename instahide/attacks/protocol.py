@@ -2,10 +2,12 @@
 
 An attack's folder holds ``decryption.npy`` float32 (E, H, W, C), the image handed in for
 each row; ``private.npy`` float32 (n, H, W, C), the recovered private set, where there is
-one; and ``attack.json``: what the attacker was given, what it cost.
+one; and ``attack.json``: what the attacker was given, what it cost. Who runs an attack
+tells both, and not the attack.
 """
 
 import contextlib
+import json
 import os
 import platform
 import resource
@@ -70,7 +72,6 @@ class Recovery:
     ----------
     decryption : ndarray of float32, shape (E, H, W, C), range [-1, 1]
     private : ndarray of float32, shape (n, H, W, C), or None
-    given : Knowledge
     complexity : str
         In E encryptions, d pixels and so on, such as ``"O(E²d)"``.
     details : dict
@@ -81,10 +82,31 @@ class Recovery:
 
     decryption: np.ndarray
     private: np.ndarray | None
-    given: Knowledge
     complexity: str
     details: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the runner of an attack tells of it; the attack has no say in this.
+
+    Attributes
+    ----------
+    attack : str
+        Its name.
+    given : Knowledge
+        What the runner gave it.
+    stages : list of dict
+        Timings as `Stopwatch.stages` has them.
+    baseline : bool
+        A measure for comparison, which may have seen the truth, and no attack.
+    """
+
+    attack: str
+    given: Knowledge
+    stages: list[dict[str, Any]]
+    baseline: bool = False
 
 
 class Stopwatch:
@@ -147,33 +169,35 @@ def load_released(folder: Path | str) -> Released:
     return Released(encryption, label)
 
 
-def save_recovery(
-    folder: Path | str, name: str, recovery: Recovery, stages: list[dict[str, Any]]
-) -> None:
+def save_recovery(folder: Path | str, recovery: Recovery, run: Run) -> None:
     """Write an attack's folder.
 
-    Parameters
-    ----------
-    name : str
-        The attack's name.
-    stages : list of dict
-        Timings as `Stopwatch.stages` has them.
+    Raises
+    ------
+    InstaHideError
+        When the attack's details are not JSON; nothing is written then.
     """
-    folder = Path(folder)
+    folder, about = Path(folder), describe(recovery, run)
+    try:
+        json.dumps(about, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InstaHideError(f"what {run.attack} tells of itself is no JSON: {error}") from None
     save_npy(folder / "decryption.npy", recovery.decryption.astype(np.float32))
     if recovery.private is not None:
         save_npy(folder / "private.npy", recovery.private.astype(np.float32))
     for other, arrays in recovery.arrays.items():
         save_npz(folder / f"{other}.npz", arrays)
-    save_json(folder / "attack.json", describe(name, recovery, stages))
+    save_json(folder / "attack.json", about)
 
 
-def describe(name: str, recovery: Recovery, stages: list[dict[str, Any]]) -> dict[str, Any]:
+def describe(recovery: Recovery, run: Run) -> dict[str, Any]:
     """Return the content of `attack.json`."""
+    stages = run.stages
     return {
-        "attack": name,
+        "attack": run.attack,
         "version": __version__,
-        "given": asdict(recovery.given),
+        "given": asdict(run.given),
+        "baseline": run.baseline,
         "complexity": recovery.complexity,
         "wall_seconds": round(sum(stage["wall_seconds"] for stage in stages), 3),
         "cpu_seconds": round(sum(stage["cpu_seconds"] for stage in stages), 3),

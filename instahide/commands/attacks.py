@@ -85,7 +85,7 @@ def add_prng(attacks) -> None:
 def run_prng(options: argparse.Namespace) -> int:
     """Attack a challenge through the generator of 2020."""
     from instahide.attacks.prng import attack as prng
-    from instahide.attacks.protocol import Stopwatch, load_released, save_recovery
+    from instahide.attacks.protocol import Run, Stopwatch, load_released, save_recovery
 
     released, watch = load_released(options.challenge), Stopwatch()
     seed = options.seed
@@ -97,7 +97,7 @@ def run_prng(options: argparse.Namespace) -> int:
         seed = prng.best_seed(matches)
     recovery = prng.recover(released, seed, make_setting(options), watch)
     out = options.out or options.challenge / "attacks" / "prng"
-    save_recovery(out, "prng", recovery, watch.stages)
+    save_recovery(out, recovery, Run("prng", prng.GIVEN, watch.stages))
     print(f"seed {seed}; public images: {recovery.details['public_use']}; recovered: {out}")
     return 0
 

@@ -66,7 +66,7 @@ def run_score(options: argparse.Namespace) -> int:
 
 def _about(options: argparse.Namespace) -> dict:
     """Return what the options tell of an attack, for its record."""
-    from instahide.scoring.leaderboard import read_json
+    from instahide.smalljson import read_object
 
     if not options.record:
         return {}
@@ -74,10 +74,7 @@ def _about(options: argparse.Namespace) -> dict:
         raise InstaHideError("--record needs --who, and --attack or --about, to be a record")
     if options.attack:
         return {"attack": options.attack}
-    about = read_json(options.about)
-    if not isinstance(about, dict):
-        raise InstaHideError(f"{options.about} is not an attack.json: an object is expected")
-    return about
+    return read_object(options.about)
 
 
 def add_baselines(commands) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from instahide.attacks.prng.solving import design_matrix, solve_with_mean, unmask
-from instahide.attacks.protocol import Knowledge, Recovery, Stopwatch, save_recovery
+from instahide.attacks.protocol import Knowledge, Recovery, Run, Stopwatch, save_recovery
 from instahide.challenge.folder import ChallengeFolder, load_seed
 from instahide.challenge.generators import make_generator
 from instahide.challenge.manifest import load_manifest
@@ -33,29 +33,28 @@ from instahide.randomness.keystream import Key
 BASELINES = ("absolute", "mean", "random", "oracle")
 NOT_ON_RANGE = ("absolute",)  # score these with `assume_range`
 RANDOM_SEED = 0  # of the random private images; no secret
+# Of what the public has; what else a baseline sees is said in its note.
 NOTHING = Knowledge(labels="none", images=False)
 
 
 def absolute(encryption: np.ndarray) -> Recovery:
     """Hand in the encryptions without their signs, range [0, 1]."""
     note = "baseline: the encryption without its signs"
-    return Recovery(np.abs(encryption), None, NOTHING, "O(Ed)", _details(note))
+    return Recovery(np.abs(encryption), None, "O(Ed)", _details(note))
 
 
 def mean_image(private: np.ndarray, rows: int) -> Recovery:
     """Hand in the mean of the private images, (n, H, W, C), for every row."""
     mean = private.mean(axis=0, dtype=np.float64).astype(np.float32)
     note = "baseline, given the truth: the mean of the private images"
-    return Recovery(
-        np.broadcast_to(mean, (rows, *mean.shape)), None, NOTHING, "O(nd)", _details(note)
-    )
+    return Recovery(np.broadcast_to(mean, (rows, *mean.shape)), None, "O(nd)", _details(note))
 
 
 def random_image(private: np.ndarray, rows: int, rng: np.random.Generator) -> Recovery:
     """Hand in, for every row, any of the private images, (n, H, W, C)."""
     drawn = private[rng.integers(len(private), size=rows)]
     note = "baseline, given the truth: a random private image for each row"
-    return Recovery(drawn, None, NOTHING, "O(Ed)", _details(note))
+    return Recovery(drawn, None, "O(Ed)", _details(note))
 
 
 def oracle(encryption: np.ndarray, mask: np.ndarray, plan: Plan, images: int) -> Recovery:
@@ -85,7 +84,6 @@ def oracle(encryption: np.ndarray, mask: np.ndarray, plan: Plan, images: int) ->
     return Recovery(
         private[chosen].astype(np.float32),
         private.astype(np.float32),
-        Knowledge(labels="coefficients", images=True),
         "O(En(n + d))",
         _details(note),
     )
@@ -107,7 +105,7 @@ def save_baseline(folder: ChallengeFolder, name: str, out: Path | str) -> None:
     with watch.stage(name):
         recovery = _make(folder, name)
     make_folder(Path(out), secret=True)
-    save_recovery(out, name, recovery, watch.stages)
+    save_recovery(out, recovery, Run(name, NOTHING, watch.stages, baseline=True))
 
 
 def _make(folder: ChallengeFolder, name: str) -> Recovery:
@@ -163,5 +161,5 @@ def _solve(mixed: np.ndarray, plan: Plan, images: int) -> np.ndarray:
     return np.linalg.lstsq(design, mixed, rcond=None)[0]
 
 
-def _details(note: str) -> dict[str, str | bool]:
-    return {"baseline": True, "note": note}
+def _details(note: str) -> dict[str, str]:
+    return {"note": note}

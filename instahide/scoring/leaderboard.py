@@ -13,8 +13,9 @@ from instahide.errors import InstaHideError
 from instahide.files import save_json
 from instahide.schema import check_schema, check_values, load_schema
 from instahide.scoring.metrics import METRICS
+from instahide.smalljson import read_json
 
-MAX_RECORD_BYTES = 1 << 16
+MOST_SAID = 500  # characters of what is wrong with a record
 PACKAGE = files("instahide.scoring")
 
 
@@ -98,11 +99,11 @@ def make_record(
     InstaHideError
         When a value is missing or not allowed.
     """
-    details = attack.get("details") or {}
     told = (
         "attack",
         "version",
         "given",
+        "baseline",
         "complexity",
         "wall_seconds",
         "cpu_seconds",
@@ -110,7 +111,9 @@ def make_record(
         "hardware",
     )
     content = {key: attack[key] for key in told if key in attack}
-    content |= {key: details[key] for key in ("baseline", "note") if key in details}
+    details = attack.get("details")
+    if isinstance(details, dict) and "note" in details:
+        content["note"] = details["note"]
     content |= {"who": who, "date": day.isoformat(), "challenge": challenge}
     return parse_record(content | {"metrics": score, "reported": False}, "the record")
 
@@ -132,7 +135,10 @@ def parse_record(content: Any, name: str) -> Record:
         check_values(content)
         check_schema(content, _schema())
     except InstaHideError as error:
-        raise InstaHideError(f"{name} is not a leaderboard's record: {error}") from None
+        raise InstaHideError(
+            f"{name} is not a leaderboard's record: {_short(str(error))}"
+        ) from None
+    _check_finite(content, name)
     metrics = {
         key: Value(**content["metrics"][key]) for key in METRICS if key in content["metrics"]
     }
@@ -191,33 +197,22 @@ def rank(records: list[Record]) -> list[Record]:
     return sorted(records, key=lambda record: -record.metrics["max_ssim"].mean)
 
 
-def read_json(path: Path | str) -> Any:
-    """Read a small JSON file that anybody may have written.
-
-    Raises
-    ------
-    InstaHideError
-        When the file is missing, large or no JSON; NaN and infinity are no JSON.
-    """
-    try:
-        with open(path, "rb") as file:
-            content = file.read(MAX_RECORD_BYTES + 1)
-        if len(content) > MAX_RECORD_BYTES:
-            raise InstaHideError(f"{path} has more than {MAX_RECORD_BYTES} bytes; shorten it")
-        return json.loads(content, parse_constant=_refuse)
-    except OSError as error:
-        raise InstaHideError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
-        raise InstaHideError(f"{path} is no JSON: {error}") from None
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
-
-
 @cache
 def _schema() -> dict[str, Any]:
     return load_schema(Path(str(PACKAGE / "record.schema.yaml")))
+
+
+def _short(text: str) -> str:
+    """Leave out the middle of what would fill a screen."""
+    return text if len(text) <= MOST_SAID else f"{text[: MOST_SAID - 100]} … {text[-100:]}"
+
+
+def _check_finite(content: dict[str, Any], name: str) -> None:
+    """Refuse NaN, which is neither less nor more than any limit of the schema."""
+    try:
+        json.dumps(content, allow_nan=False)
+    except ValueError:
+        raise InstaHideError(f"{name} holds a number that is NaN or infinite") from None
 
 
 def _check_metrics(metrics: dict[str, Value], reported: bool, name: str) -> None:

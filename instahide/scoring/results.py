@@ -17,10 +17,10 @@ from instahide.scoring.leaderboard import (
     Record,
     encryption_digest,
     make_record,
-    read_json,
     save_record,
 )
 from instahide.scoring.score import Score, as_csv, as_dict, score_file
+from instahide.smalljson import read_object
 
 
 def save_results(
@@ -40,7 +40,7 @@ def save_results(
         attack / "decryption.npy", folder.truth, folder.private, assume_range=assume_range
     )
     path = attack / "attack.json"
-    about = read_json(path) if path.exists() else {"attack": attack.name}
+    about = read_object(path) if path.exists() else {"attack": attack.name}
     record = record_of(result, about, folder, who)
     make_folder(attack, secret=True)
     save_json(attack / "score.json", as_dict(result))

@@ -12,4 +12,5 @@ with job(snakemake.log[0]):
         snakemake.input.get("before"),
         Choice(params.stage, params.choice),
         {**params.problem, "scheme": Scheme(**params.scheme)},
+        pool=params.get("pool"),
     )

@@ -12,4 +12,5 @@ with job(snakemake.log[0]):
         Path(snakemake.output[0]).parent,
         params.run,
         {**params.problem, "scheme": Scheme(**params.scheme)},
+        pool=params.pool,
     )

@@ -190,7 +190,7 @@ def recover(released: Released, seed: int, setting: Setting, watch: Stopwatch) -
         **{key: value for key, value in vars(solution).items() if key != "images"},
     }
     chosen = choose_images(images, replayed.private)
-    return Recovery(images[chosen], images, GIVEN, COMPLEXITY, details)
+    return Recovery(images[chosen], images, COMPLEXITY, details)
 
 
 def replay(seed: int, setting: Setting, rows: int, shape: tuple[int, int, int]) -> Replayed:

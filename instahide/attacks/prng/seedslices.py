@@ -6,9 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from instahide.attacks.prng.attack import Setting, best_seed, recover, search_seeds
+from instahide.attacks.prng.attack import GIVEN, Setting, best_seed, recover, search_seeds
 from instahide.attacks.prng.seedsearch import Match, load_labels
-from instahide.attacks.protocol import Stopwatch, load_released, save_recovery
+from instahide.attacks.protocol import Run, Stopwatch, load_released, save_recovery
 from instahide.files import save_json
 from instahide.randomness.historical import SEEDS
 
@@ -86,4 +86,4 @@ def save_prng(
     """
     seed, watch = json.loads(Path(found).read_text()), Stopwatch()
     recovery = recover(load_released(challenge), seed["seed"], setting, watch)
-    save_recovery(out, "prng", recovery, [seed["stage"], *watch.stages])
+    save_recovery(out, recovery, Run("prng", GIVEN, [seed["stage"], *watch.stages]))

@@ -57,7 +57,6 @@ def hand_in(
     return Recovery(
         decryption=private[chosen],
         private=private,
-        given=problem.given,
         complexity="O(Ed² + d³)",
         details={"predicted_ssim": round(float(quality.mean()), 4)},
     )
