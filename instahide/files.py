@@ -103,8 +103,29 @@ def make_folder(path: Path, *, secret: bool = False) -> None:
         path.chmod(SECRET_FOLDER)
 
 
+def check_file(path: Path | str, kind: str = "file") -> None:
+    """Refuse what is there and is neither a regular file nor a link to one.
+
+    A pipe would keep its reader waiting for ever, and a device may have no end.
+
+    Parameters
+    ----------
+    kind : str
+        What is expected, such as ``.npy file``.
+
+    Raises
+    ------
+    InstaHideError
+        When something else stands there, or a link leads nowhere.
+    """
+    if os.path.lexists(path) and not os.path.isfile(path):
+        found = "a folder" if os.path.isdir(path) else "a pipe, a device or a broken link"
+        raise InstaHideError(f"{path} is no {kind}, but {found}")
+
+
 def sha256_of_file(path: Path | str) -> str:
     """Return the SHA-256 digest of a file's bytes as 64 hexadecimal digits."""
+    check_file(path)
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -122,6 +143,8 @@ def sha256_of_arrays(arrays: Mapping[str, Any]) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(arrays):
+        if not name.isidentifier():  # a ':' or ';' in it could stand for another array
+            raise ValueError(f"{name!r} is no name of an array: use letters, digits and _")
         array = arrays[name]
         dtype = np.dtype(array.dtype).newbyteorder("<")
         digest.update(f"{name}:{dtype.str}:{tuple(array.shape)};".encode())
@@ -166,6 +189,7 @@ def load_npy(path: Path | str) -> np.ndarray:
     InstaHideError
         When the file is missing or damaged, or holds no plain array.
     """
+    check_file(path, ".npy file")
     with _readable(path, "a readable .npy file"):
         return map_npy(Path(path))
 
@@ -178,6 +202,7 @@ def load_npz(path: Path | str, names: Sequence[str]) -> dict[str, np.ndarray]:
     InstaHideError
         When the file is missing or damaged, or lacks one of the arrays.
     """
+    check_file(path, ".npz file")
     with _readable(path, "a readable .npz file"):
         return read_npz(Path(path), names)
 

@@ -1,5 +1,6 @@
 """A challenge as a folder: made, described, released, verified."""
 
+import hmac
 import json
 import stat
 import zipfile
@@ -12,11 +13,11 @@ import zarr
 from instahide.challenge.folder import ChallengeFolder, save_release
 from instahide.challenge.making import make_challenge
 from instahide.challenge.manifest import commit, load_manifest
-from instahide.challenge.private import save_private
+from instahide.challenge.private import private_digest, save_private
 from instahide.challenge.scheme import Scheme
 from instahide.challenge.verification import verify_files
 from instahide.errors import InstaHideError
-from instahide.files import save_npy
+from instahide.files import save_json, save_npy
 from instahide.randomness.keystream import Key
 
 KEY = Key.parse("hex:" + "5a" * 32)
@@ -163,6 +164,32 @@ def test_commitments_bind_seed_and_private_set(private):
     assert commit(KEY, changed)["seed"] == base["seed"]
     assert commit(KEY, changed)["private"] != base["private"]
     assert commit(Key.from_seed(0), private)["seed"] != base["seed"]
+
+
+def test_a_commitment_is_a_keyed_hash_of_documented_bytes(challenge, private):
+    told = load_manifest(challenge)["commitment"]
+    digest = private_digest(private, 2)
+    for name, message in (
+        ("seed", "commitment seed"),
+        ("private", f"commitment private {digest}"),
+    ):
+        expected = hmac.new(KEY.material, message.encode(), "sha256").hexdigest()
+        assert told[name] == expected
+
+
+def test_challenges_of_format_1_are_verified(challenge, files, private):
+    # What the program wrote before class names were hashed with their lengths.
+    old = json.loads(challenge.manifest.read_text())
+    digest = private_digest(private, 1).encode()
+    commitment = hmac.new(KEY.material, b"commitment private " + digest, "sha256").hexdigest()
+    assert old["commitment"]["private"] != commitment
+    old["commitment"]["private"], old["format_version"] = commitment, 1
+    save_json(challenge.manifest, old)
+    save_release(challenge)
+    assert verdicts(challenge, files)[1].passed
+    old["format_version"] = 2
+    save_json(challenge.manifest, old)
+    assert verdicts(challenge, files)[1].first.stage == "private"
 
 
 @pytest.mark.parametrize("name", ["inside", "mixup-inside"])

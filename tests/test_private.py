@@ -1,5 +1,10 @@
+import hashlib
+import struct
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from instahide.challenge.private import (
     load_private,
@@ -9,6 +14,7 @@ from instahide.challenge.private import (
     select,
 )
 from instahide.errors import InstaHideError
+from instahide.files import sha256_of_arrays
 from instahide.photos.labelled import LabelledImages
 from instahide.randomness.keystream import Key
 
@@ -44,6 +50,55 @@ def test_the_digest_tells_sets_apart(private):
     renamed = LabelledImages(private.images, private.classes, ("cat", "dog", "frog", "boat"))
     flipped = LabelledImages(private.images[::-1].copy(), private.classes, private.class_names)
     assert len({private_digest(s) for s in (private, renamed, flipped)}) == 3
+
+
+def named(names):
+    images = np.zeros((len(names), 8, 8, 3), np.uint8)
+    return LabelledImages(images, np.zeros(len(names), np.int64), names)
+
+
+def test_names_that_hold_newlines_are_told_apart():
+    sets = [named(names) for names in (("a\nb", "c"), ("a", "b\nc"))]
+    assert private_digest(sets[0]) != private_digest(sets[1])
+    assert private_digest(sets[0], 1) == private_digest(sets[1], 1)  # as it was
+
+
+def test_names_of_arrays_cannot_stand_for_other_arrays():
+    one, two = np.zeros(1, np.uint8), {"a": np.zeros(0, np.uint8), "b": np.zeros(1, np.uint8)}
+    sha256_of_arrays(two)
+    with pytest.raises(ValueError, match="no name of an array"):
+        sha256_of_arrays({"a:|u1:(0,);b": one})
+
+
+def test_names_of_classes_that_are_no_utf8_are_refused():
+    with pytest.raises(InstaHideError, match=r"'caf\\udce9' is no UTF-8: rename its folder"):
+        named(("caf\udce9", "b"))
+
+
+@given(
+    st.lists(
+        st.text("ab\n\x01\u00e7", min_size=1, max_size=4), min_size=2, max_size=3, unique=True
+    ),
+    st.lists(
+        st.text("ab\n\x01\u00e7", min_size=1, max_size=4), min_size=2, max_size=3, unique=True
+    ),
+)
+def test_equal_digests_are_of_equal_names(left, right):
+    images, classes = np.zeros((1, 8, 8, 3), np.uint8), np.zeros(1, np.int64)
+    sets = [LabelledImages(images, classes, tuple(names)) for names in (left, right)]
+    assert (private_digest(sets[0]) == private_digest(sets[1])) == (left == right)
+
+
+def test_the_digest_is_of_the_bytes_that_are_documented(private):
+    parts = [
+        b"instahide private set 2",
+        b"20,8,8,3",
+        private.images.tobytes(),
+        private.classes.astype("<i8").tobytes(),
+        *(b"cat", b"dog", b"frog", b"ship"),
+    ]
+    content = b"".join(struct.pack("<Q", len(part)) + part for part in parts)
+    assert private_digest(private) == hashlib.sha256(content).hexdigest()
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 nothing", b"\x93NUMPY\x01\x00"])

@@ -1,14 +1,17 @@
 """The manifest `challenge.json`: what a challenge is, and a commitment to its secrets."""
 
-import json
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from instahide import __version__
 from instahide.challenge.folder import ChallengeFolder
+from instahide.challenge.manifestform import COMPLETE, check_manifest, read_manifest
 from instahide.challenge.private import private_digest
 from instahide.challenge.sources import Sources
 from instahide.errors import InstaHideError
@@ -16,40 +19,67 @@ from instahide.files import load_npy, save_json, sha256_of_file
 from instahide.photos.labelled import LabelledImages
 from instahide.randomness.keystream import Key
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # of what is written; `manifestform.FORMATS` are read
 LIBRARIES = ("numpy", "numba", "scipy", "cryptography", "opencv-python-headless", "zarr")
 
 
-def commit(key: Key, private: LabelledImages) -> dict[str, str]:
+def commit(key: Key, private: LabelledImages, version: int = FORMAT_VERSION) -> dict[str, str]:
     """Commit to the seed and to the private set.
 
     Keyed hashes under a key that only the seed gives: with a 256-bit seed they reveal
-    nothing, and no other seed or private set opens them (HMAC-SHA256, RFC 2104).
+    nothing, and no other seed or private set opens them (HMAC-SHA256, RFC 2104). Who can
+    guess the seed opens both, and a small integer is guessed at once. The messages are
+
+    - ``commitment seed``, and
+    - ``commitment private `` with the 64 hexadecimal digits of
+      `instahide.challenge.private.private_digest`, which says what is hashed.
+
+    Parameters
+    ----------
+    version : {1, 2}
+        Format of the manifest. Version 1 joins the names of classes without their lengths,
+        so that two private sets may share a commitment; it is there to be verified only.
     """
     return {
         "seed": key.authenticate(b"commitment seed").hex(),
         "private": key.authenticate(
-            f"commitment private {private_digest(private)}".encode()
+            f"commitment private {private_digest(private, version)}".encode()
         ).hex(),
     }
 
 
 def describe_array(path: Path | str) -> dict[str, Any]:
-    """Return digest, shape, dtype and range of a `.npy` file."""
+    """Return digest, shape, dtype and range of a `.npy` file.
+
+    Raises
+    ------
+    InstaHideError
+        When it does not hold finite numbers.
+    """
     array = load_npy(path)
+    if array.dtype.kind not in "fiu" or not array.size:
+        raise InstaHideError(f"{path} holds no numbers: {array.dtype} {array.shape}")
+    ends = [float(array.min()), float(array.max())]
+    if not np.isfinite(ends).all():
+        raise InstaHideError(f"{path} holds values that are no numbers")
     return {
         "sha256": sha256_of_file(path),
         "shape": list(array.shape),
         "dtype": str(array.dtype),
-        "range": [float(array.min()), float(array.max())],
+        "range": ends,
     }
 
 
-def make_manifest(folder: ChallengeFolder, sources: Sources) -> dict[str, Any]:
-    """Describe a challenge whose arrays are written; nothing secret is in it."""
+def make_manifest(
+    folder: ChallengeFolder, sources: Sources, version: int = FORMAT_VERSION
+) -> dict[str, Any]:
+    """Describe a challenge whose arrays are written; nothing secret is in it.
+
+    `version` is the format's; earlier ones serve to verify what was made with them.
+    """
     scheme, private = sources.generator.scheme, sources.private
     return {
-        "format_version": FORMAT_VERSION,
+        "format_version": version,
         "scheme": asdict(scheme),
         "generator": sources.generator.name,
         **sources.generator.options,
@@ -60,7 +90,7 @@ def make_manifest(folder: ChallengeFolder, sources: Sources) -> dict[str, Any]:
             path.name: describe_array(path) for path in (folder.encryption, folder.label)
         },
         "pool": sources.pool.describe() if scheme.public_count else None,
-        "commitment": {"method": "HMAC-SHA256", **commit(sources.key, private)},
+        "commitment": {"method": "HMAC-SHA256", **commit(sources.key, private, version)},
         "versions": versions(),
     }
 
@@ -76,26 +106,20 @@ def save_manifest(folder: ChallengeFolder, sources: Sources) -> None:
     save_json(folder.manifest, make_manifest(folder, sources))
 
 
-def load_manifest(folder: ChallengeFolder) -> dict[str, Any]:
-    """Read `challenge.json`.
+def load_manifest(folder: ChallengeFolder, needed: Sequence[str] = COMPLETE) -> dict[str, Any]:
+    """Read `challenge.json`, which anybody may have written, and check its form.
+
+    Parameters
+    ----------
+    needed : sequence of str
+        Keys that must be there; all by default.
 
     Raises
     ------
     InstaHideError
-        When it is missing, damaged or of a later format.
+        When it is missing, damaged, incomplete, of a later format, or holds what no
+        manifest does.
     """
-    try:
-        manifest = json.loads(folder.manifest.read_text())
-    except FileNotFoundError:
-        raise InstaHideError(
-            f"{folder.manifest} does not exist: is this a challenge?"
-        ) from None
-    except ValueError as error:
-        raise InstaHideError(f"{folder.manifest} is no JSON: {error}") from None
-    found = manifest.get("format_version") if isinstance(manifest, dict) else None
-    if found != FORMAT_VERSION:
-        raise InstaHideError(
-            f"{folder.manifest} has format version {found}, and this program reads version "
-            f"{FORMAT_VERSION}"
-        )
+    manifest = read_manifest(folder.manifest)
+    check_manifest(manifest, folder.manifest, needed)
     return manifest

@@ -1,5 +1,6 @@
 """The private set: a stratified random selection of labelled images."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -92,10 +93,35 @@ def load_private(path: Path | str) -> LabelledImages:
         raise InstaHideError(f"{path} is no private set: {error}") from None
 
 
-def private_digest(private: LabelledImages) -> str:
-    """Return the SHA-256 of a private set's content."""
-    names = np.frombuffer("\n".join(private.class_names).encode(), np.uint8)
-    return sha256_of_arrays(_arrays(private) | {"class_names": names})
+def private_digest(private: LabelledImages, version: int = 2) -> str:
+    """Return the SHA-256 of a private set's content, which its commitment is made of.
+
+    Hashed are, each after its length in bytes (8 bytes, little-endian): the text
+    ``instahide private set 2``; the shape of the images, such as ``100,32,32,3``; the images,
+    uint8; the classes, int64, little-endian; the name of each class, UTF-8. Arrays are in C
+    order.
+
+    Parameters
+    ----------
+    version : {1, 2}
+        Version 1, of challenges made earlier, is `sha256_of_arrays` of ``images``,
+        ``classes`` and ``class_names``, the names as UTF-8 text with a newline between each
+        two. Sets whose names hold newlines may share it.
+    """
+    if version == 1:
+        names = np.frombuffer("\n".join(private.class_names).encode(), np.uint8)
+        return sha256_of_arrays(_arrays(private) | {"class_names": names})
+    digest = hashlib.sha256()
+    for part in (
+        b"instahide private set 2",
+        ",".join(map(str, private.images.shape)).encode(),
+        np.ascontiguousarray(private.images).data.cast("B"),
+        np.ascontiguousarray(private.classes, "<i8").data.cast("B"),
+        *(name.encode() for name in private.class_names),
+    ):
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def select_private(

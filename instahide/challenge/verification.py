@@ -139,31 +139,31 @@ def save_verification(path: Path | str, result: Verification) -> None:
 
 def remake(manifest: dict[str, Any], private: LabelledImages, pool: Pool, key: Key) -> Sources:
     """Combine the inputs as a manifest says that they were."""
-    try:
-        scheme, name = Scheme(**manifest["scheme"]), manifest["generator"]
-    except (KeyError, TypeError) as error:
-        raise InstaHideError(f"challenge.json is incomplete: {error}") from None
-    return combine(private, pool, key, scheme, name, manifest.get("public_use"))
+    scheme = Scheme(**manifest["scheme"])
+    return combine(
+        private, pool, key, scheme, manifest["generator"], manifest.get("public_use")
+    )
 
 
 def check_inputs(
     manifest: dict[str, Any], private: LabelledImages, pool: Pool, key: Key
 ) -> list[Check]:
     """Open the commitment with seed and private set, and compare the pool's digest."""
-    published, opened = manifest.get("commitment", {}), commit(key, private)
+    published = manifest["commitment"]
+    opened = commit(key, private, manifest["format_version"])
     seed = "is not the seed committed to"
-    if opened["seed"] == published.get("seed"):
+    if opened["seed"] == published["seed"]:
         seed = IDENTICAL
     images = "is not the private set committed to"
     if seed != IDENTICAL:
         images = "cannot be told without the right seed"
-    elif opened["private"] == published.get("private"):
+    elif opened["private"] == published["private"]:
         images = IDENTICAL
     checks = [Check("private", "private set", images), Check("seed", "seed", seed)]
     if seed != IDENTICAL:
         checks.reverse()
-    if manifest.get("pool") is not None:
-        expected = manifest["pool"].get("sha256")
+    if manifest["pool"] is not None:
+        expected = manifest["pool"]["sha256"]
         verdict = (
             IDENTICAL
             if pool.digest == expected
@@ -227,7 +227,7 @@ def compare_manifest(
     folder: ChallengeFolder, manifest: dict[str, Any], sources: Sources
 ) -> str:
     """Compare the manifest with one made of the files at hand; versions may differ."""
-    expected = make_manifest(folder, sources)
+    expected = make_manifest(folder, sources, manifest["format_version"])
     names = (expected.keys() | manifest.keys()) - {"versions"}
     wrong = sorted(name for name in names if manifest.get(name) != expected.get(name))
     return f"differs in {', '.join(wrong)}" if wrong else IDENTICAL

@@ -1,6 +1,7 @@
 """Commands that attack challenges."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -207,8 +208,8 @@ def published(options: argparse.Namespace) -> dict[str, Any]:
     known = dict(DEFAULTS)
     if hasattr(options, "challenge"):
         folder = ChallengeFolder(options.challenge)
-        if folder.manifest.exists():
-            about = load_manifest(folder)
+        if os.path.lexists(folder.manifest):
+            about = load_manifest(folder, needed=("scheme", "images"))
             known |= about["scheme"] | {"images": about["images"]}
     given = {name: getattr(options, name, None) for name in known}
     return known | {name: value for name, value in given.items() if value is not None}

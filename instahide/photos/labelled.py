@@ -58,6 +58,9 @@ class LabelledImages:
             )
         if not isinstance(names, tuple) or not all(isinstance(n, str) and n for n in names):
             raise InstaHideError(f"class names must be a tuple of non-empty texts: {names!r}")
+        for name in names:
+            if name.encode(errors="ignore").decode() != name:
+                raise InstaHideError(f"the class name {name!r} is no UTF-8: rename its folder")
         if len(set(names)) != len(names):
             raise InstaHideError(f"class names must be unique: {', '.join(names)}")
         if classes.min() < 0 or classes.max() >= len(names):

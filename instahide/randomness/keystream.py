@@ -93,8 +93,13 @@ class Key:
 
     @property
     def guessable(self) -> bool:
-        """Whether the key comes from an integer below 2**64."""
-        return not self.text.startswith("hex:") and int(self.text) < 2**64
+        """Whether the key was given as an integer, of whatever size.
+
+        People choose small ones, dates and the like, which are tried in no time, and
+        nothing about a large one tells that it was drawn at random. Only ``hex:`` keys have
+        the 256 bits that no search gets through.
+        """
+        return not self.text.startswith("hex:")
 
     def stream(self, purpose: str) -> "Stream":
         """Return the stream of random numbers for one purpose."""

@@ -1,0 +1,243 @@
+"""The form of `challenge.json`: anybody may have written one, so nothing in it is believed.
+
+Every key has a check and a phrase that says what is expected, see `KEYS`. What passes can be
+used without another thought: numbers are whole and finite, shapes agree with each other, names
+can be printed.
+"""
+
+import json
+import math
+import os
+import re
+import reprlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from instahide.challenge.scheme import SCHEMES, Scheme
+from instahide.errors import InstaHideError
+from instahide.files import check_file
+
+FORMATS = (1, 2)
+MOST_BYTES = 2**24  # ImageNet-21k's class names take half a megabyte
+MOST = 2**53  # whole numbers beyond it are no counts
+WIDEST = 2**16  # pixels
+
+
+def read_manifest(path: Path) -> Any:
+    """Read JSON that anybody may have written; NaN and infinity are no JSON.
+
+    Raises
+    ------
+    InstaHideError
+        When the file is missing, no regular file, large or no JSON.
+    """
+    if not os.path.lexists(path):
+        raise InstaHideError(f"{path} does not exist: is this a challenge?")
+    check_file(path)
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise InstaHideError(f"{path} has more than {MOST_BYTES} bytes: it is no manifest")
+        return json.loads(content.decode("utf-8"), parse_constant=_refuse)
+    except OSError as error:
+        raise InstaHideError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise InstaHideError(f"{path} is no JSON: {error}") from None
+
+
+def check_manifest(manifest: Any, path: Path, needed: Sequence[str]) -> None:
+    """Check the form of a manifest.
+
+    Parameters
+    ----------
+    manifest : object
+        As `read_manifest` returns it.
+    path : path
+        To name the file in messages.
+    needed : sequence of str
+        Keys that must be there; what else is there is checked as well.
+
+    Raises
+    ------
+    InstaHideError
+        When it is of a later format; when a key is missing or unknown, or a value is not
+        what it should be; when values contradict each other. Says which.
+    """
+    found = manifest.get("format_version") if isinstance(manifest, dict) else None
+    if not is_whole(found) or found not in FORMATS:
+        raise InstaHideError(
+            f"{path} has format version {shown(found)}, and this program reads the versions "
+            f"{' and '.join(map(str, FORMATS))}"
+        )
+    missing = [key for key in needed if key not in manifest]
+    if missing:
+        raise InstaHideError(f"{path} lacks {', '.join(missing)}: it is incomplete")
+    for key, value in manifest.items():
+        if key not in KEYS:
+            raise InstaHideError(f"{path} has a key {shown(key)}, which no manifest has")
+        fits, expected = KEYS[key]
+        if not fits(value):
+            raise InstaHideError(f"{path}: {key} is {shown(value)}; expected is {expected}")
+    if "scheme" in manifest:
+        _check_scheme(manifest["scheme"], path)
+    _check_agreement(manifest, path)
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message may show it: short, printable, and not nested."""
+    if isinstance(value, dict | list):
+        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
+    return reprlib.repr(value)
+
+
+def is_whole(value: Any, least: int = 0, most: int = MOST) -> bool:
+    """Tell whether a value is a whole number in a range; 1.0 and true are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a finite number of an ordinary size."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) <= MOST and math.isfinite(value)
+
+
+def is_text(value: Any) -> bool:
+    """Tell whether a value is a text that can be written: half a surrogate pair cannot."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def is_digest(value: Any) -> bool:
+    """Tell whether a value is 64 hexadecimal digits."""
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
+
+
+def is_object(value: Any, **keys: Callable[[Any], bool]) -> bool:
+    """Tell whether a value is an object of just these keys, each with a value that fits."""
+    if not isinstance(value, dict) or value.keys() != keys.keys():
+        return False
+    return all(fits(value[key]) for key, fits in keys.items())
+
+
+def is_list(value: Any, fits: Callable[[Any], bool], length: int | None = None) -> bool:
+    """Tell whether a value is a list, of a length, of what fits."""
+    if not isinstance(value, list) or length not in (None, len(value)):
+        return False
+    return all(map(fits, value))
+
+
+def _is_side(value: Any) -> bool:
+    return is_whole(value, 1, WIDEST)
+
+
+def _is_scheme(value: Any) -> bool:
+    return is_object(
+        value,
+        name=lambda name: isinstance(name, str) and name in SCHEMES,
+        k=is_whole,
+        c1=is_number,
+        c2=is_number,
+        rows_per_image=lambda rows: is_whole(rows, 1),
+    )
+
+
+def _is_classes(value: Any) -> bool:
+    named = is_list(value, lambda name: is_text(name) and name != "")
+    return named and 0 < len(value) == len(set(value))
+
+
+def _is_file(value: Any) -> bool:
+    return is_object(
+        value,
+        sha256=is_digest,
+        shape=lambda shape: is_list(shape, lambda side: is_whole(side, 1)),
+        dtype=lambda dtype: dtype == "float32",
+        range=lambda ends: is_list(ends, is_number, 2),
+    )
+
+
+def _is_files(value: Any) -> bool:
+    return is_object(value, **{"encryption.npy": _is_file, "label.npy": _is_file})
+
+
+def _is_pool(value: Any) -> bool:
+    return value is None or is_object(value, patches=is_whole, sha256=is_digest)
+
+
+def _is_commitment(value: Any) -> bool:
+    method = "HMAC-SHA256"
+    return is_object(
+        value, method=lambda name: name == method, seed=is_digest, private=is_digest
+    )
+
+
+def _is_versions(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(is_text, [*value, *value.values()]))
+
+
+#: key -> (what tells whether a value fits, and what is expected)
+KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "format_version": (is_whole, "a whole number"),
+    "scheme": (
+        _is_scheme,
+        f"an object with a name ({', '.join(SCHEMES)}), the whole numbers k and "
+        "rows_per_image (1 or more), and the numbers c1 and c2",
+    ),
+    "generator": (is_text, "a name"),
+    "public_use": (is_text, "a name"),
+    "images": (lambda value: is_whole(value, 1), "a whole number of 1 or more"),
+    "image_shape": (
+        lambda value: is_list(value, _is_side, 3),
+        "a list of three whole numbers: height, width, channels",
+    ),
+    "classes": (_is_classes, "a list of different names"),
+    "files": (
+        _is_files,
+        "an object that gives sha256, shape, dtype (float32) and range of encryption.npy and "
+        "label.npy",
+    ),
+    "pool": (_is_pool, "null, or an object with patches (a number) and sha256"),
+    "commitment": (
+        _is_commitment,
+        "an object with the method HMAC-SHA256, and seed and private of 64 hexadecimal digits",
+    ),
+    "versions": (_is_versions, "an object of names and versions"),
+}
+#: Keys of every manifest; the generator of 2020 adds `public_use`.
+COMPLETE = tuple(key for key in KEYS if key != "public_use")
+
+
+def _check_scheme(scheme: dict[str, Any], path: Path) -> None:
+    try:
+        Scheme(**scheme)
+    except InstaHideError as error:
+        raise InstaHideError(f"{path}: {error}") from None
+
+
+def _check_agreement(manifest: dict[str, Any], path: Path) -> None:
+    """Refuse a manifest whose files have other shapes than the rest of it says."""
+    if not {"scheme", "images", "image_shape", "classes", "files"} <= manifest.keys():
+        return
+    rows = manifest["images"] * manifest["scheme"]["rows_per_image"]
+    expected = {
+        "encryption.npy": [rows, *manifest["image_shape"]],
+        "label.npy": [rows, len(manifest["classes"])],
+    }
+    for name, shape in expected.items():
+        told = manifest["files"][name]["shape"]
+        if told != shape:
+            raise InstaHideError(
+                f"{path} contradicts itself: {name} is said to have the shape "
+                f"{reprlib.repr(told)}, and images, scheme and classes make {shape}"
+            )
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
