@@ -1,6 +1,8 @@
 import json
 import zipfile
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from instahide.challenge.plan import load_plan
 from instahide.challenge.private import load_private, save_private
 from instahide.challenge.scheme import Scheme
 from instahide.cli import main
+from instahide.photos.listing import bundled_photos
 from instahide.randomness.keystream import Key
 from instahide.scoring.metrics import METRICS
 
@@ -23,7 +26,7 @@ def run(*arguments):
 @pytest.fixture
 def folder(private, tmp_path):
     """A challenge without public images, with a seed that cannot be guessed."""
-    save_private(tmp_path / "set.npz", private)
+    save_private(tmp_path / "set.npz", private, "256 bits")
     out, key = tmp_path / "challenge", Key(bytes(range(32)), f"hex:{bytes(range(32)).hex()}")
     scheme = Scheme("inside", k=3, rows_per_image=3)
     make_challenge(out, tmp_path / "set.npz", None, key, scheme, "aes256-ctr")
@@ -209,3 +212,52 @@ def test_guessable_seeds_are_warned_of(private, tmp_path, capsys):
     assert code == 0
     assert "warning" in statuses
     assert "an integer can be guessed" in text
+    assert text.endswith("not ready to be published before the warnings are settled.")
+
+
+@pytest.mark.parametrize(
+    ("seed", "status", "message"),
+    [
+        ("7", "warning", "selected with an integer, which can be guessed"),
+        (str(10**79), "warning", "selected with an integer, which can be guessed"),
+        ("hex:" + "5a" * 32, "passed", "selected with 256 bits"),
+        (None, "warning", "its file does not say whether the seed"),
+    ],
+)
+def test_a_private_set_that_can_be_selected_again_is_warned_of(
+    private, tmp_path, capsys, seed, status, message
+):
+    own = tmp_path / "set.npz"
+    if seed is None:  # as it was kept before it was told
+        save_private(own, private)
+    else:
+        photos = write_photos(tmp_path / "photos", private)
+        assert (
+            run("private", photos, "--images", 12, "--size", 8, "--seed", seed, "--out", own)
+            == 0
+        )
+    out = tmp_path / "challenge"
+    given = ["--private", own, "--scheme", "inside", "--k", 3, "--rows-per-image", 4]
+    assert run("encrypt", *given, "--out", out) == 0
+    assert run("baselines", out) == 0
+    capsys.readouterr()
+    code, statuses, text = check(ChallengeFolder(out), capsys)
+    assert code == 0
+    assert status in statuses
+    assert message in text
+    assert text.endswith("Ready to be published.") == (status == "passed")
+
+
+def write_photos(folder, private):
+    for number, (image, kind) in enumerate(zip(private.images, private.classes, strict=True)):
+        (folder / private.class_names[kind]).mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / private.class_names[kind] / f"{number}.png"), image)
+    return folder
+
+
+def test_bundled_photos_are_nobodys_secret(folder, capsys):
+    manifest = json.loads(folder.manifest.read_text())
+    manifest["classes"] = [Path(photo.name).stem for photo in bundled_photos()]
+    manifest["files"]["label.npy"]["shape"][1] = len(manifest["classes"])
+    folder.manifest.write_text(json.dumps(manifest))
+    assert "everybody has them" in check(folder, capsys)[2]

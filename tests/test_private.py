@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from instahide.challenge.private import (
     load_private,
+    load_selection,
     private_digest,
     read_labelled,
     save_private,
@@ -44,6 +45,19 @@ def test_files_give_back_what_was_saved_and_only_to_the_owner(private, tmp_path)
     assert private_digest(again) == private_digest(private)
     assert again.class_names == private.class_names
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_set_says_what_it_was_selected_with_and_not_the_seed(private, tmp_path):
+    for kind in ("256 bits", "integer"):
+        path = tmp_path / f"{kind}.npz"
+        save_private(path, private, kind)
+        assert load_selection(path) == kind
+        assert private_digest(load_private(path)) == private_digest(private)
+    save_private(tmp_path / "old.npz", private)
+    assert load_selection(tmp_path / "old.npz") == "unknown"
+    odd = {"images": private.images, "selection": np.arange(3)}
+    np.savez(tmp_path / "odd.npz", **odd)
+    assert load_selection(tmp_path / "odd.npz") == "unknown"
 
 
 def test_the_digest_tells_sets_apart(private):

@@ -61,6 +61,8 @@ def test_what_shows_the_truth_is_for_the_owner_only(scored):
 def test_the_organisers_page_is_made(scored):
     page = (scored.root / "results/challenge/check.html").read_text()
     assert "an integer can be guessed" in page
+    assert "selected with an integer" in page
+    assert "everybody has them" in page
 
 
 def test_a_record_of_a_submission_joins_the_leaderboard_and_nothing_else_runs(scored):

@@ -8,7 +8,7 @@ from instahide.challenge.historicalgenerator import PublicUse
 from instahide.challenge.labels import save_label
 from instahide.challenge.manifest import save_manifest
 from instahide.challenge.plan import save_plan
-from instahide.challenge.private import save_private
+from instahide.challenge.private import load_selection, save_private
 from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import load_sources
 from instahide.errors import InstaHideError
@@ -48,7 +48,7 @@ def make_challenge(
     sources = load_sources(private, pool, key, scheme, generator, public_use)
     plan = sources.plan()
     save_seed(folder.seed, key)
-    save_private(folder.private, sources.private)
+    save_private(folder.private, sources.private, load_selection(private))
     save_plan(folder.truth, plan)
     save_encryption(folder.encryption, sources, plan, threads=threads)
     save_label(folder.label, plan, sources.private)

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -10,6 +11,11 @@ from instahide.files import load_npz, save_npz, sha256_of_arrays
 from instahide.photos.cifar10 import is_cifar10, read_cifar10
 from instahide.photos.labelled import LabelledImages, read_class_folders
 from instahide.randomness.keystream import Key, Stream
+
+#: What a private set was selected with, as far as it can be guessed: who has the images that
+#: it was selected from, and the seed, selects the same ones.
+Selection = Literal["256 bits", "integer", "unknown"]
+RANDOM, INTEGER, UNKNOWN = get_args(Selection)
 
 
 def read_labelled(source: Path | str, *, size: int, channels: int) -> LabelledImages:
@@ -68,9 +74,30 @@ def select(source: LabelledImages, count: int, stream: Stream) -> LabelledImages
     return LabelledImages(source.images[places], source.classes[places], source.class_names)
 
 
-def save_private(path: Path | str, private: LabelledImages) -> None:
-    """Write a private set as `.npz` (mode 0600)."""
-    save_npz(path, _arrays(private), secret=True)
+def save_private(
+    path: Path | str, private: LabelledImages, selection: Selection = UNKNOWN
+) -> None:
+    """Write a private set as `.npz` (mode 0600).
+
+    Parameters
+    ----------
+    selection : {"256 bits", "integer", "unknown"}
+        What the set was selected with; kept as an array of that name where it is known.
+        The seed itself never is.
+    """
+    arrays = _arrays(private)
+    if selection != UNKNOWN:
+        arrays["selection"] = np.array(selection)
+    save_npz(path, arrays, secret=True)
+
+
+def load_selection(path: Path | str) -> Selection:
+    """Tell what a private set was selected with; `UNKNOWN` where its file does not say."""
+    try:
+        found = load_npz(path, ["selection"])["selection"]
+    except InstaHideError:  # a damaged file is told when its images are read
+        return UNKNOWN
+    return next((kind for kind in (RANDOM, INTEGER) if found.tolist() == kind), UNKNOWN)
 
 
 def load_private(path: Path | str) -> LabelledImages:
@@ -129,7 +156,8 @@ def select_private(
 ) -> None:
     """Read labelled images, select a private set and write it."""
     images = read_labelled(source, size=size, channels=channels)
-    save_private(path, select(images, count, key.stream("private")))
+    chosen = select(images, count, key.stream("private"))
+    save_private(path, chosen, INTEGER if key.guessable else RANDOM)
 
 
 def _arrays(private: LabelledImages) -> dict[str, np.ndarray]:

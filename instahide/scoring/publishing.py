@@ -7,9 +7,11 @@ from typing import Any, Literal
 
 from instahide.challenge.folder import RELEASED, ChallengeFolder, load_seed
 from instahide.challenge.manifest import load_manifest
+from instahide.challenge.private import INTEGER, RANDOM, load_selection
 from instahide.challenge.verification import IDENTICAL, compare_release, verify_files
 from instahide.errors import InstaHideError
 from instahide.files import save_text, sha256_of_file
+from instahide.photos.listing import bundled_photos
 from instahide.randomness import historical
 from instahide.scoring.baselines import BASELINES
 from instahide.scoring.htmlpage import Cell, page, paragraph, table
@@ -44,7 +46,7 @@ class Examination:
 
     @property
     def ready(self) -> bool:
-        """Whether nothing failed; warnings are for the organiser to judge."""
+        """Whether nothing failed; warnings are for the organiser to settle."""
         return all(finding.status != "failed" for finding in self.findings)
 
     @property
@@ -52,8 +54,9 @@ class Examination:
         """One sentence."""
         if not self.ready:
             return "Not ready to be published."
-        warned = any(finding.status == "warning" for finding in self.findings)
-        return f"Ready to be published{', but read the warnings' if warned else ''}."
+        if any(finding.status == "warning" for finding in self.findings):
+            return "Complete, but not ready to be published before the warnings are settled."
+        return "Ready to be published."
 
     def as_text(self) -> str:
         """Return a line for each finding, and a sentence."""
@@ -112,6 +115,7 @@ def examine(folder: ChallengeFolder, verification: Finding) -> Examination:
         _examine_secrets(folder),
         verification,
         _examine_seed(folder, manifest),
+        *_examine_private(folder, manifest),
         finding,
         *_examine_oracle(baselines),
     )
@@ -198,6 +202,30 @@ def _examine_seed(folder: ChallengeFolder, manifest: dict[str, Any]) -> Finding:
         text = "an integer can be guessed; leave 'seed' out to get 256 bits of the system's"
         return Finding(name, "warning", text)
     return Finding(name, "passed", "256 bits")
+
+
+def _examine_private(folder: ChallengeFolder, manifest: dict[str, Any]) -> list[Finding]:
+    """Ask whether somebody could have the private images without any attack."""
+    name, selection = "private set", load_selection(folder.private)
+    if selection == RANDOM:
+        findings = [Finding(name, "passed", "selected with 256 bits")]
+    elif selection == INTEGER:
+        text = (
+            "selected with an integer, which can be guessed: who has the images it was "
+            "selected from selects the same, without any attack; leave 'seed' out of the "
+            "private set too"
+        )
+        findings = [Finding(name, "warning", text)]
+    else:
+        text = (
+            "its file does not say whether the seed it was selected with can be guessed; "
+            "select it anew, or be sure that nobody can"
+        )
+        findings = [Finding(name, "warning", text)]
+    if set(manifest["classes"]) == {Path(photo.name).stem for photo in bundled_photos()}:
+        text = "these images come with installed packages, so everybody has them"
+        findings.append(Finding("private images", "warning", text))
+    return findings
 
 
 def _examine_baselines(folder: ChallengeFolder, digest: str) -> tuple[list[Record], Finding]:

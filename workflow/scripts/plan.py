@@ -2,7 +2,7 @@
 
 from instahide.challenge.folder import load_seed
 from instahide.challenge.plan import save_plan
-from instahide.challenge.private import save_private
+from instahide.challenge.private import load_selection, save_private
 from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import load_sources
 from instahide.jobs import job
@@ -12,4 +12,4 @@ with job(snakemake.log[0]):
     key, scheme = load_seed(given.seed), Scheme(**params.scheme)
     sources = load_sources(given.private, params.pool, key, scheme, **params.generator)
     save_plan(snakemake.output.truth, sources.plan())
-    save_private(snakemake.output.private, sources.private)
+    save_private(snakemake.output.private, sources.private, load_selection(given.private))
