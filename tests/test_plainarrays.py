@@ -133,7 +133,7 @@ def test_what_is_no_file_is_named(tmp_path, load):
     with pytest.raises(InstaHideError, match="nowhere does not exist"):
         load(tmp_path / "nowhere")
     for path in (tmp_path, tmp_path / ("a" * 5000)):
-        with pytest.raises(InstaHideError, match="is not a readable"):
+        with pytest.raises(InstaHideError, match=r"is (no|not a readable) "):
             load(path)
 
 
