@@ -10,7 +10,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --fork-strat
   --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
   pyproject.toml
 
-.PHONY: help setup challenge report test test-faults test-slurm test-storage lint keys lock figures clean
+.PHONY: help setup challenge report test test-fast test-faults test-slurm test-storage lint keys lock figures clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,8 +38,16 @@ report: setup ## Make everything that is configured, and a page of results for t
 	  --report-stylesheet workflow/report/report.css
 	@echo "$(CURDIR)/results/report.html, which shows private images"
 
+# Each module's tests stay on one worker, which then makes once what they share; those that
+# take longest are the first.
+PYTEST := $(RUN) pytest -n 2 --dist loadscope --no-loadscope-reorder
+
 test: setup ## Run the tests.
-	$(RUN) pytest -n 2
+	$(PYTEST)
+
+test-fast: setup ## Run the tests that start no Snakemake and take less than a second each.
+	$(PYTEST) --durations 5 --durations-min 2 \
+	  -m 'not workflow and not slow and not slurm and not campaign and not storage'
 
 test-faults: setup ## Kill, starve and corrupt the workflow, and count what survives.
 	$(RUN) pytest -n 2 -m 'fault and not slurm' --fault-table

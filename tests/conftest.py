@@ -16,6 +16,15 @@ pytest_plugins = ["faulttable"]
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+@pytest.hookimpl(tryfirst=True)  # before markers choose
+def pytest_collection_modifyitems(items):
+    """Mark the tests that start Snakemake, and put them first: they take longest."""
+    for item in items:
+        if hasattr(getattr(item, "module", None), "Project"):
+            item.add_marker("workflow")
+    items.sort(key=lambda item: item.get_closest_marker("workflow") is None)
+
+
 @pytest.fixture
 def private():
     """Twenty random 8×8 colour images in four classes."""

@@ -20,6 +20,8 @@ from instahide.attacks.whitened.rowsigns import agree_on_signs
 from instahide.challenge.scheme import Scheme
 from instahide.errors import InstaHideError
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["challenges", "few_rounds"]  # fixtures
 
 

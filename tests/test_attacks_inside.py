@@ -30,6 +30,8 @@ from instahide.photos.labelled import LabelledImages
 from instahide.pool.pool import Pool
 from instahide.randomness.keystream import Key
 
+pytestmark = pytest.mark.slow
+
 CLASSES = np.arange(20) // 4
 PLACES = Stages("whitened,mixtures=2000", "places", "places", "none")
 

@@ -29,6 +29,8 @@ from instahide.pool.pool import Pool
 from instahide.pool.stores import put_array, put_names
 from instahide.randomness.keystream import Key
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (16, 16, 3)
 SETTINGS = Settings(k=4)
 START = Stages("whitened,mixtures=3000")

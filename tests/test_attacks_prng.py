@@ -19,6 +19,8 @@ from instahide.images import to_unit_range
 from instahide.randomness import historical
 from instahide.randomness.keystream import Key
 
+pytestmark = pytest.mark.slow
+
 SEED, SETTING = 4_000_000_123, Setting(images=20)
 OPTIONS = ["--images", 20, "--start", SEED - 50, "--stop", SEED + 50, "--threads", 1]
 

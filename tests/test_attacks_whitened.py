@@ -22,6 +22,8 @@ from instahide.photos.labelled import LabelledImages
 from instahide.pool.pool import Pool
 from instahide.randomness.keystream import Key
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (16, 16, 3)
 QUICK = Stages(similarity="whitened,mixtures=3000", retrieval="field")
 

@@ -8,6 +8,8 @@ from nbclient import NotebookClient
 
 from instahide.files import sha256_of_file
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "gen_data.ipynb"
 QUICK = {"CROPS_PER_PHOTO": 6, "IMAGES": 20, "ROWS_PER_IMAGE": 3, "SEED": 7}
 

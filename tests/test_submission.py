@@ -362,6 +362,7 @@ def mutate(content, rng):
     return bytes(content)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("seed", range(6))
 def test_mutated_files_end_in_an_error_or_a_result(scratch, seed):
