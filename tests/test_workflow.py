@@ -146,7 +146,7 @@ def test_a_lost_chunk_is_noticed_by_verify(project):
 
 def test_a_killed_run_resumes_to_the_same_bytes(finished, tmp_path):
     other = Project(tmp_path)
-    for delay in (4, 7, 10):
+    for file in ("public/pool/photos.csv", "public/pool/patches", "challenge/secret/truth.npz"):
         process = subprocess.Popen(
             other.command("--cores", "2", "results/challenge/verification.txt"),
             cwd=other.root,
@@ -154,7 +154,9 @@ def test_a_killed_run_resumes_to_the_same_bytes(finished, tmp_path):
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        time.sleep(delay)
+        while not (other.root / "results" / file).exists():
+            assert process.poll() is None
+            time.sleep(0.01)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         other.run("--unlock")
