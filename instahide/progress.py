@@ -3,10 +3,12 @@
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeVar
 
 from tqdm import tqdm
+
+Item = TypeVar("Item")
 
 LINE_INTERVAL = 5.0  # seconds between two lines where there is no terminal
 
@@ -46,6 +48,26 @@ def progress_bar(
         yield bar
     finally:
         bar.close()
+
+
+def tracked(items: Sequence[Item], description: str, unit: str = "it") -> Iterator[Item]:
+    """Yield items one by one, and report how many are done and how long the rest may take.
+
+    Parameters
+    ----------
+    items : sequence
+    description, unit : str
+        See `progress_bar`.
+    """
+    with progress_bar(len(items), description, unit) as bar:
+        for item in items:
+            yield item
+            bar.update()
+
+
+def announce(text: str) -> None:
+    """Print a line on standard error."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def _bar(total: int | None, description: str, unit: str, start: int) -> tqdm:

@@ -13,13 +13,15 @@ Beside each but the last lies a ``.json``: the choice, seconds, memory. Every st
 numbers of its own, so that it makes the same bits either way.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from instahide.attacks.given import what_is_given
+from instahide.attacks.needs import check_needs, size_of
 from instahide.attacks.problem import Problem, load_problem
 from instahide.attacks.products import (
     Assignment,
@@ -33,6 +35,7 @@ from instahide.attacks.protocol import Recovery, Run, Stopwatch, save_recovery
 from instahide.attacks.stages import STAGES, Choice, Stages, load_function
 from instahide.errors import InstaHideError
 from instahide.files import load_npy, save_json, save_npy
+from instahide.progress import announce
 from instahide.smalljson import read_object
 
 #: What each stage returns.
@@ -72,11 +75,13 @@ def recover(
     Raises
     ------
     InstaHideError
-        When a stage cannot take this problem.
+        When a stage cannot take this problem, or needs more memory than there is.
     """
     stages, watch, product, state = stages or Stages(), Stopwatch(), None, None
-    for stage in STAGES:
+    announce(check_needs(map(stages.choice, STAGES), size_of(problem)))
+    for number, stage in enumerate(STAGES, 1):
         state, choice = product, stages.choice(stage)
+        announce(f"stage {number} of {len(STAGES)}: {stage} ({choice.text})")
         with watch.stage(stage, choice=choice.text):
             product = run(problem, choice, state, seed=seed, observe=observe)
         if observe:
@@ -108,9 +113,29 @@ def run(
     """
     given = (problem,) if before is None else (problem, before)
     watched = {"observe": observe} if observe and "observe" in choice.keywords() else {}
-    product = choice(*given, stage_rng(choice.stage, seed), **watched)
+    with explained(choice):
+        product = choice(*given, stage_rng(choice.stage, seed), **watched)
     check_product(product, PRODUCTS[choice.stage], problem, choice.target)
     return product
+
+
+@contextlib.contextmanager
+def explained(choice: Choice) -> Iterator[None]:
+    """Turn what a stage of the project raises about rows that are no encryptions to sentences.
+
+    The functions of one's own keep their tracebacks.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise InstaHideError(f"{choice.stage} ({choice.text}): not enough memory") from None
+    except np.linalg.LinAlgError as error:
+        if choice.text.partition(",")[0] not in STAGES[choice.stage]:
+            raise
+        raise InstaHideError(
+            f"{choice.stage} ({choice.text}) finds no solution ({error}): are these the "
+            "encryptions and labels of one challenge?"
+        ) from error
 
 
 def check_product(product: Any, kind: type, problem: Problem, target: str) -> None:
@@ -178,6 +203,7 @@ def save_stage(
     out, watch = Path(out), Stopwatch()
     product, earlier = load_product(choice.stage, before), stages_until(before)
     seen = load_problem(**problem)
+    announce(check_needs([choice], size_of(seen)))
     if choice.stage == "finish":
         assignment, given = product.assignment, what_is_given(seen, pool)
     with watch.stage(choice.stage, choice=choice.text):

@@ -6,11 +6,13 @@ from typing import Literal
 
 import numpy as np
 
+from instahide.attacks.needs import FLOAT
 from instahide.attacks.protocol import Knowledge, Released, load_released
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.images import to_unit_range
+from instahide.memory import check_memory
 from instahide.pool.pool import Pool, open_pool
 from instahide.smalljson import read_object
 
@@ -80,8 +82,14 @@ def make_problem(
     Raises
     ------
     InstaHideError
-        When the public sample has another shape than the encryptions, or only few images.
+        When the public sample has another shape than the encryptions, or only few images;
+        when there cannot be as many private images as is said.
     """
+    if not 1 <= images <= len(released.encryption):
+        raise InstaHideError(
+            f"{images} private images: of {len(released.encryption)} encryptions each leads "
+            "one or more, so give a number from 1 to that"
+        )
     if public.shape[1:] != released.encryption.shape[1:]:
         raise InstaHideError(
             f"the public sample's images are {public.shape[1:]} and the encryptions "
@@ -135,6 +143,9 @@ def load_problem(
             "give other photos, or say that the attack knows the pool (public: pool in the "
             "configuration, --pool of the command `instahide attack pool`)"
         )
+    photos = min(MOST_PUBLIC, len(pool)) * int(np.prod(pool.shape))
+    needed = FLOAT * released.encryption.size + (FLOAT + 1) * photos
+    check_memory(needed, f"reading {challenge} and {public_sample}")
     public, known = to_unit_range(sample(pool)), pool if public_pool else None
     return make_problem(released, public, scheme, images, labels, pool=known)
 

@@ -23,6 +23,9 @@ from instahide import __version__
 from instahide.challenge.folder import ChallengeFolder
 from instahide.errors import InstaHideError
 from instahide.files import load_npy, save_json, save_npy, save_npz
+from instahide.memory import check_memory
+
+TOLERANCE = 1e-2  # of what should be 1 at most: others round in their own way
 
 
 @dataclass(frozen=True)
@@ -144,29 +147,52 @@ def peak_memory() -> int:
 
 
 def load_released(folder: Path | str) -> Released:
-    """Read `encryption.npy` and `label.npy`; nothing else needs to be there.
+    """Read `encryption.npy` and `label.npy`, anybody's; nothing else needs to be there.
 
     Raises
     ------
     InstaHideError
-        When one is missing or damaged, or their shapes do not fit.
+        When one is missing or damaged, their shapes do not fit, or their values are not
+        those of encryptions and labels.
     """
     paths = ChallengeFolder(Path(folder))
-    encryption, label = (np.asarray(load_npy(path)) for path in (paths.encryption, paths.label))
-    if encryption.ndim != 4 or encryption.dtype != np.float32:
+    encryption, label = (load_npy(path) for path in (paths.encryption, paths.label))
+    if encryption.ndim != 4 or encryption.dtype != np.float32 or not encryption.size:
         raise InstaHideError(
             f"{paths.encryption} is {encryption.dtype} {encryption.shape}; float32 of shape "
             "(E, H, W, C) is expected"
         )
-    if label.ndim != 2 or len(label) != len(encryption) or label.dtype != np.float32:
+    fits = label.ndim == 2 and len(label) == len(encryption) and label.size > 0
+    if not fits or label.dtype != np.float32:
         raise InstaHideError(
             f"{paths.label} is {label.dtype} {label.shape}; float32 of shape "
             f"({len(encryption)}, classes) is expected"
         )
-    for path, array in ((paths.encryption, encryption), (paths.label, label)):
-        if not np.isfinite(array).all():
-            raise InstaHideError(f"{path} holds values that are no numbers")
-    return Released(encryption, label)
+    check_memory(encryption.nbytes + label.nbytes, f"reading {paths.encryption}")
+    _check_encryption(encryption, paths.encryption)
+    _check_label(label, paths.label)
+    return Released(np.asarray(encryption), np.asarray(label))
+
+
+def _check_encryption(encryption: np.ndarray, path: Path) -> None:
+    axes = (1, 2, 3)
+    largest = np.maximum(encryption.max(axis=axes), -encryption.min(axis=axes))
+    wrong = np.flatnonzero(~(largest <= 1 + TOLERANCE))  # NaN is wrong too
+    if len(wrong):
+        raise InstaHideError(
+            f"{path} holds {largest[wrong[0]]:.3g} in row {wrong[0]}; encryptions are mixtures "
+            "of images on [-1, 1], and so are their values"
+        )
+
+
+def _check_label(label: np.ndarray, path: Path) -> None:
+    wrong = np.flatnonzero(~(label >= 0).all(axis=1) | ~(label.sum(axis=1) <= 1 + TOLERANCE))
+    if len(wrong):
+        raise InstaHideError(
+            f"row {wrong[0]} of {path} sums to {label[wrong[0]].sum():.3g}, with "
+            f"{label[wrong[0]].min():.3g} as its least; labels are sums of coefficients, which "
+            "are not negative and sum to 1 at most"
+        )
 
 
 def save_recovery(folder: Path | str, recovery: Recovery, run: Run) -> None:

@@ -143,6 +143,16 @@ class Choice:
             if parameter.kind is parameter.KEYWORD_ONLY
         ]
 
+    def memory(self, size: Any) -> float | None:
+        """Return the bytes that the function needs for a problem of this size.
+
+        None where its module does not say, see `instahide.attacks.needs`.
+        """
+        load_function(self.target)
+        module, _, name = self.target.partition(":")
+        estimate = getattr(sys.modules[module], f"{name}_needs", None)
+        return None if estimate is None else estimate(size)
+
     def __call__(self, *arguments: Any, **others: Any) -> Any:
         """Call the function with its options, and with `others` that no text can give."""
         return self.function()(*arguments, **self.options, **others)

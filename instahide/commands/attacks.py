@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,19 +88,22 @@ def run_prng(options: argparse.Namespace) -> int:
     """Attack a challenge through the generator of 2020."""
     from instahide.attacks.prng import attack as prng
     from instahide.attacks.protocol import Run, Stopwatch, load_released, save_recovery
+    from instahide.progress import announce
 
-    released, watch = load_released(options.challenge), Stopwatch()
-    seed = options.seed
+    released, setting = load_released(options.challenge), make_setting(options)
+    announce(prng.check_needs(released, setting))
+    watch, seed = Stopwatch(), options.seed
     if seed is None:
         with watch.stage("seed search"):
             matches = find_seeds(options, released.label, first=True)
         if not matches:
             return deny(options)
         seed = prng.best_seed(matches)
-    recovery = prng.recover(released, seed, make_setting(options), watch)
+    recovery = prng.recover(released, seed, setting, watch)
     out = options.out or options.challenge / "attacks" / "prng"
     save_recovery(out, recovery, Run("prng", prng.GIVEN, watch.stages))
-    print(f"seed {seed}; public images: {recovery.details['public_use']}; recovered: {out}")
+    print(f"seed {seed}; public images: {recovery.details['public_use']}")
+    tell_recovered(out, options.challenge)
     return 0
 
 
@@ -151,18 +155,39 @@ def run_staged(options: argparse.Namespace) -> int:
     )
     out = options.out or options.challenge / "attacks" / options.attack
     save_attack(out, options.attack, problem, stages, seed=options.seed)
-    print(f"recovered: {out}")
+    tell_recovered(out, options.challenge)
     return 0
+
+
+def tell_recovered(out: Path, challenge: Path) -> None:
+    """Print where the recovery is, and the command that scores it."""
+    decryption = shlex.quote(str(out / "decryption.npy"))
+    print(f"recovered: {out}")
+    folder = shlex.quote(str(challenge))
+    print(f"who has the truth scores it: instahide score {decryption} {folder}")
 
 
 def add_attack(attacks, name: str, run, summary: str) -> argparse.ArgumentParser:
     """Add an attack: a folder with the released files in, another with the recovery out."""
-    command = add_command(attacks, name, run, summary)
+
+    def limited(options: argparse.Namespace) -> int:
+        from instahide.memory import limited_to
+
+        with limited_to(options.memory):
+            return run(options)
+
+    command = add_command(attacks, name, limited, summary)
     command.add_argument(
         "challenge", type=Path, help="a folder with encryption.npy and label.npy"
     )
     command.add_argument(
         "--out", type=Path, help=f"default: attacks/{name} in the challenge's folder"
+    )
+    command.add_argument(
+        "--memory",
+        metavar="SIZE",
+        help="refuse to start where more is needed, such as 8G (default: what is available, or "
+        "what the environment variable INSTAHIDE_MEMORY says)",
     )
     return command
 

@@ -11,9 +11,11 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
+from instahide.attacks.needs import FLOAT, Size
 from instahide.attacks.pool.decoding import Decoding, Settings, nothing_found
-from instahide.attacks.pool.dictionary import make_dictionary
+from instahide.attacks.pool.dictionary import CHUNK, make_dictionary
 from instahide.attacks.pool.passes import (
+    ROWS_AT_ONCE,
     Task,
     is_settled,
     make_task,
@@ -24,8 +26,11 @@ from instahide.attacks.pool.retrial import retry
 from instahide.attacks.problem import Problem
 from instahide.attacks.products import State
 from instahide.attacks.protocol import Recovery
+from instahide.attacks.whitened.assignment import pairs_needs
 from instahide.attacks.whitened.finish import hand_in
 from instahide.errors import InstaHideError
+from instahide.pool.pool import MEMORY_BYTES
+from instahide.progress import tracked
 
 MOVED = 1e-7  # mean squared change of the private images that counts
 SURE = 0.5  # confidence of rows that are called confident
@@ -36,6 +41,15 @@ Observer = Callable[[int, State, Decoding], object]
 
 def ignore(number: int, state: State, decoding: Decoding) -> None:
     """Observe nothing."""
+
+
+def pool_needs(size: Size) -> float:
+    """Bytes: the pool and a chunk of it; rows in eight forms, or candidates of some rows."""
+    held = min(size.pool * size.pixels, MEMORY_BYTES)
+    scan = 3 * FLOAT * min(CHUNK, size.pool) * (size.pixels + size.rows)
+    candidates = 60 * FLOAT * ROWS_AT_ONCE * size.pixels  # 20 of each row, in three forms
+    tables = max(8 * size.table, 3 * size.table + candidates)
+    return held + scan + tables + pairs_needs(size)
 
 
 def pool(
@@ -123,6 +137,8 @@ def decode(
     """
     if settings.k < 3:
         raise InstaHideError(f"k = {settings.k}: rows have no public images to be decoded")
+    if settings.passes < 1:
+        raise InstaHideError(f"passes = {settings.passes}: use 1 or more")
     if settings.screen is not None and settings.screen < 1:
         raise InstaHideError(f"screen = {settings.screen}: use 1 or more basis elements")
     dictionary = make_dictionary(problem.pool, screen=settings.screen)
@@ -134,7 +150,8 @@ def decode(
 def run_passes(task: Task, state: State, observe: Observer) -> tuple[State, Decoding, int]:
     """Run passes until nothing moves, with one retrial of doubtful rows in between."""
     decoding, retried = nothing_found(len(state.rows), task.settings), False
-    for number in range(1, task.settings.passes + 1):
+    passes = range(1, task.settings.passes + 1)
+    for number in tracked(passes, "decoding, at the most", "passes"):
         before, open_ = state.images, count_open(state, decoding)
         if number > 1:
             state = replace(state, rows=take_masks_off(task, state, decoding))

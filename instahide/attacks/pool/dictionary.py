@@ -8,7 +8,7 @@ product of two matrices for all rows and candidates. Candidates come in chunks, 
 keeps its best few: memory does not grow with the pool, time grows linearly.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,9 +17,11 @@ from instahide.attacks.problem import sample
 from instahide.attacks.whitened.field import Field, learn_field
 from instahide.images import to_unit_range
 from instahide.pool.pool import Pool
+from instahide.progress import tracked
 
 FLOOR = 0.01  # of the spectrum when whitening: in wrong signs no detail is to be trusted
 CHUNK = 4000
+SHOWN = 20  # chunks of a scan that shows its progress
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,11 @@ class Dictionary:
         rows = np.ascontiguousarray(rows[:, self.strongest])
         best = np.full((len(rows), count), -np.inf, np.float32)
         places = np.full((len(rows), count), -1)
-        for start, atoms in self._unit_atoms():
+        chunks: Iterable = range(0, len(self.pool), CHUNK)
+        if len(chunks) >= SHOWN:
+            chunks = tracked(chunks, "scan of the pool", "chunks")
+        for start in chunks:
+            atoms = self._unit_atoms(start)
             scores = rows @ atoms.T
             open_ = np.flatnonzero(scores.max(axis=1) > best.min(axis=1))
             merged = np.hstack([best[open_], scores[open_]])
@@ -115,13 +121,12 @@ class Dictionary:
             places[open_] = np.where(kept < count, old, kept - count + start)
         return places
 
-    def _unit_atoms(self) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield chunks of images for the scan, whitened and of length 1, with their start."""
-        for start in range(0, len(self.pool), CHUNK):
-            images = self._centre(np.asarray(self.pool.patches[start : start + CHUNK]))
-            atoms = self.whiten(images)[:, self.strongest]
-            atoms /= np.maximum(np.linalg.norm(atoms, axis=1, keepdims=True), 1e-6)
-            yield start, atoms
+    def _unit_atoms(self, start: int) -> np.ndarray:
+        """Return the chunk of images from `start` on, whitened and of length 1."""
+        images = self._centre(np.asarray(self.pool.patches[start : start + CHUNK]))
+        atoms = self.whiten(images)[:, self.strongest]
+        atoms /= np.maximum(np.linalg.norm(atoms, axis=1, keepdims=True), 1e-6)
+        return atoms
 
     def _centre(self, images: np.ndarray) -> np.ndarray:
         return to_unit_range(images).reshape(len(images), -1) - self.field.mean

@@ -28,6 +28,7 @@ from instahide.attacks.pool.passes import (
 )
 from instahide.attacks.products import NOBODY, Assignment, State
 from instahide.attacks.whitened.assignment import candidates
+from instahide.progress import tracked
 
 MOST_SHARE = 0.05  # of rows in doubt: with more of them, images are not known well enough
 SPLITS = (0.2, 0.5, 0.8)  # between two images of one class
@@ -48,7 +49,7 @@ def retry(task: Task, state: State, decoding: Decoding) -> tuple[State, Decoding
     if len(doubtful) > MOST_SHARE * len(state.rows):
         return state, decoding
     task = replace(task, settings=replace(task.settings, steps=STEPS))
-    for start in range(0, len(doubtful), ROWS_AT_ONCE):
+    for start in tracked(range(0, len(doubtful), ROWS_AT_ONCE), "rows in doubt", "tens"):
         rows = doubtful[start : start + ROWS_AT_ONCE]
         state, decoding = keep_better(state, decoding, rows, *hear(task, state, rows))
     return state, decoding

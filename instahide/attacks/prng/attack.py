@@ -24,6 +24,7 @@ from instahide.attacks.prng.solving import (
 from instahide.attacks.protocol import Knowledge, Recovery, Released, Stopwatch
 from instahide.challenge.historicalgenerator import PublicUse
 from instahide.errors import InstaHideError
+from instahide.memory import as_text, available_memory, check_memory
 from instahide.progress import progress_bar
 from instahide.randomness import historical
 from instahide.randomness.historical import SEEDS
@@ -164,6 +165,23 @@ def best_seed(matches: list[Match]) -> int:
     return min(matches, key=lambda match: match.deviation).seed
 
 
+def check_needs(released: Released, setting: Setting) -> str:
+    """Refuse a challenge that needs more memory than there is; say how much it needs.
+
+    Raises
+    ------
+    InstaHideError
+        Says both numbers.
+    """
+    rows, available = len(released.encryption), available_memory()
+    pixels = released.encryption[0].size
+    # Rows without masks, three times in float64, and masks, drawn for whole blocks; two
+    # tables rows × images.
+    needed = 27 * max(rows, setting.images) * pixels + 16 * rows * (setting.images + 1)
+    check_memory(needed, f"solving {rows} rows", available)
+    return f"memory: {as_text(needed)}; {as_text(available)} are available"
+
+
 def recover(released: Released, seed: int, setting: Setting, watch: Stopwatch) -> Recovery:
     """Recover the private images of a challenge whose seed is known.
 
@@ -175,8 +193,10 @@ def recover(released: Released, seed: int, setting: Setting, watch: Stopwatch) -
     Raises
     ------
     InstaHideError
-        When the seed does not fit all labels, or its masks not the encryptions.
+        When the seed does not fit all labels, or its masks not the encryptions; when it
+        takes more memory than there is.
     """
+    check_needs(released, setting)
     encryption = released.encryption
     with watch.stage("replay"):
         replayed = replay(seed, setting, len(encryption), encryption.shape[1:])

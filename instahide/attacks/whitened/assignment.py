@@ -17,10 +17,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve
 
+from instahide.attacks.needs import FLOAT, Size
 from instahide.attacks.problem import Problem
 from instahide.attacks.products import NOBODY, Assignment, mix
-from instahide.attacks.whitened.clustering import cluster_images
+from instahide.attacks.whitened.clustering import cluster_images, clustering_needs
 from instahide.errors import InstaHideError
+from instahide.progress import tracked
+
+ROWS_PER_IMAGE = 16  # that are clustered
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,17 @@ class Parts:
     classes: np.ndarray
     coefficients: np.ndarray
     same: np.ndarray
+
+
+def em_needs(size: Size) -> float:
+    """Bytes: features and what is left of them; clusters; costs of all pairs of a row."""
+    clusters = clustering_needs(min(ROWS_PER_IMAGE * size.class_images, size.rows), size.pixels)
+    return size.table + max(clusters, size.table + pairs_needs(size))
+
+
+def pairs_needs(size: Size) -> float:
+    """Bytes of `pair_costs`: nine numbers for each row and pair of its candidates."""
+    return 9 * FLOAT * size.rows * size.class_images**2
 
 
 def em(
@@ -145,7 +160,11 @@ def members_table(counts: np.ndarray) -> np.ndarray:
 
 
 def cluster_classes(
-    features: np.ndarray, parts: Parts, members: np.ndarray, *, rows_per_image: int = 16
+    features: np.ndarray,
+    parts: Parts,
+    members: np.ndarray,
+    *,
+    rows_per_image: int = ROWS_PER_IMAGE,
 ) -> np.ndarray:
     """Cluster, per class, the rows with the largest coefficients.
 
@@ -155,7 +174,7 @@ def cluster_classes(
         The image with the larger coefficient, or NOBODY.
     """
     found = np.full(len(features), NOBODY)
-    for number, images in enumerate(members):
+    for number, images in tracked(list(enumerate(members)), "clusters", "classes"):
         rows = np.flatnonzero((parts.classes[:, 0] == number) & ~parts.same)
         order = np.argsort(-parts.coefficients[rows, 0], kind="stable")
         rows = rows[order[: rows_per_image * np.count_nonzero(images != NOBODY)]]
@@ -278,7 +297,7 @@ def fit_pairs(
     images = np.stack([start, np.full(len(start), NOBODY)], axis=1)
     used = weights
     rows = start != NOBODY
-    for _ in range(rounds):
+    for _ in tracked(range(rounds), "pairs", "rounds"):
         design = np.hstack([mix(images[rows], used[rows], count), common[rows]])
         fitted = ridge_fit(design, features[rows], trust[rows], ridge)
         profiles = fitted[:count]

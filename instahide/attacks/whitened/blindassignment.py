@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from instahide.attacks.needs import Size
 from instahide.attacks.problem import Problem, strip_labels
 from instahide.attacks.products import NOBODY, Assignment, State, mix
 from instahide.attacks.whitened.assignment import (
@@ -24,11 +25,12 @@ from instahide.attacks.whitened.assignment import (
     read_labels,
     ridge_fit,
 )
-from instahide.attacks.whitened.clustering import cluster_images
+from instahide.attacks.whitened.clustering import cluster_images, clustering_needs
 from instahide.attacks.whitened.field import Field
 from instahide.attacks.whitened.freepairs import WeightPrior, free_pairs, weight_prior
 from instahide.attacks.whitened.rounds import whiten_by_residuals
 from instahide.errors import InstaHideError
+from instahide.progress import tracked
 
 # ASSUME: two rounds. More of them lose an image now and then, whose rows go to others.
 ROUNDS = 2
@@ -36,6 +38,12 @@ RIDGE = 0.05
 LEAST_WEIGHT = 1e-3  # of an image's mean weight, relative to the expected one's
 BOUNDS = (0.02, 0.6)  # of first estimates of coefficients, which are rough
 MOST = 0.97  # of two coefficients' sum
+
+
+def free_needs(size: Size) -> float:
+    """Bytes: features and what is left of them; clusters of all rows that hold a class."""
+    clusters = clustering_needs(size.class_rows, size.pixels)
+    return size.table + max(clusters, 2 * size.table)
 
 
 def free(problem: Problem, features: np.ndarray, rng: np.random.Generator) -> Assignment:
@@ -89,7 +97,7 @@ def cluster_rows(features: np.ndarray, parts: Parts, members: np.ndarray) -> np.
         where both classes are the same.
     """
     found = np.full((len(features), 2), NOBODY)
-    for number, images in enumerate(members):
+    for number, images in tracked(list(enumerate(members)), "clusters", "classes"):
         holds = parts.classes == number
         rows = np.flatnonzero(holds.any(axis=1))
         place = holds[rows].argmax(axis=1)
@@ -129,7 +137,7 @@ def fit_free_pairs(
     count = int(members.max()) + 1
     images, weights = start, np.full(start.shape, prior.mean, np.float32)
     rows = (start != NOBODY).any(axis=1)
-    for _ in range(rounds):
+    for _ in tracked(range(rounds), "pairs", "rounds"):
         # The last two columns are exempt from the ridge: nothing, and a constant.
         common = np.tile(np.array([0, 1], np.float32), (rows.sum(), 1))
         design = np.hstack([mix(images[rows], weights[rows], count), common])

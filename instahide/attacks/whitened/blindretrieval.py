@@ -20,6 +20,7 @@ from instahide.attacks.whitened.rounds import (
     Observer,
     Round,
     ignore,
+    rounds_needs,
     run_rounds,
     start_from_rows,
 )
@@ -32,6 +33,9 @@ ROUNDS = (
     Round(20, 0.02),
     Round(32, 0.01),
 )
+
+
+free_needs = rounds_needs
 
 
 def free(

@@ -4,9 +4,15 @@ import numpy as np
 from scipy.cluster.hierarchy import average, cut_tree
 from scipy.spatial.distance import squareform
 
+from instahide.attacks.needs import FLOAT
 from instahide.attacks.products import NOBODY
 from instahide.attacks.whitened.similarity import cosine_similarity
 from instahide.errors import InstaHideError
+
+
+def clustering_needs(rows: int, pixels: int) -> float:
+    """Bytes to cluster some rows: their unit vectors, and distances as three tables."""
+    return 2 * FLOAT * rows * pixels + 14 * rows**2
 
 
 def cluster_images(features: np.ndarray, images: np.ndarray) -> np.ndarray:

@@ -12,11 +12,13 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.sparse import csr_matrix
 
+from instahide.attacks.needs import FLOAT, Size
 from instahide.attacks.problem import Problem
 from instahide.attacks.products import State
 from instahide.attacks.protocol import Recovery
 from instahide.attacks.whitened.field import learn_field
 from instahide.attacks.whitened.pixelwise import solve_images
+from instahide.progress import tracked
 from instahide.ssim import ssim
 
 SCALES = (1.0, 2.0, 4.0)  # of the bands, standard deviations in pixels
@@ -26,6 +28,17 @@ RIDGE = 0.01  # relative to a weight of one
 PIXELS_AT_ONCE = 512
 HALF_SURE = 9.0
 LEAST_POWER = 1e-12
+
+
+def local_needs(size: Size) -> float:
+    """Bytes: rows in bands with weights; a small matrix for each of some pixels."""
+    matrices = 3 * FLOAT * PIXELS_AT_ONCE * (size.images + 1) ** 2
+    return max(7.5 * size.table + matrices, none_needs(size))
+
+
+def none_needs(size: Size) -> float:
+    """Bytes of `hand_in`: photos centred and transformed, then an image for each row."""
+    return max(3 * FLOAT * size.public * size.pixels, 2 * size.table)
 
 
 def local(problem: Problem, state: State, rng: np.random.Generator) -> Recovery:
@@ -80,7 +93,8 @@ def solve_by_bands(state: State, shape: tuple[int, ...], *, rounds: int = 2) -> 
     design = state.design()
     solution = np.zeros_like(state.images)
     rows, images = split_bands(state.rows, shape), split_bands(state.images, shape)
-    for band, start, reach in zip(rows, images, REACH, strict=False):
+    bands = list(zip(rows, images, REACH, strict=False))
+    for band, start, reach in tracked(bands, "last images", "bands"):
         for _ in range(rounds):
             weights = local_weights(band - design @ start, state.level, shape, reach)
             start = solve_locally(design, band, weights)

@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from instahide.attacks.needs import Size
 from instahide.attacks.problem import Problem
 from instahide.attacks.products import NOBODY, Assignment, State, mix
 from instahide.attacks.whitened.assignment import members_table, ridge_fit, share_out
-from instahide.attacks.whitened.clustering import cluster_images
+from instahide.attacks.whitened.clustering import cluster_images, clustering_needs
 from instahide.attacks.whitened.field import Field
 from instahide.attacks.whitened.rounds import whiten_by_residuals
 from instahide.errors import InstaHideError
+from instahide.progress import tracked
 
 SWEEPS = 4  # over the places of a row
 ROUNDS = 4
@@ -42,6 +44,12 @@ class InsideParts:
     rows: np.ndarray
     classes: np.ndarray
     coefficients: np.ndarray
+
+
+def places_needs(size: Size) -> float:
+    """Bytes: features of some rows and what is left of them, and their clusters."""
+    clusters = clustering_needs(size.class_rows, size.pixels)
+    return size.table + max(clusters, 2 * size.table)
 
 
 def places(problem: Problem, features: np.ndarray, rng: np.random.Generator) -> Assignment:
@@ -133,7 +141,7 @@ def cluster_leaders(
         Images, or NOBODY.
     """
     found = np.full(len(features), NOBODY)
-    for number, images in enumerate(members):
+    for number, images in tracked(list(enumerate(members)), "clusters", "classes"):
         rows = np.flatnonzero(parts.classes[:, 0] == number)
         found[rows] = cluster_images(features[rows], images)
     return found
@@ -206,7 +214,7 @@ def fit_places(
     images = np.full(parts.classes.shape, NOBODY)
     images[:, 0] = start
     rows = start != NOBODY
-    for step in range(rounds):
+    for step in tracked(range(rounds), "places", "rounds"):
         common = np.tile(np.array([0, 1], np.float32), (rows.sum(), 1))
         design = np.hstack([mix(images[rows], squares[rows], count), common])
         fitted = ridge_fit(design, features[rows], np.ones(rows.sum(), np.float32), RIDGE)

@@ -26,14 +26,19 @@ from instahide.attacks.whitened.rounds import (
     Round,
     ignore,
     measure_level,
+    rounds_needs,
     run_rounds,
     start_from_rows,
 )
+from instahide.progress import tracked
 
 ROUNDS = tuple(Round(16, error) for error in (0.5, 0.3, 0.1, 0.03, 0.01, 0.003))
 LEVELS = (0.3, 0.2, 0.1, 0.05, 0.02)  # of rows that are explained, step by step
 SPECTRUM_FLOOR = 0.02
 LABEL_TRUST = 10.0  # how much a label's sums weigh, against a feature of an image
+
+
+places_needs = rounds_needs
 
 
 def places(
@@ -115,7 +120,7 @@ def explain_others(
     pictures = state.images[:-1]
     explain_rows = _explainer(field, pictures, label[others], members)
     mean = np.broadcast_to(pictures.mean(axis=0), (len(others), magnitude.shape[1]))
-    for level in LEVELS:
+    for level in tracked(LEVELS, "other rows", "levels"):
         levels = np.full(len(others), level, np.float32)
         rows = unmask(field, magnitude[others], mean, levels, cooling(16))
         weights, rows = explain_rows(rows)

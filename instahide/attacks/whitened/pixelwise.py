@@ -23,6 +23,7 @@ from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 from instahide.attacks.products import Assignment
 from instahide.attacks.whitened.assignment import ridge_fit
 from instahide.attacks.whitened.field import Field
+from instahide.progress import tracked
 
 LEAST_SQUARE = 3e-3  # of a pixel's estimated square, which noise may make negative
 
@@ -262,7 +263,7 @@ def first_images(
         variance = noise + share * unknown, field.variance
         images = improve(design, magnitude, variance, images, ridge, 1)
     images = synchronise(images, field.shape)
-    for _ in range(propagations):
+    for _ in tracked(range(propagations), "first images", "propagations"):
         images = propagate(design, magnitude, variance, images, ridge, field.shape)
         images = synchronise(images, field.shape)
     signed = magnitude * np.sign(design @ images)

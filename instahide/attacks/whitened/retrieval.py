@@ -11,9 +11,10 @@ from typing import Literal
 
 import numpy as np
 
+from instahide.attacks.needs import Size
 from instahide.attacks.problem import Problem
 from instahide.attacks.products import Assignment, State
-from instahide.attacks.whitened.assignment import read_problem
+from instahide.attacks.whitened.assignment import pairs_needs, read_problem
 from instahide.attacks.whitened.field import Field, learn_field
 from instahide.attacks.whitened.pixelwise import first_images
 from instahide.attacks.whitened.rounds import (
@@ -23,6 +24,7 @@ from instahide.attacks.whitened.rounds import (
     expected_level,
     ignore,
     reassign,
+    rounds_needs,
     run_rounds,
     start_from_images,
     start_from_rows,
@@ -44,6 +46,11 @@ FIELD_ROUNDS = (
 FIRST_ROUNDS = (Round(16, 0.5, turn=False), Round(16, 0.3, turn=False))
 #: For rows without masks.
 PLAIN_ROUNDS = (Round(0, 0.05), Round(0, 0.01), Round(0, 0.01))
+
+
+def field_needs(size: Size) -> float:
+    """Bytes: those of the rounds, and costs of all pairs of a row."""
+    return rounds_needs(size) + pairs_needs(size)
 
 
 def field(

@@ -23,12 +23,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import median_filter
 
+from instahide.attacks.needs import FLOAT, Size
 from instahide.attacks.products import Assignment, State
 from instahide.attacks.whitened.assignment import Parts, candidates, pair_costs
 from instahide.attacks.whitened.field import Field, cooling, unmask
 from instahide.attacks.whitened.pixelwise import solve_images
 from instahide.attacks.whitened.regions import turn_regions
 from instahide.attacks.whitened.rowsigns import agree_on_signs
+from instahide.progress import tracked
 
 LEAST_LEVEL = 1e-4  # of a row's noise: float32 and rows that are all but private
 RIDGE = 0.5  # precision of an image's prior, in that of a public image
@@ -66,6 +68,12 @@ class Round:
     error: float
     median: int = 1
     turn: bool = True
+
+
+def rounds_needs(size: Size) -> float:
+    """Bytes: photos centred and transformed; rows in nine forms; products of all rows."""
+    learning = 3 * FLOAT * size.public * size.pixels
+    return max(learning, 9 * size.table, 3 * size.table + 2 * FLOAT * size.rows**2)
 
 
 def expected_level(assignment: Assignment, spread: float) -> np.ndarray:
@@ -154,7 +162,7 @@ def run_rounds(
 ) -> State:
     """Run rounds, see `refine`; `observe` sees the state before them and after each."""
     observe("first images", state)
-    for number, round_ in enumerate(rounds):
+    for number, round_ in enumerate(tracked(list(rounds), "images and pairs", "rounds")):
         state = refine(field, magnitude, state, round_, choose, **given)
         observe(f"round {number + 1}", state)
     return state

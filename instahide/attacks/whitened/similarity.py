@@ -18,8 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
+from instahide.attacks.needs import FLOAT, Size
 from instahide.attacks.problem import Problem
 from instahide.attacks.whitened.field import learn_field
+from instahide.progress import tracked
 
 CHUNK_ROWS = 1000
 
@@ -44,6 +46,13 @@ class Whitening:
         return np.ascontiguousarray(
             solve_triangular(self.factor, centred, lower=True, check_finite=False).T
         )
+
+
+def whitened_needs(size: Size) -> float:
+    """Bytes: two matrices d × d and mixtures, or one and the rows in four forms."""
+    covariance = FLOAT * size.pixels**2
+    mixtures = 4 * FLOAT * CHUNK_ROWS * size.pixels
+    return max(2 * covariance + mixtures, covariance + 4 * size.table)
 
 
 def whitened(
@@ -81,6 +90,11 @@ def whitened(
         power=power,
     )
     return whitening.apply(problem.rows**power)
+
+
+def plain_needs(size: Size) -> float:
+    """Bytes: the rows' squares, and centred."""
+    return 2 * size.table
 
 
 def plain(problem: Problem, rng: np.random.Generator, *, power: int = 2) -> np.ndarray:
@@ -162,7 +176,7 @@ def learn_whitening(
     """
     size = int(np.prod(public.shape[1:]))
     total, moment = np.zeros(size), np.zeros((size, size), np.float32)
-    for start in range(0, mixtures, CHUNK_ROWS):
+    for start in tracked(range(0, mixtures, CHUNK_ROWS), "mixtures", "thousand"):
         rows = min(CHUNK_ROWS, mixtures - start)
         mixed = mix_public(public, draw_coefficients(rng, rows, k, largest), rng)
         mixed = np.abs(mixed) ** power

@@ -1,0 +1,106 @@
+"""What a stage needs of memory, said before it runs.
+
+Beside the function of a stage stands another, of the same name and `_needs`, that tells from
+the problem's size how many bytes it takes at its peak, its inputs not counted. The numbers
+count the large arrays, and were compared with measurements.
+
+Standard library and NumPy only, for every stage imports it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from instahide.memory import as_text, available_memory, check_memory
+
+FLOAT = 4  # bytes of a float32
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a problem is.
+
+    Attributes
+    ----------
+    rows : int
+        E, encryptions.
+    pixels : int
+        d, pixels and channels of a row.
+    images : int
+        n, private images.
+    class_images : int
+        Private images of the largest class.
+    class_rows : int
+        Rows that hold the most frequent class.
+    public : int
+        N, photos of the attacker's.
+    pool : int
+        Members of the pool, where it is known.
+    """
+
+    rows: int
+    pixels: int
+    images: int
+    class_images: int
+    class_rows: int
+    public: int = 0
+    pool: int = 0
+
+    @property
+    def table(self) -> int:
+        """Bytes of a float32 array with all rows, (E, d)."""
+        return FLOAT * self.rows * self.pixels
+
+
+def size_of(problem: Any) -> Size:
+    """Return the size of a problem, see `instahide.attacks.problem.Problem`."""
+    holds = (problem.label > 0).sum(axis=0)
+    share = holds.max() / max(holds.sum(), 1)
+    return Size(
+        rows=len(problem.rows),
+        pixels=problem.rows.shape[1],
+        images=problem.images,
+        class_images=int(np.ceil(problem.images * share)),
+        class_rows=int(holds.max()),
+        public=len(problem.public),
+        pool=len(problem.pool) if problem.pool is not None else 0,
+    )
+
+
+def check_needs(choices: Iterable[Any], size: Size, available: int | None = None) -> str:
+    """Refuse stages that need more memory than there is; say what the others need.
+
+    Functions of one's own that do not say what they need are left out.
+
+    Parameters
+    ----------
+    choices : iterable of instahide.attacks.stages.Choice
+    size : Size
+    available : int, optional
+        Bytes; what this process may still take by default.
+
+    Returns
+    -------
+    str
+        One line.
+
+    Raises
+    ------
+    InstaHideError
+        Names the first stage that needs too much, and both numbers.
+    """
+    available = available_memory() if available is None else available
+    parts = []
+    for choice in choices:
+        needed = choice.memory(size)
+        if needed is None:
+            continue
+        what = (
+            f"the stage {choice.stage} ({choice.text}) of {size.rows} rows of {size.pixels} "
+            "pixels and channels"
+        )
+        check_memory(needed, what, available)
+        parts.append(f"{choice.stage} {as_text(needed)}")
+    return f"memory: {', '.join(parts) or 'unknown'}; {as_text(available)} are available"

@@ -1,0 +1,138 @@
+"""What attacks say beforehand of the memory that they need."""
+
+import os
+import tracemalloc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_attacks_field import smooth_images
+
+from instahide.attacks import chain
+from instahide.attacks.needs import Size, check_needs, size_of
+from instahide.attacks.prng import attack as prng
+from instahide.attacks.prng.attack import Setting
+from instahide.attacks.problem import load_problem, make_problem
+from instahide.attacks.protocol import Released, Stopwatch
+from instahide.attacks.stages import NAMED, STAGES, Choice, Stages
+from instahide.attacks.whitened import retrieval
+from instahide.attacks.whitened.rounds import Round
+from instahide.challenge.encryption import encrypt_rows
+from instahide.challenge.labels import label_rows
+from instahide.challenge.scheme import Scheme
+from instahide.challenge.sources import combine
+from instahide.errors import InstaHideError
+from instahide.images import to_bytes, to_unit_range
+from instahide.photos.labelled import LabelledImages
+from instahide.pool.pool import Pool
+from instahide.randomness.keystream import Key
+
+GB = 2**30
+#: The challenge of 2020, attacked with 10,000 photos and the pool of the demonstration.
+DEFAULT = Size(5000, 3072, 100, 10, 1000, public=10_000, pool=17_000)
+ALL = [Choice(stage, name) for stage, known in STAGES.items() for name in known]
+
+
+@pytest.fixture(scope="module")
+def released():
+    """Rows of 16 × 16 pixels, and photos."""
+    rng, shape = np.random.default_rng(1), (16, 16, 3)
+    private, public = (to_bytes(smooth_images(rng, n, shape) - 0.2) for n in (24, 1500))
+    labelled = LabelledImages(private, np.arange(24) // 6, tuple("abcd"))
+    scheme = Scheme(k=4, c2=0.4, rows_per_image=40)
+    sources = combine(labelled, Pool(public), Key.from_seed(3), scheme, "aes256-ctr")
+    plan = sources.plan()
+    made = Released(encrypt_rows(sources, plan, 0), label_rows(plan, labelled.classes, 4))
+    return made, public, scheme
+
+
+@pytest.fixture
+def problem(released):
+    made, public, scheme = released
+    return make_problem(made, to_unit_range(public), scheme, 24, pool=Pool(public))
+
+
+@pytest.mark.parametrize("choice", ALL, ids=lambda choice: f"{choice.stage}-{choice.text}")
+def test_every_stage_says_what_it_needs_and_more_of_more(choice):
+    needed = choice.memory(DEFAULT)
+    assert 10 * 2**20 < needed < 3 * GB
+    for part in ("rows", "pixels"):
+        larger = replace(DEFAULT, **{part: 4 * getattr(DEFAULT, part)})
+        assert choice.memory(larger) > needed
+
+
+def test_the_covariance_of_large_images_is_known_to_be_large():
+    large = replace(DEFAULT, rows=500, pixels=128 * 128 * 3)
+    assert Choice("similarity", "whitened").memory(large) > 9 * GB  # one matrix of d × d
+    many = replace(DEFAULT, rows=100_000, class_rows=100_000)
+    assert Choice("assignment", "free").memory(many) > 100 * GB  # distances of all rows
+    assert Choice("retrieval", "field").memory(many) > 70 * GB  # products of all rows
+
+
+def test_what_stages_need_is_what_they_say(problem, monkeypatch):
+    monkeypatch.setattr(retrieval, "FIRST_ROUNDS", (Round(4, 0.3, turn=False),))
+    monkeypatch.setattr(retrieval, "FIELD_ROUNDS", (Round(4, 0.2, 3),))
+    chosen = Stages(similarity="whitened,mixtures=2000", finish="pool,passes=1")
+    before, size = None, size_of(problem)
+    for stage in STAGES:
+        choice = chosen.choice(stage)
+        tracemalloc.start()
+        before = chain.run(problem, choice, before)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert 0.8 * peak < choice.memory(size) < 3 * peak, stage
+
+
+def test_too_much_is_refused_before_anything_is_done(problem):
+    stages = [Stages().choice(stage) for stage in STAGES]
+    said = check_needs(stages, DEFAULT, 8 * GB)
+    assert said.startswith("memory: similarity ") and said.endswith("8.0 GB are available")
+    large = replace(DEFAULT, pixels=49_152)
+    with pytest.raises(InstaHideError, match=r"stage similarity .* about 18\.\d GB .* 8\.0 GB"):
+        check_needs(stages, large, 8 * GB)
+
+
+def test_functions_of_ones_own_need_not_say_anything():
+    own = Choice("similarity", "examples.own_attack:local_contrast")
+    assert own.memory(DEFAULT) is None
+    assert "unknown" in check_needs([own], DEFAULT, GB)
+
+
+def test_attacks_in_memory_and_stages_from_files_are_refused(problem, tmp_path, monkeypatch):
+    monkeypatch.setenv("INSTAHIDE_MEMORY", "1M")
+    monkeypatch.setattr(chain, "load_problem", lambda: problem)
+    with pytest.raises(InstaHideError, match="stage similarity"):
+        chain.recover(problem)
+    with pytest.raises(InstaHideError, match="stage similarity"):
+        chain.save_stage(tmp_path / "features.npy", None, Stages().choice("similarity"), {})
+    assert not os.listdir(tmp_path)
+
+
+def test_reading_too_much_is_refused(released, tmp_path, monkeypatch):
+    made, _, scheme = released
+    np.save(tmp_path / "encryption.npy", made.encryption)
+    np.save(tmp_path / "label.npy", made.label)
+    load_problem(tmp_path, None, scheme, 24)
+    monkeypatch.setenv("INSTAHIDE_MEMORY", "1M")
+    with pytest.raises(InstaHideError, match=r"reading .* needs about 3 MB"):
+        load_problem(tmp_path, None, scheme, 24)
+
+
+def test_the_attack_through_the_generator_says_it_too(released, monkeypatch):
+    monkeypatch.setenv("INSTAHIDE_MEMORY", "1M")
+    with pytest.raises(InstaHideError, match="solving 960 rows needs about"):
+        prng.recover(released[0], 5, Setting(24, 4), Stopwatch())
+
+
+def test_more_private_images_than_rows_are_refused(released):
+    made, public, scheme = released
+    for images in (0, -1, 961, 10**30):
+        with pytest.raises(InstaHideError, match=f"{images} private images"):
+            make_problem(made, to_unit_range(public), scheme, images)
+
+
+def test_named_attacks_are_made_of_stages_that_say_what_they_need():
+    for chosen in NAMED.values():
+        parts = {stage: text for stage, text in chosen.items() if stage in STAGES}
+        stages = Stages(**parts)
+        assert "unknown" not in check_needs(map(stages.choice, STAGES), DEFAULT, 2**50)
