@@ -57,6 +57,18 @@ def test_a_challenge_that_differs_is_a_negative_answer(made, challenge, capsys):
     assert "first stage that differs is 'label'" in capsys.readouterr().out
 
 
+def test_verifying_asks_for_the_pool_and_refuses_one_that_nothing_mixes(
+    made, challenge, tmp_path, capsys
+):
+    assert run("verify", challenge) == 2
+    assert "name a pool of them with --public POOL" in capsys.readouterr().err
+    given = ["--private", made[1], "--scheme", "inside", "--k", 4, "--rows-per-image", 1]
+    assert run("encrypt", *given, "--out", tmp_path / "inside") == 0
+    assert run("verify", tmp_path / "inside", "--public", made[0]) == 2
+    assert "leave out the pool" in capsys.readouterr().err
+    assert run("verify", tmp_path / "inside") == 0
+
+
 def test_without_a_seed_the_system_gives_one(made, tmp_path):
     seeds = set()
     for name in ("a", "b"):
@@ -111,7 +123,24 @@ def test_nothing_of_the_users_is_overwritten(made, challenge, tmp_path, capsys):
         (["pool", "EMPTY", "--out", "x.zarr"], "EMPTY"),
         (["pool", "nowhere", "--out", "x.zarr"], "nowhere does not exist"),
         (["private", "EMPTY", "--out", "x.npz"], "EMPTY"),
-        (["encrypt", "--private", "SET", "--out", "x"], "pool is too small|pool"),
+        (
+            ["encrypt", "--private", "SET", "--out", "x"],
+            "mixes 4 public images into each encryption, and none are given: .* --public POOL",
+        ),
+        (
+            [
+                "encrypt",
+                "--private",
+                "SET",
+                "--public",
+                "POOL",
+                "--scheme",
+                "inside",
+                "--out",
+                "x",
+            ],
+            "scheme inside mixes private images only: leave out the pool",
+        ),
         (
             ["encrypt", "--private", "SET", "--public", "POOL", "--c1", "0.1", "--out", "x"],
             "c1 = 0.1",

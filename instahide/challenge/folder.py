@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from instahide.errors import InstaHideError
-from instahide.files import atomic, save_text
+from instahide.files import atomic, check_file, save_text
 from instahide.randomness.keystream import Key
 
+MOST_SEED_BYTES = 1000  # more are no seed
 RELEASED = ("encryption.npy", "label.npy", "challenge.json")
 
 
@@ -73,10 +74,14 @@ def load_seed(path: Path | str) -> Key:
     InstaHideError
         When the file is missing or holds no seed.
     """
+    check_file(path)
     try:
-        return Key.parse(Path(path).read_text())
-    except (FileNotFoundError, UnicodeDecodeError):
-        raise InstaHideError(f"{path} is missing or no text: give the seed by hand") from None
+        with open(path, "rb") as file:
+            return Key.parse(file.read(MOST_SEED_BYTES).decode("utf-8"))
+    except (OSError, UnicodeDecodeError):
+        raise InstaHideError(
+            f"{path} is missing or cannot be read as text: give the seed by hand"
+        ) from None
 
 
 def save_release(folder: ChallengeFolder) -> None:

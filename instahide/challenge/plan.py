@@ -52,6 +52,14 @@ class Plan:
     def __getitem__(self, rows: slice) -> "Plan":
         return Plan(self.pairs[rows], self.public[rows], self.coefficients[rows])
 
+    def check_images(self, images: int) -> None:
+        """Refuse a plan that speaks of other private images than the `images` there are."""
+        if self.pairs.size and not 0 <= self.pairs.min() <= self.pairs.max() < images:
+            raise InstaHideError(
+                f"the plan's rows mix private images {self.pairs.min()} to {self.pairs.max()}, "
+                f"and there are {images}: it belongs to another private set"
+            )
+
 
 def draw_plan(
     key: Key, scheme: Scheme, *, images: int, pool: int, start: int = 0, stop: int | None = None

@@ -9,9 +9,12 @@ from instahide.challenge.plan import Plan
 from instahide.challenge.private import load_private
 from instahide.challenge.scheme import Scheme
 from instahide.errors import InstaHideError
+from instahide.memory import check_memory
 from instahide.photos.labelled import LabelledImages
 from instahide.pool.pool import Pool, empty_pool, open_pool
 from instahide.randomness.keystream import Key
+
+PLAN_BYTES = 56  # for each image of a row, while it is drawn
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,22 @@ class Sources:
     key: Key
     generator: Generator
 
+    @property
+    def rows(self) -> int:
+        """Number E of encryptions."""
+        return len(self.private.images) * self.generator.scheme.rows_per_image
+
     def plan(self) -> Plan:
-        """Return the whole plan of the challenge."""
-        rows = len(self.private.images) * self.generator.scheme.rows_per_image
-        return self.generator.plan(0, rows)
+        """Return the whole plan of the challenge.
+
+        Raises
+        ------
+        InstaHideError
+            When it needs more memory than there is.
+        """
+        needed = PLAN_BYTES * self.generator.scheme.k * self.rows
+        check_memory(needed, f"a plan of {self.rows} rows")
+        return self.generator.plan(0, self.rows)
 
 
 def combine(
@@ -54,9 +69,14 @@ def combine(
     ------
     InstaHideError
         When private and public images differ in shape, or are too few for the scheme, or
-        do not suit the generator.
+        do not suit the generator; when the scheme mixes public images and there are none.
     """
     shape = private.images.shape[1:]
+    if scheme.public_count and not len(pool):
+        raise InstaHideError(
+            f"scheme {scheme.name} mixes {scheme.public_count} public images into each "
+            "encryption, and none are given: name a pool of them with --public POOL"
+        )
     if scheme.public_count and pool.shape != shape:
         raise InstaHideError(
             f"private images have the shape {shape} and public ones {pool.shape}; make both "
@@ -85,9 +105,22 @@ def load_sources(
 ) -> Sources:
     """Read private set and pool from their files and combine them."""
     images = load_private(private)
-    return combine(images, load_pool(pool, images), key, scheme, generator, public_use)
+    opened = load_pool(pool, images, scheme)
+    return combine(images, opened, key, scheme, generator, public_use)
 
 
-def load_pool(pool: Path | str | None, private: LabelledImages) -> Pool:
-    """Open a pool, or return an empty one of the private images' shape for None."""
-    return open_pool(pool) if pool else empty_pool(private.images.shape[1:])
+def load_pool(pool: Path | str | None, private: LabelledImages, scheme: Scheme) -> Pool:
+    """Open a pool, or return an empty one of the private images' shape for None.
+
+    Raises
+    ------
+    InstaHideError
+        When it is no pool, or the scheme mixes private images only and would ignore it.
+    """
+    if not pool:
+        return empty_pool(private.images.shape[1:])
+    if scheme.inside:
+        raise InstaHideError(
+            f"scheme {scheme.name} mixes private images only: leave out the pool {pool}"
+        )
+    return open_pool(pool)

@@ -5,7 +5,12 @@ identical, and if not, which stage differs first.
 """
 
 import hashlib
+import os
+import reprlib
+import struct
 import zipfile
+import zlib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,13 +26,19 @@ from instahide.challenge.private import load_private
 from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import Sources, combine, load_pool
 from instahide.errors import InstaHideError
-from instahide.files import load_npy, save_text, sha256_of_file
+from instahide.files import check_file, load_npy, save_text, sha256_of_file
 from instahide.photos.labelled import LabelledImages
 from instahide.pool.pool import Pool
 from instahide.progress import progress_bar
 from instahide.randomness.keystream import Key
 
 IDENTICAL = "identical"
+MOST_NAMES = 3  # of an archive's members in a message
+#: What reading a damaged archive raises.
+ZIP_DAMAGE = (
+    InstaHideError, zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError,
+    NotImplementedError, RuntimeError, OverflowError, KeyError, struct.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -100,11 +111,14 @@ def verify(
     manifest = load_manifest(folder)
     checks = check_inputs(manifest, private, pool, key)
     sources = remake(manifest, private, pool, key)
+    if (rows := _rows(folder.encryption)) not in (None, sources.rows):
+        # Nothing of a challenge of another size can be compared.
+        verdict = f"has {rows} rows, and {sources.rows} are expected"
+        return Verification((*checks, Check("encrypt", "encryption.npy", verdict)))
     plan = sources.plan()
-    if folder.truth.exists():
-        checks.append(
-            Check("plan", "secret/truth.npz", compare_plans(load_plan(folder.truth), plan))
-        )
+    if os.path.lexists(folder.truth):
+        verdict = _try(compare_truth, folder.truth, plan)
+        checks.append(Check("plan", "secret/truth.npz", verdict))
     verdict = _try(compare_encryption, folder.encryption, sources, plan)
     checks.append(Check("encrypt", "encryption.npy", verdict))
     label = label_rows(plan, private.classes, len(private.class_names))
@@ -120,8 +134,8 @@ def verify_files(
     folder: ChallengeFolder, private: Path | str, pool: Path | str | None, key: Key
 ) -> Verification:
     """Verify a challenge from the files of its private set and pool."""
-    images = load_private(private)
-    return verify(folder, images, load_pool(pool, images), key)
+    images, scheme = load_private(private), Scheme(**load_manifest(folder)["scheme"])
+    return verify(folder, images, load_pool(pool, images, scheme), key)
 
 
 def save_verification(path: Path | str, result: Verification) -> None:
@@ -173,10 +187,16 @@ def check_inputs(
     return checks
 
 
+def compare_truth(path: Path, expected: Plan) -> str:
+    """Compare `truth.npz`."""
+    return compare_plans(load_plan(path), expected)
+
+
 def compare_plans(found: Plan, expected: Plan) -> str:
     """Say whether two plans are identical, and if not what differs."""
-    if len(found) != len(expected) or found.pairs.shape != expected.pairs.shape:
-        return f"has {len(found)} rows of {found.pairs.shape[1]} private images; expected other"
+    shapes = [[vars(plan)[name].shape for name in vars(plan)] for plan in (found, expected)]
+    if shapes[0] != shapes[1]:
+        return f"has arrays of the shapes {shapes[0]}, and {shapes[1]} are expected"
     for name in ("pairs", "public"):
         rows = (getattr(found, name) != getattr(expected, name)).any(axis=1)
         if rows.any():
@@ -236,20 +256,46 @@ def compare_manifest(
 def compare_release(folder: ChallengeFolder) -> str:
     """Say whether the archive holds exactly the public files at hand."""
     try:
+        check_file(folder.release)
         with zipfile.ZipFile(folder.release) as archive:
-            if sorted(archive.namelist()) != sorted(f"challenge/{name}" for name in RELEASED):
-                return f"holds {', '.join(archive.namelist())}"
+            if others := unexpected(archive):
+                return f"holds {others} too"
             for name in RELEASED:
                 if not _same_bytes(archive, f"challenge/{name}", folder.path / name):
                     return f"holds another {name}"
-    except (zipfile.BadZipFile, OSError) as error:
-        return f"is damaged: {error}"
+    except ZIP_DAMAGE as error:
+        return f"is damaged: {error or type(error).__name__}"
     return IDENTICAL
 
 
+def unexpected(archive: zipfile.ZipFile) -> str:
+    """Name what is in a release beside the public files, or twice; nothing where all is well.
+
+    Names are anybody's, so they are shortened, and written without control characters.
+    """
+    expected = {f"challenge/{name}" for name in RELEASED}
+    counts = Counter(archive.namelist())
+    others = [name for name, count in counts.items() if name not in expected or count > 1]
+    shown = ", ".join(reprlib.repr(name)[1:-1] for name in others[:MOST_NAMES])
+    return f"{shown} and others" if len(others) > MOST_NAMES else shown
+
+
 def _same_bytes(archive: zipfile.ZipFile, name: str, path: Path) -> bool:
+    """Compare a member with a file; its size first, so that a bomb is not unpacked."""
+    if name not in archive.namelist() or archive.getinfo(name).file_size != os.path.getsize(
+        path
+    ):
+        return False
     with archive.open(name) as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == sha256_of_file(path)
+
+
+def _rows(path: Path) -> int | None:
+    """Return the number of rows of a `.npy` file; None where it cannot be read."""
+    try:
+        return len(np.atleast_1d(load_npy(path)))
+    except InstaHideError:
+        return None
 
 
 def _deviation(rows: np.ndarray, largest: float) -> str:

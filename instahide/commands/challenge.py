@@ -156,7 +156,7 @@ def run_encrypt(options: argparse.Namespace) -> int:
     make_challenge(
         options.out,
         options.private,
-        None if scheme.inside else options.public,
+        options.public,
         key,
         scheme,
         options.generator,

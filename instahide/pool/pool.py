@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import zarr
 
+from instahide.errors import InstaHideError
 from instahide.files import sha256_of_arrays
 from instahide.pool.stores import (
     POOL_ARRAYS,
@@ -82,4 +83,10 @@ def open_pool(path: Path | str) -> Pool:
         When it is missing, is no pool or lacks chunks.
     """
     group = open_store(path, POOL_ARRAYS)
-    return Pool(group["patches"], group)
+    patches = group["patches"]
+    if patches.dtype != np.uint8 or patches.ndim != 4:
+        raise InstaHideError(
+            f"{path} is no pool: its patches are {patches.dtype} {patches.shape}, and uint8 of "
+            "shape (N, H, W, C) is expected"
+        )
+    return Pool(patches, group)

@@ -18,7 +18,14 @@ from pathlib import Path
 import numpy as np
 
 from instahide.attacks.prng.solving import design_matrix, solve_with_mean, unmask
-from instahide.attacks.protocol import Knowledge, Recovery, Run, Stopwatch, save_recovery
+from instahide.attacks.protocol import (
+    Knowledge,
+    Recovery,
+    Run,
+    Stopwatch,
+    load_released,
+    save_recovery,
+)
 from instahide.challenge.folder import ChallengeFolder, load_seed
 from instahide.challenge.generators import make_generator
 from instahide.challenge.manifest import load_manifest
@@ -109,16 +116,26 @@ def save_baseline(folder: ChallengeFolder, name: str, out: Path | str) -> None:
 
 
 def _make(folder: ChallengeFolder, name: str) -> Recovery:
-    encryption = np.asarray(load_npy(folder.encryption))
+    encryption = load_released(folder.path).encryption
     if name == "absolute":
         return absolute(encryption)
     private = to_unit_range(load_private(folder.private).images)
+    if private.shape[1:] != encryption.shape[1:]:
+        raise InstaHideError(
+            f"private images are {private.shape[1:]} and encryptions {encryption.shape[1:]}: "
+            "they belong to different challenges"
+        )
     if name == "mean":
         return mean_image(private, len(encryption))
     if name == "random":
         return random_image(private, len(encryption), np.random.default_rng(RANDOM_SEED))
-    mask = draw_mask(folder, load_seed(folder.seed))
-    return oracle(encryption, mask, load_plan(folder.truth), len(private))
+    mask, plan = draw_mask(folder, load_seed(folder.seed)), load_plan(folder.truth)
+    plan.check_images(len(private))
+    if len(plan) != len(encryption):
+        raise InstaHideError(
+            f"{folder.truth} tells of {len(plan)} rows, and there are {len(encryption)}"
+        )
+    return oracle(encryption, mask, plan, len(private))
 
 
 def draw_mask(folder: ChallengeFolder, key: Key) -> np.ndarray:
@@ -130,17 +147,19 @@ def draw_mask(folder: ChallengeFolder, key: Key) -> np.ndarray:
         -1 or 1; 1 throughout for the schemes without a mask.
     """
     manifest = load_manifest(folder)
-    try:
-        scheme, shape = Scheme(**manifest["scheme"]), tuple(manifest["image_shape"])
-        images, pool = manifest["images"], manifest["pool"]
-        generator = manifest["generator"]
-    except (KeyError, TypeError) as error:
-        raise InstaHideError(f"{folder.manifest} is incomplete: {error}") from None
+    scheme, shape = Scheme(**manifest["scheme"]), tuple(manifest["image_shape"])
+    images, pool = manifest["images"], manifest["pool"]
     rows, pixels = images * scheme.rows_per_image, int(np.prod(shape))
+    found = load_npy(folder.encryption).shape
+    if found != (rows, *shape):  # before masks are drawn that nobody can store
+        raise InstaHideError(
+            f"{folder.encryption} has the shape {found}, and challenge.json tells of "
+            f"{(rows, *shape)}"
+        )
     if not scheme.masked:
         return np.ones((rows, *shape), np.int8)
     made = make_generator(
-        generator,
+        manifest["generator"],
         key,
         scheme,
         images=images,

@@ -8,9 +8,15 @@ from typing import Any, Literal
 from instahide.challenge.folder import RELEASED, ChallengeFolder, load_seed
 from instahide.challenge.manifest import load_manifest
 from instahide.challenge.private import INTEGER, RANDOM, load_selection
-from instahide.challenge.verification import IDENTICAL, compare_release, verify_files
+from instahide.challenge.verification import (
+    IDENTICAL,
+    ZIP_DAMAGE,
+    compare_release,
+    unexpected,
+    verify_files,
+)
 from instahide.errors import InstaHideError
-from instahide.files import save_text, sha256_of_file
+from instahide.files import check_file, save_text, sha256_of_file
 from instahide.photos.listing import bundled_photos
 from instahide.randomness import historical
 from instahide.scoring.baselines import BASELINES
@@ -147,12 +153,12 @@ def save_examination(path: Path | str, result: Examination, title: str) -> None:
 
 def _examine_release(folder: ChallengeFolder, manifest: dict[str, Any]) -> Finding:
     name = "release complete"
-    missing = [file for file in (*RELEASED, "release.zip") if not (folder.path / file).exists()]
+    files = (*RELEASED, "release.zip")
+    missing = [file for file in files if not (folder.path / file).is_file()]
     if missing:
         return Finding(name, "failed", f"missing: {', '.join(missing)}")
     for path in (folder.encryption, folder.label):
-        told = manifest["files"].get(path.name, {}).get("sha256")
-        if sha256_of_file(path) != told:
+        if sha256_of_file(path) != manifest["files"][path.name]["sha256"]:
             return Finding(
                 name, "failed", f"{path.name} is not the one challenge.json tells of"
             )
@@ -174,21 +180,22 @@ def _examine_secrets(folder: ChallengeFolder) -> Finding:
     open_ = [path.name for path in secrets if path.stat().st_mode & OTHERS]
     if open_:
         return Finding(name, "failed", f"others may read {', '.join(open_)}; use chmod go-rwx")
-    if load_seed(folder.seed).material.hex() in folder.manifest.read_text():
+    text = folder.manifest.read_text(encoding="utf-8")
+    if load_seed(folder.seed).material.hex() in text:
         return Finding(name, "failed", "challenge.json holds the seed; make the challenge anew")
-    if _unexpected(folder.release):
-        return Finding(name, "failed", f"release.zip holds {_unexpected(folder.release)} too")
+    if others := _unexpected(folder.release):
+        return Finding(name, "failed", f"release.zip holds {others} too")
     return Finding(name, "passed", "none in the release; the secret folder is its owner's only")
 
 
 def _unexpected(release: Path) -> str:
     """Name what is in a release beside the public files."""
     try:
+        check_file(release)
         with zipfile.ZipFile(release) as archive:
-            names = set(archive.namelist()) - {f"challenge/{name}" for name in RELEASED}
-    except (zipfile.BadZipFile, OSError):
+            return unexpected(archive)
+    except ZIP_DAMAGE:
         return ""  # which is a finding of the release
-    return ", ".join(sorted(names))
 
 
 def _examine_seed(folder: ChallengeFolder, manifest: dict[str, Any]) -> Finding:
