@@ -18,12 +18,13 @@ from instahide.attacks.products import Assignment, State, save_state
 from instahide.attacks.protocol import Knowledge, Recovery, Released
 from instahide.attacks.stages import Choice
 from instahide.challenge.scheme import Scheme
-from instahide.config import check_config, load_schema
+from instahide.config import check_config
 from instahide.errors import InstaHideError
 from instahide.files import save_json, save_npy
 from instahide.images import to_unit_range
 from instahide.pool.pool import Pool, open_pool
 from instahide.pool.stores import put_array, put_names
+from instahide.schema import load_schema
 from instahide.scoring.leaderboard import make_record
 from instahide.scoring.standings import as_markdown
 
@@ -228,7 +229,7 @@ def test_the_configuration_refuses_the_challenges_own_pool(sample):
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     config["public"]["again"] = dict(config["public"]["bundled"])
     config["challenges"]["challenge"]["public_sample"] = sample
-    schema = load_schema(ROOT / "config/config.schema.yaml")
+    schema = load_schema()
     with pytest.raises(InstaHideError, match="public_sample names the challenge's own pool"):
         check_config(config, schema)
     config["public"]["again"]["seed"] = 7
