@@ -120,7 +120,7 @@ def check_file(path: Path | str, kind: str = "file") -> None:
     """
     if os.path.lexists(path) and not os.path.isfile(path):
         found = "a folder" if os.path.isdir(path) else "a pipe, a device or a broken link"
-        raise InstaHideError(f"{path} is no {kind}, but {found}")
+        raise InstaHideError(f"{path} is not a readable {kind}: it is {found}")
 
 
 def sha256_of_file(path: Path | str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from instahide.errors import InstaHideError
+from instahide.files import check_file
 
 MAX_BYTES = 1 << 16
 MAX_DEPTH = 100  # of objects and lists in one another; ours have five
@@ -20,6 +21,7 @@ def read_json(path: Path | str, most: int = MAX_BYTES) -> Any:
         When the file is missing, large or no JSON; NaN, infinity and what rounds to it are
         none, and neither are texts that are not Unicode or objects nested without end.
     """
+    check_file(path)
     try:
         with open(path, "rb") as file:
             content = file.read(most + 1)

@@ -133,14 +133,17 @@ def test_the_whole_pool_under_another_name_is_refused(folder, patches):
     assert load_problem(**arguments(folder, "renamed.zarr")).given.public_distribution
 
 
-@pytest.mark.parametrize("content", ["[]", '{"pool": 5}', '{"pool": {"patches": 150}}', "{}"])
-def test_manifests_without_a_pool_name_none(folder, content):
+@pytest.mark.parametrize("about", [{}, {"pool": None}])
+def test_manifests_without_a_pool_name_none(folder, about):
+    (folder / "challenge.json").write_text(json.dumps({"format_version": 1, **about}))
+    assert load_problem(**arguments(folder, "pool.zarr"))
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"format_version": 1, "pool": 5}'])
+def test_what_is_no_manifest_is_refused(folder, content):
     (folder / "challenge.json").write_text(content)
-    if content == "[]":
-        with pytest.raises(InstaHideError, match="an object is expected"):
-            load_problem(**arguments(folder, "pool.zarr"))
-    else:
-        assert load_problem(**arguments(folder, "pool.zarr"))
+    with pytest.raises(InstaHideError, match=r"challenge.json"):
+        load_problem(**arguments(folder, "pool.zarr"))
 
 
 def finish(problem, state, rng):

@@ -1,5 +1,6 @@
 """What every stage of an attack sees: the released rows, labels, and photos of its own."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,16 +10,15 @@ import numpy as np
 from instahide.attacks.needs import FLOAT
 from instahide.attacks.protocol import Knowledge, Released, load_released
 from instahide.challenge.folder import ChallengeFolder
+from instahide.challenge.manifestform import read_manifest
 from instahide.challenge.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.images import to_unit_range
 from instahide.memory import check_memory
 from instahide.pool.pool import Pool, open_pool
-from instahide.smalljson import read_object
 
 LEAST_PUBLIC = 100
 MOST_PUBLIC = 10_000  # to learn from; more bring nothing and cost memory
-MOST_MANIFEST = 1 << 24  # bytes of challenge.json: it names all classes
 
 #: How much of the labels an attacker is given.
 Labels = Literal["coefficients", "classes", "none"]
@@ -137,15 +137,15 @@ def load_problem(
         public = np.empty((0, *released.encryption.shape[1:]), np.float32)
         return make_problem(released, public, scheme, images, labels)
     pool = open_pool(public_sample)
+    photos = min(MOST_PUBLIC, len(pool)) * int(np.prod(pool.shape))
+    needed = FLOAT * released.encryption.size + (FLOAT + 1) * photos
+    check_memory(needed, f"reading {challenge} and {public_sample}")
     if not public_pool and _is_own_pool(challenge, pool):
         raise InstaHideError(
             f"{public_sample} is the challenge's own pool, by its digest in challenge.json: "
             "give other photos, or say that the attack knows the pool (public: pool in the "
             "configuration, --pool of the command `instahide attack pool`)"
         )
-    photos = min(MOST_PUBLIC, len(pool)) * int(np.prod(pool.shape))
-    needed = FLOAT * released.encryption.size + (FLOAT + 1) * photos
-    check_memory(needed, f"reading {challenge} and {public_sample}")
     public, known = to_unit_range(sample(pool)), pool if public_pool else None
     return make_problem(released, public, scheme, images, labels, pool=known)
 
@@ -153,10 +153,9 @@ def load_problem(
 def _is_own_pool(challenge: Path | str, pool: Pool) -> bool:
     """Tell whether `challenge.json`, where there is one, names the digest of this pool."""
     path = ChallengeFolder(Path(challenge)).manifest
-    told = read_object(path, MOST_MANIFEST).get("pool") if path.exists() else None
+    told = read_manifest(path, needed=()).get("pool") if os.path.lexists(path) else None
     # A digest takes a reading of the whole pool, and differs where numbers do.
-    counted = isinstance(told, dict) and told.get("patches") == len(pool)
-    return counted and told.get("sha256") == pool.digest
+    return bool(told) and told["patches"] == len(pool) and told["sha256"] == pool.digest
 
 
 def sample(pool: Pool, most: int = MOST_PUBLIC) -> np.ndarray:

@@ -78,10 +78,9 @@ def load_seed(path: Path | str) -> Key:
     try:
         with open(path, "rb") as file:
             return Key.parse(file.read(MOST_SEED_BYTES).decode("utf-8"))
-    except (OSError, UnicodeDecodeError):
-        raise InstaHideError(
-            f"{path} is missing or cannot be read as text: give the seed by hand"
-        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise InstaHideError(f"cannot read {path}: {reason}; give the seed by hand") from None
 
 
 def save_release(folder: ChallengeFolder) -> None:

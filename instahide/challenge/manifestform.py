@@ -5,9 +5,8 @@ used without another thought: numbers are whole and finite, shapes agree with ea
 can be printed.
 """
 
-import json
+import contextlib
 import math
-import os
 import re
 import reprlib
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ from typing import Any
 
 from instahide.challenge.scheme import SCHEMES, Scheme
 from instahide.errors import InstaHideError
-from instahide.files import check_file
+from instahide.smalljson import read_json
 
 FORMATS = (1, 2)
 MOST_BYTES = 2**24  # ImageNet-21k's class names take half a megabyte
@@ -24,27 +23,20 @@ MOST = 2**53  # whole numbers beyond it are no counts
 WIDEST = 2**16  # pixels
 
 
-def read_manifest(path: Path) -> Any:
-    """Read JSON that anybody may have written; NaN and infinity are no JSON.
+def read_manifest(path: Path, needed: Sequence[str]) -> dict[str, Any]:
+    """Read `challenge.json` and check its form, see `check_manifest`.
 
     Raises
     ------
     InstaHideError
-        When the file is missing, no regular file, large or no JSON.
+        When the file is missing, no regular file, large or no JSON, or no manifest.
     """
-    if not os.path.lexists(path):
-        raise InstaHideError(f"{path} does not exist: is this a challenge?")
-    check_file(path)
-    try:
-        with open(path, "rb") as file:
-            content = file.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise InstaHideError(f"{path} has more than {MOST_BYTES} bytes: it is no manifest")
-        return json.loads(content.decode("utf-8"), parse_constant=_refuse)
-    except OSError as error:
-        raise InstaHideError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
-        raise InstaHideError(f"{path} is no JSON: {error}") from None
+    with contextlib.suppress(OSError):  # of which reading tells
+        if not path.is_symlink() and not path.exists():
+            raise InstaHideError(f"{path} does not exist: is this a challenge?")
+    manifest = read_json(path, MOST_BYTES)
+    check_manifest(manifest, path, needed)
+    return manifest
 
 
 def check_manifest(manifest: Any, path: Path, needed: Sequence[str]) -> None:
@@ -53,7 +45,7 @@ def check_manifest(manifest: Any, path: Path, needed: Sequence[str]) -> None:
     Parameters
     ----------
     manifest : object
-        As `read_manifest` returns it.
+        Anything that JSON can hold.
     path : path
         To name the file in messages.
     needed : sequence of str
@@ -237,7 +229,3 @@ def _check_agreement(manifest: dict[str, Any], path: Path) -> None:
                 f"{path} contradicts itself: {name} is said to have the shape "
                 f"{reprlib.repr(told)}, and images, scheme and classes make {shape}"
             )
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
