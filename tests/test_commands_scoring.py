@@ -14,6 +14,7 @@ from instahide.challenge.scheme import Scheme
 from instahide.cli import main
 from instahide.photos.listing import bundled_photos
 from instahide.randomness.keystream import Key
+from instahide.scoring.leaderboard import load_record
 from instahide.scoring.metrics import METRICS
 
 
@@ -58,6 +59,30 @@ def test_json_is_all_that_is_printed(submission, folder, capsys):
     assert all(set(value) == {"mean", "low", "high"} for value in score.values())
     assert score["max_ssim"]["mean"] == pytest.approx(1, abs=1e-6)
     assert score["min_l2"]["mean"] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_no_option_makes_numbers_of_what_are_none(value, perfect, folder, tmp_path, capsys):
+    perfect[7, 0, 0, 0] = value
+    np.save(tmp_path / "a.npy", perfect)
+    asked = ["score", tmp_path / "a.npy", folder.path, "--assume-range", "--json"]
+    assert run(*asked, "--record", tmp_path / "r.json", "--who", "me", "--attack", "a") == 2
+    captured = capsys.readouterr()
+    assert "NaN or infinite, the first of them in row 7" in captured.err
+    assert not captured.out
+    assert not (tmp_path / "r.json").exists()
+
+
+def test_rows_in_the_wrong_order_are_hinted_at(perfect, folder, tmp_path, capsys):
+    np.save(tmp_path / "a.npy", perfect[::-1])
+    told = ["--record", tmp_path / "r.json", "--who", "me", "--attack", "a"]
+    assert run("score", tmp_path / "a.npy", folder.path, "--json", *told) == 0
+    captured = capsys.readouterr()
+    assert captured.err.startswith("hint: the rows seem to be in reverse order")
+    score = json.loads(captured.out)
+    assert f"hint: {score.pop('hint')}\n" == captured.err
+    assert tuple(score) == METRICS
+    assert load_record(tmp_path / "r.json").metrics["max_ssim"].mean < 0.5
 
 
 def test_a_submission_gets_to_the_leaderboard(submission, folder, tmp_path, capsys):

@@ -39,6 +39,25 @@ def test_the_wrong_range_is_refused_unless_asked_for():
     assert scored(absolute, assume_range=True).summary["max_ssim"].mean < 1
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30, 70_000])
+@pytest.mark.parametrize("assume_range", [True, False])
+def test_what_are_no_values_of_images_is_refused_whatever_the_range(value, assume_range):
+    decryption = PRIVATE[PAIRS[:, 0]].copy()
+    decryption[3, 1, 1, 1] = value
+    with pytest.raises(InstaHideError, match=r"NaN or infinite.*row 3|which no images have"):
+        scored(decryption, assume_range=assume_range)
+
+
+def test_the_digest_is_that_of_the_values_however_they_are_packed():
+    decryption = PRIVATE[PAIRS[:, 0]] * np.float32(0.5)
+    digests = {
+        scored(array).decryption
+        for array in (decryption, np.asfortranarray(decryption), decryption.astype(">f8"))
+    }
+    assert len(digests) == 1
+    assert scored(-decryption).decryption not in digests
+
+
 def test_table():
     table = format_table(scored(PRIVATE[PAIRS[:, 0]]))
     lines = table.splitlines()

@@ -1,7 +1,7 @@
 """Commands that score: submissions, baselines, the leaderboard, the organiser's page."""
 
 import argparse
-import json
+import sys
 from pathlib import Path
 
 from instahide.commands.options import add_command
@@ -46,7 +46,7 @@ def run_score(options: argparse.Namespace) -> int:
     from instahide.files import save_text
     from instahide.scoring.leaderboard import save_record
     from instahide.scoring.results import record_of
-    from instahide.scoring.score import as_csv, as_dict, format_table, score_file
+    from instahide.scoring.score import as_csv, as_json, format_table, score_file
 
     about = _about(options)
     folder = ChallengeFolder(options.challenge)
@@ -60,7 +60,9 @@ def run_score(options: argparse.Namespace) -> int:
         save_text(options.per_row, as_csv(result))
     if options.record:
         save_record(options.record, record_of(result, about, folder, options.who))
-    print(json.dumps(as_dict(result), indent=2) if options.json else format_table(result))
+    if result.hint:
+        print(f"hint: {result.hint}", file=sys.stderr)
+    print(as_json(result) if options.json else format_table(result))
     return 0
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from instahide.errors import InstaHideError
 from instahide.ssim import check_batches, ssim
 
+LARGEST = 65_535.0  # in single precision, SSIM of much larger values is NaN
 RANGE_TOLERANCE = 1e-3  # beyond what rounding makes of values clipped to [-1, 1]
 ROWS_AT_ONCE = 256  # bounds the memory taken beside the inputs to a few megabytes
 RESAMPLES_AT_ONCE = 100
@@ -173,6 +174,27 @@ def summarise(
     }
 
 
+def check_numbers(decryption: np.ndarray, *, name: str = "the decryption") -> None:
+    """Refuse a decryption that no range could make one of images.
+
+    Raises
+    ------
+    InstaHideError
+        When there are no values, or some are NaN, infinite or beyond those of 16-bit images;
+        says where, or which.
+    """
+    if not decryption.size:
+        raise InstaHideError(f"{name} is empty")
+    low, high = float(decryption.min()), float(decryption.max())
+    if not np.isfinite([low, high]).all():
+        raise InstaHideError(_where_not_finite(decryption, name))
+    if max(-low, high) > LARGEST:
+        raise InstaHideError(
+            f"{name} holds values from {low:g} to {high:g}, which no images have; convert them "
+            "to [-1, 1]"
+        )
+
+
 def check_range(decryption: np.ndarray, *, name: str = "the decryption") -> None:
     """Refuse a decryption that is evidently not on [-1, 1].
 
@@ -190,14 +212,11 @@ def check_range(decryption: np.ndarray, *, name: str = "the decryption") -> None
     Raises
     ------
     InstaHideError
-        When values are NaN or infinite, lie outside [-1, 1], or look like 0 … 1 or
-        0 … 255; says how to convert.
+        When values lie outside [-1, 1], or look like 0 … 1 or 0 … 255; says how to convert.
+        Also as in `check_numbers`.
     """
-    if not decryption.size:
-        raise InstaHideError(f"{name} is empty")
+    check_numbers(decryption, name=name)
     low, high = float(decryption.min()), float(decryption.max())
-    if not np.isfinite([low, high]).all():
-        raise InstaHideError(_where_not_finite(decryption, name))
     positive, found = low >= -RANGE_TOLERANCE, f"{name} holds values from {low:g} to {high:g}"
     if positive and high > 2:
         raise InstaHideError(

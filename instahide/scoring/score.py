@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
@@ -10,15 +11,18 @@ import numpy as np
 from instahide.challenge.plan import load_plan
 from instahide.challenge.private import load_private
 from instahide.errors import InstaHideError
+from instahide.files import sha256_of_arrays
 from instahide.images import to_unit_range
 from instahide.scoring.metrics import (
     METRICS,
     Interval,
     RowScores,
     challenge_scores,
+    check_numbers,
     check_range,
     summarise,
 )
+from instahide.scoring.roworder import order_hint
 from instahide.scoring.submission import read_submission
 
 BOOTSTRAP_SEED = 0  # no secret: the same decryption always gets the same intervals
@@ -34,11 +38,26 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Score:
-    """The challenge's metrics: averaged with intervals, by name, and for every row."""
+    """The challenge's metrics, and of what.
+
+    Attributes
+    ----------
+    summary : dict of Interval
+        Averaged over all rows, with intervals, by name.
+    rows : RowScores
+    pairs : (E, m) integer array
+        The private images of each row.
+    decryption : str
+        See `decryption_digest`.
+    hint : str
+        See `instahide.scoring.roworder.order_hint`.
+    """
 
     summary: dict[str, Interval]
     rows: RowScores
     pairs: np.ndarray
+    decryption: str
+    hint: str = ""
 
 
 def score(
@@ -63,7 +82,7 @@ def score(
         For the bootstrap intervals.
     assume_range : bool
         Take the values as they are, for decryptions that only look as if they were not on
-        [-1, 1], such as absolute encryptions.
+        [-1, 1], such as absolute encryptions; numbers they must be.
     name : str
         What to call the decryption in messages.
 
@@ -77,10 +96,20 @@ def score(
         When shapes do not agree, or the values are not on [-1, 1] as far as
         `instahide.scoring.metrics.check_range` can tell.
     """
-    if not assume_range:
-        check_range(decryption, name=name)
+    (check_numbers if assume_range else check_range)(decryption, name=name)
     rows = challenge_scores(decryption, private, pairs)
-    return Score(summarise(rows, pairs, rng=rng), rows, pairs)
+    return Score(
+        summarise(rows, pairs, rng=rng),
+        rows,
+        pairs,
+        decryption_digest(decryption),
+        order_hint(decryption, private, pairs),
+    )
+
+
+def decryption_digest(decryption: np.ndarray) -> str:
+    """Return the SHA-256 of what is scored: the array as float32, however it was packed."""
+    return sha256_of_arrays({"decryption": np.asarray(decryption, np.float32)})
 
 
 def score_file(
@@ -134,6 +163,12 @@ def format_table(score: Score) -> str:
 def as_dict(score: Score) -> dict[str, dict[str, float]]:
     """Return ``{metric: {"mean": …, "low": …, "high": …}}``, ready for JSON."""
     return {name: asdict(interval) for name, interval in score.summary.items()}
+
+
+def as_json(score: Score) -> str:
+    """Return the metrics as JSON, and under ``hint`` what may be wrong, if anything."""
+    hint = {"hint": score.hint} if score.hint else {}
+    return json.dumps(as_dict(score) | hint, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def as_csv(score: Score) -> str:
