@@ -16,7 +16,9 @@ import zarr
 from instahide.errors import InstaHideError
 from instahide.files import atomic_folder, save_json
 from instahide.parallel import map_threads
-from instahide.photos.listing import Photo, PhotoError, decode, read_photo
+from instahide.photos.decoding import PhotoError
+from instahide.photos.listing import Photo
+from instahide.photos.opening import opened
 from instahide.pool.stores import CROP_ARRAYS, create_array, put_names, save_digest
 from instahide.randomness.keystream import Key, Stream
 
@@ -143,11 +145,11 @@ def crop_photo(
     Raises
     ------
     PhotoError
-        When it is unreadable, truncated, grey, has an alpha channel or is too small.
+        When it cannot be used, for one of `decoding.REASONS`.
     """
-    image = decode(read_photo(photo), channels=settings.channels, min_side=settings.smallest)
-    boxes = draw_boxes(stream, photo.name, *image.shape[:2], settings)
-    return boxes, cut(image, boxes, settings.largest)
+    with opened(photo, channels=settings.channels, min_side=settings.smallest) as image:
+        boxes = draw_boxes(stream, photo.name, *image.shape[:2], settings)
+        return boxes, cut(image, boxes, settings.largest)
 
 
 def crop_report(photos: list[Photo], reasons: list[str | None]) -> dict:
