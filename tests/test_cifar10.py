@@ -94,7 +94,16 @@ def test_an_archive_without_batches_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "meta", [None, b"", b"cat\n" * 10, META + b"unicorn\n", META.replace(b"cat", b"c\xe4t")]
+    "meta",
+    [
+        None,
+        b"",
+        b"cat\n" * 10,
+        META + b"unicorn\n",
+        META.replace(b"cat", b"c\xe4t"),
+        META.replace(b"cat", b"c\x1b[2Jt"),
+        META.replace(b"cat", b"c\0t"),
+    ],
 )
 def test_class_names_must_be_ten_different_words(meta, tmp_path):
     members = [("data_batch_1.bin", BATCHES[1].tobytes())]

@@ -2,6 +2,7 @@ import io
 import os
 import stat
 import subprocess
+import sys
 import tarfile
 import zipfile
 from dataclasses import replace
@@ -17,7 +18,6 @@ from instahide.photos import listing as photos
 from instahide.photos.listing import (
     Photo,
     PhotoError,
-    archives,
     bundled_photos,
     decode,
     list_photos,
@@ -246,6 +246,83 @@ def test_names_that_are_not_text_are_refused(name, tmp_path):
     assert "rename it" in refused(path)
 
 
+@pytest.mark.parametrize("name", ["a\n", "a\u2028", os.fsdecode(b"\xff")])
+@pytest.mark.parametrize("suffix", [".tar", ".ZIP"])
+def test_names_of_archives_are_checked_like_those_of_photos(name, suffix, tmp_path):
+    make = tar_bytes if suffix == ".tar" else zip_bytes
+    save(tmp_path / "folder" / "deep" / (name + suffix), make({"1.jpg": b"1"}))
+    assert "rename it" in refused(tmp_path / "folder")
+    inner = {name + suffix.lower(): tar_bytes({"1.jpg": b"1"})}
+    path = save(tmp_path / "t.tar", tar_bytes(inner, errors="surrogateescape"))
+    assert "rename it" in refused(path)
+    assert "a" in refused(path) or "\\xff" in refused(path)
+
+
+def test_names_of_other_files_do_not_matter(tmp_path):
+    save(tmp_path / "folder" / "no\nphoto.txt", b"1")
+    save(tmp_path / "folder" / "1.jpg", b"1")
+    assert found(tmp_path / "folder") == {"1.jpg": b"1"}
+
+
+def test_names_in_a_zip_are_read_to_their_end_and_as_what_they_are(tmp_path):
+    zeros = zip_bytes({"a.jpg_txt": b"1"}).replace(b"a.jpg_", b"a.jpg\0")
+    assert r"a.jpg\x00txt" in refused(save(tmp_path / "z.zip", zeros))
+    other = zip_bytes({"ä.jpg": b"1"}).replace("ä".encode(), b"\xff\xfe")
+    assert r"\xff\xfe" in refused(save(tmp_path / "z.zip", other))
+
+
+@pytest.mark.parametrize("make", [tar_bytes, zip_bytes])
+def test_empty_names_are_left_out_and_long_ones_are_read(make, tmp_path):
+    contents = {"1.jpg": b"1", "n" * 5000 + ".jpg": b"2", "d/" * 2500 + "1.jpg": b"3"}
+    empty = ""
+    if make is zip_bytes:  # which takes the name "" for no name at all
+        empty = zipfile.ZipInfo("x")
+        empty.filename = ""
+    source = save(tmp_path / "a", make(contents | {empty: b"4"}))
+    assert found(source) == contents
+    save_index(tmp_path / "i.csv", list_photos(source))
+    assert load_index(tmp_path / "i.csv") == list_photos(source)
+
+
+@pytest.mark.parametrize("path", ["n" * 5000, "d/" * 2500, "a\0b"])
+def test_sources_with_impossible_paths_are_refused(path):
+    with pytest.raises(InstaHideError, match="does not exist") as caught:
+        list_photos(path)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_photo_too_deep_in_a_folder_is_refused(tmp_path):
+    # The path of the deepest folder can still be listed, that of its photo is too long.
+    place, last = os.open(tmp_path, os.O_RDONLY), 4000 - len(str(tmp_path)) - 15 * 251
+    for length in [250] * 15 + [last - 1]:
+        os.mkdir("d" * length, dir_fd=place)
+        place, above = os.open("d" * length, os.O_RDONLY, dir_fd=place), place
+        os.close(above)
+    os.close(os.open("1" * 200 + ".jpg", os.O_CREAT | os.O_WRONLY, dir_fd=place))
+    os.close(place)
+    with pytest.raises(
+        InstaHideError, match=r"cannot list the folder .*name too long"
+    ) as caught:
+        list_photos(tmp_path)
+    assert len(str(caught.value)) < 400
+
+
+def test_names_do_not_depend_on_the_locale(tmp_path):
+    save(tmp_path / "folder" / "Çiğ" / "ä.jpg", b"1")
+    save(tmp_path / "t.tar", tar_bytes({"Çiğ/ä.jpg": b"1"}, format=tarfile.GNU_FORMAT))
+    code = (
+        "import sys; from instahide.photos.listing import list_photos, read_photo;"
+        "[print(ascii(p.name), read_photo(p)) for s in sys.argv[1:] for p in list_photos(s)]"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "folder", tmp_path / "t.tar"],
+        env=os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout.splitlines() == [f"{'Çiğ/ä.jpg'!a} b'1'"] * 2, result.stderr
+
+
 def test_links_and_devices_are_left_out(tmp_path):
     members = {"good.jpg": b"1"}
     for number, kind in enumerate(
@@ -385,7 +462,7 @@ def test_reading_says_what_is_wrong(tmp_path):
     photo = list_photos(tmp_path)[0]
     assert reason(replace(photo, size=6)) == "truncated"
     assert reason(replace(photo, offset=3)) == "truncated"
-    assert reason(replace(photo, size=photos.MAX_BYTES + 1)) == "unreadable"
+    assert reason(replace(photo, size=photos.MAX_BYTES + 1)) == "large"
     path.unlink()
     assert reason(photo) == "unreadable"
 
@@ -488,7 +565,3 @@ def test_real_photos_are_the_same_from_folder_tar_and_zip(tmp_path):
     assert found(save(tmp_path / "t.zip", zip_bytes(files))) == files
     for content in files.values():
         decode(content, channels=1, min_side=64)
-
-
-def test_checked_names_are_relative_and_plain():
-    assert archives.checked_name("./a//b.jpg", "x") == "a/b.jpg"

@@ -1,6 +1,7 @@
 """The private set: a stratified random selection of labelled images."""
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from instahide.errors import InstaHideError
 from instahide.files import load_npz, save_npz, sha256_of_arrays
+from instahide.names import shown
 from instahide.photos.cifar10 import is_cifar10, read_cifar10
 from instahide.photos.labelled import LabelledImages, read_class_folders
 from instahide.randomness.keystream import Key, Stream
@@ -33,8 +35,8 @@ def read_labelled(source: Path | str, *, size: int, channels: int) -> LabelledIm
         When the source is missing, damaged or of another size or number of channels.
     """
     source = Path(source)
-    if not source.exists():
-        raise InstaHideError(f"{source} does not exist; name a folder of class folders")
+    if not os.path.exists(source):  # of a path that is too long, `exists` makes an error
+        raise InstaHideError(f"{shown(source)} does not exist; name a folder of class folders")
     if source.is_dir() or not is_cifar10(source):
         return read_class_folders(source, size=size, channels=channels)
     images = read_cifar10(source)

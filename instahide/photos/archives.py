@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from instahide.errors import InstaHideError
+from instahide.names import checked_name, shown
 
 MAX_HEADER = 2**20  # bytes of one extended tar header; real ones hold a long name
 ARCHIVE_SUFFIXES = (".tar", ".zip")
@@ -23,8 +24,6 @@ COMPRESSED_TAR = re.compile(r".*\.(tar\.\w+|tgz|tbz2?|txz|tzst)", re.IGNORECASE 
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")  # gzip bzip2 xz zstd
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second: an empty zip
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a zip member: magic, lengths of name, extra
-_UNFIT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # control characters, not UTF-8
-_ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:[/\\]")
 
 # Besides its own errors, tarfile lets out these where headers hold hostile numbers, or
 # announce one another thousands of times.
@@ -51,7 +50,7 @@ def list_archive(path: Path | str) -> Iterator[Member]:
     ------
     InstaHideError
         When the file is no such archive, is compressed as a whole, is damaged or
-        truncated, or has a member whose name is absolute or holds ``..``.
+        truncated, or has a member whose name `checked_name` refuses.
     """
     try:
         with open(path, "rb") as file:
@@ -60,9 +59,14 @@ def list_archive(path: Path | str) -> Iterator[Member]:
                 refuse_compressed(path)
             walk = _walk_zip if head.startswith(_ZIP) else _walk_tar_of_tars
             yield from walk(file, path)
+    except UnicodeDecodeError as error:  # a name in a zip that is marked as UTF-8
+        checked_name(error.object.decode(errors="surrogateescape"), path)
+        raise InstaHideError(f"{shown(path)} is damaged: {error}") from error
     except (*TAR_DAMAGE, *_ZIP_DAMAGE, OSError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InstaHideError(f"{path} is not a whole tar or zip archive: {reason}") from error
+        raise InstaHideError(
+            f"{shown(path)} is not a whole tar or zip archive: {reason}"
+        ) from error
 
 
 def list_tar(file: BinaryIO, start: int, end: int, label: Path | str) -> Iterator[Member]:
@@ -77,11 +81,13 @@ def list_tar(file: BinaryIO, start: int, end: int, label: Path | str) -> Iterato
     """
     file.seek(start)
     position = start
-    with tarfile.open(fileobj=_HeaderReader(file), mode="r:", errors="surrogateescape") as tar:
+    # Names are UTF-8 whatever the locale, since seeds depend on them.
+    text = {"encoding": "utf-8", "errors": "surrogateescape"}
+    with tarfile.open(fileobj=_HeaderReader(file), mode="r:", **text) as tar:
         while (info := tar.next()) is not None and info.offset < end:
             tar.members.clear()  # tarfile would keep a million of them
             if info.size < 0 or info.offset_data + info.size > end:
-                raise tarfile.ReadError(f"{label} ends inside {info.name!r}")
+                raise tarfile.ReadError(f"{shown(label)} ends inside '{shown(info.name)}'")
             name = checked_name(info.name, label)
             if info.isreg() and not info.issparse() and not is_hidden(name):
                 yield Member(name, info.offset_data, info.size, 0)
@@ -92,23 +98,9 @@ def list_tar(file: BinaryIO, start: int, end: int, label: Path | str) -> Iterato
 def refuse_compressed(path: Path | str) -> None:
     """Raise the error that says what to do about a compressed archive."""
     raise InstaHideError(
-        f"{path} is compressed, so its photos cannot be read one by one; "
+        f"{shown(path)} is compressed, so its photos cannot be read one by one; "
         "decompress it first (gunzip, bunzip2, unxz, unzstd) and give the plain .tar"
     )
-
-
-def checked_name(name: str, path: Path | str) -> str:
-    """Return a member's name without a leading ``./``, or refuse a hostile one."""
-    parts = re.split(r"[/\\]", name)
-    if _ABSOLUTE.match(name) or ".." in parts:
-        raise InstaHideError(
-            f"{path} holds the name {name!r}, which leads out of the archive; don't trust it"
-        )
-    if _UNFIT.search(name):
-        raise InstaHideError(
-            f"{path} holds the name {name!r}, which is not plain UTF-8 text; rename it"
-        )
-    return "/".join(part for part in parts if part not in ("", "."))
 
 
 def is_hidden(name: str) -> bool:
@@ -136,7 +128,7 @@ def _check_end(file: BinaryIO, position: int, end: int, label: Path | str) -> No
     file.seek(position)
     block = file.read(min(tarfile.BLOCKSIZE, max(0, end - position)))
     if len(block) < tarfile.BLOCKSIZE or any(block):
-        raise tarfile.ReadError(f"{label} is cut off or damaged at byte {position}")
+        raise tarfile.ReadError(f"{shown(label)} is cut off or damaged at byte {position}")
 
 
 class _HeaderReader:
@@ -156,15 +148,19 @@ def _walk_zip(file: BinaryIO, path: Path | str) -> Iterator[Member]:
     """Yield the visible regular files of a zip."""
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
-            name = checked_name(info.filename, path)
+            # Not `filename`, which ends before the first zero byte.
+            name = checked_name(info.orig_filename, path)
             regular = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
-            if info.filename.endswith("/") or not (name and regular) or is_hidden(name):
+            folder = info.orig_filename.endswith(("/", "\\"))
+            if folder or not (name and regular) or is_hidden(name):
                 continue
             if info.flag_bits & 1:
-                raise InstaHideError(f"{path} is encrypted; unpack it and give the folder")
+                raise InstaHideError(
+                    f"{shown(path)} is encrypted; unpack it and give the folder"
+                )
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise InstaHideError(
-                    f"{path} packs {name!r} in a way that is not supported; "
+                    f"{shown(path)} packs '{shown(name)}' in a way that is not supported; "
                     "unpack it and give the folder"
                 )
             deflated = info.compress_type == zipfile.ZIP_DEFLATED
@@ -177,5 +173,6 @@ def _zip_offset(file: BinaryIO, info: zipfile.ZipInfo) -> int:
     file.seek(info.header_offset)
     magic, name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
     if magic != b"PK\x03\x04":
-        raise zipfile.BadZipFile(f"no header of {info.filename!r} where the index puts it")
+        name = shown(info.orig_filename)
+        raise zipfile.BadZipFile(f"no header of '{name}' where the index puts it")
     return info.header_offset + _LOCAL_HEADER.size + name + extra

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from instahide.errors import InstaHideError
+from instahide.names import UNFIT, shown
 from instahide.photos.archives import TAR_DAMAGE, list_archive, list_tar
 from instahide.photos.labelled import LabelledImages
 
@@ -90,7 +91,7 @@ def _members(data: bytes, path: Path | str) -> dict[int | str, bytes]:
                 continue
             key = int(batch[1]) if batch else "meta"
             if key in found:
-                raise InstaHideError(f"{path} holds {member.name!r} twice")
+                raise InstaHideError(f"{shown(path)} holds '{shown(member.name)}' twice")
             found[key] = data[member.offset : member.offset + member.size]
     except TAR_DAMAGE as error:
         raise InstaHideError(f"{path} is not a whole .tar.gz or .tar: {error}") from error
@@ -111,7 +112,11 @@ def _rows(batch: bytes, path: Path | str) -> np.ndarray:
 
 def _class_names(meta: bytes, path: Path | str) -> tuple[str, ...]:
     """Parse ``batches.meta.txt``: one name a line."""
-    names = tuple(meta[:MAX_META].decode("ascii", errors="replace").split())
-    if len(set(names)) != CLASSES or len(names) != CLASSES or "\ufffd" in "".join(names):
-        raise InstaHideError(f"{path}: batches.meta.txt must name {CLASSES} different classes")
+    text = meta[:MAX_META].decode("ascii", errors="surrogateescape")
+    names = tuple(text.split())
+    if len(set(names)) != CLASSES or len(names) != CLASSES or UNFIT.search("".join(names)):
+        raise InstaHideError(
+            f"{shown(path)}: batches.meta.txt must name {CLASSES} different classes in plain "
+            "ASCII, one a line"
+        )
     return names

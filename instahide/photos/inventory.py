@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from instahide.errors import InstaHideError
+from instahide.names import shown
 
 
 def inventory(source: Path | str) -> str:
@@ -24,11 +25,10 @@ def inventory(source: Path | str) -> str:
     InstaHideError
         When the source is missing or cannot be listed.
     """
-    source = Path(source)
-    if source.is_dir():
+    if os.path.isdir(source):
         entries = sorted(walk_files(source))
     else:
-        entries = [(source.name, size_of(source))]
+        entries = [(Path(source).name, size_of(source))]
     digest = hashlib.sha256()
     for name, size in entries:
         digest.update(f"{size} {name}\0".encode(errors="surrogateescape"))
@@ -39,7 +39,7 @@ def size_of(path: Path | str) -> int:
     """Return the size of a regular file in bytes, or raise an `InstaHideError`."""
     if not os.path.isfile(path):
         problem = "is not a regular file" if os.path.exists(path) else "does not exist"
-        raise InstaHideError(f"{path} {problem}; give a folder or an archive of photos")
+        raise InstaHideError(f"{shown(path)} {problem}; give a folder or an archive of photos")
     return os.stat(path).st_size
 
 
@@ -48,30 +48,39 @@ def walk_files(folder: Path | str) -> Iterator[tuple[str, int]]:
 
     Hidden files and folders are left out, and so is every symbolic link below `folder`
     (which may be one itself): a link leads out of the tree, into a loop, or to a file
-    that is listed already.
+    that is listed already. Names are read as UTF-8 whatever the locale, since seeds depend
+    on them; see `path_below`.
 
     Raises
     ------
     InstaHideError
-        When a folder cannot be listed.
+        When a folder or a file of it cannot be looked at.
     """
-    pending = [""]
+    pending = [b""]
     while pending:
         prefix = pending.pop()
-        for name, entry in _entries(folder, prefix):
-            if entry.is_dir(follow_symlinks=False):
-                pending.append(name + "/")
-            elif entry.is_file(follow_symlinks=False):
-                yield name, entry.stat(follow_symlinks=False).st_size
+        path = os.path.join(os.fsencode(folder), prefix)
+        try:
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    name = prefix + entry.name
+                    if entry.name.startswith(b"."):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(name + b"/")
+                    elif entry.is_file(follow_symlinks=False):
+                        yield as_text(name), entry.stat(follow_symlinks=False).st_size
+        except OSError as error:
+            raise InstaHideError(
+                f"cannot list the folder {shown(as_text(path))}: {error.strerror}"
+            ) from error
 
 
-def _entries(folder: Path | str, prefix: str) -> Iterator[tuple[str, os.DirEntry]]:
-    """Yield the visible entries of one sub-folder with their names relative to `folder`."""
-    path = os.path.join(folder, prefix)
-    try:
-        with os.scandir(path) as entries:
-            for entry in entries:
-                if not entry.name.startswith("."):
-                    yield prefix + entry.name, entry
-    except OSError as error:
-        raise InstaHideError(f"cannot list the folder {path}: {error.strerror}") from error
+def path_below(folder: Path | str, name: str) -> str:
+    """Return the path of a file that `walk_files` named."""
+    return os.path.join(folder, os.fsdecode(name.encode(errors="surrogateescape")))
+
+
+def as_text(name: bytes) -> str:
+    """Return a name as text, with surrogates for what is not UTF-8."""
+    return name.decode(errors="surrogateescape")

@@ -12,12 +12,14 @@ from dataclasses import dataclass, fields
 from importlib import resources
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import BinaryIO
 
 from instahide.errors import InstaHideError
 from instahide.files import atomic
+from instahide.names import checked_name, shown
 from instahide.photos import archives
-from instahide.photos.decoding import PhotoError, decode
-from instahide.photos.inventory import size_of, walk_files
+from instahide.photos.decoding import REASONS, PhotoError, decode
+from instahide.photos.inventory import path_below, size_of, walk_files
 
 __all__ = [
     "Photo",
@@ -32,6 +34,7 @@ __all__ = [
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 MAX_BYTES = 2**28  # of one photo: 256 MiB
+CHUNK = 2**20  # bytes inflated at once
 
 # Names say what is to be seen; the files are those of the installed packages.
 _FROM_SCIKIT_IMAGE = {
@@ -86,42 +89,49 @@ def list_photos(source: Path | str) -> list[Photo]:
     Raises
     ------
     InstaHideError
-        When there is no photo, two have the same name, an archive is compressed as a
-        whole, damaged or hostile, or the source is missing.
+        When there is no photo, two have the same name, a photo or an archive has a name
+        that `checked_name` refuses, an archive is compressed as a whole, damaged or hostile,
+        or the source is missing.
     """
     photos = sorted(_photos_of(Path(source)), key=lambda photo: photo.name)
     if not photos:
         raise InstaHideError(
-            f"{source} holds no photos ({', '.join(SUFFIXES)}; links and hidden files "
+            f"{shown(source)} holds no photos ({', '.join(SUFFIXES)}; links and hidden files "
             "are not followed)"
         )
     for one, other in pairwise(photos):
         if one.name == other.name:
-            raise InstaHideError(f"{source} holds two photos named {one.name!r}; rename one")
+            raise InstaHideError(
+                f"{shown(source)} holds two photos named '{shown(one.name)}'; rename one"
+            )
     return photos
 
 
-def read_photo(photo: Photo) -> bytes:
+def read_photo(photo: Photo) -> bytes | bytearray:
     """Read a photo's file contents, still encoded.
 
     Raises
     ------
     PhotoError
         ``truncated`` when its container ends too early; ``unreadable`` when it cannot be
-        read, is damaged, or has more than `MAX_BYTES`.
+        read or is damaged; ``large`` when it has more than `MAX_BYTES`.
     """
     if max(photo.size, photo.packed) > MAX_BYTES:
-        raise PhotoError("unreadable", f"has {photo.size} bytes, more than {MAX_BYTES}")
-    length = photo.packed or photo.size
+        raise PhotoError(
+            "large", f"has {photo.size} bytes, more than {MAX_BYTES}; {REASONS['large']}"
+        )
+    place = shown(photo.container)
     try:
         with open(photo.container, "rb") as file:
             file.seek(photo.offset)
-            data = file.read(length)
+            if photo.packed:
+                return _inflated(file, photo.packed, photo.size)
+            data = file.read(photo.size)
     except OSError as error:
-        raise PhotoError("unreadable", f"{photo.container}: {error.strerror}") from error
-    if len(data) < length:
-        raise PhotoError("truncated", f"{photo.container} ends inside it")
-    return _inflated(data, photo.size) if photo.packed else data
+        raise PhotoError("unreadable", f"{place}: {error.strerror}") from error
+    if len(data) < photo.size:
+        raise PhotoError("truncated", f"{place} ends inside it")
+    return data
 
 
 def bundled_photos() -> list[Photo]:
@@ -216,16 +226,17 @@ def _parsed(rows: Iterator[list[str]], path: Path | str) -> Iterator[Photo]:
 
 def _photos_of(source: Path) -> Iterator[Photo]:
     """Yield a source's photos in any order."""
-    if not source.is_dir():
+    if not os.path.isdir(source):  # of a path that is too long, `Path.is_dir` makes an error
         size_of(source)  # refuses what is missing
         yield from _photos_in_archive(source, prefix="")
         return
     for name, size in walk_files(source):
         stem, suffix = os.path.splitext(name)
-        suffix, path = suffix.lower(), os.path.join(source, name)
+        suffix, path = suffix.lower(), path_below(source, name)
         if suffix in SUFFIXES:
-            yield Photo(archives.checked_name(name, source), path, 0, size)
+            yield Photo(checked_name(name, source), path, 0, size)
         elif suffix in archives.ARCHIVE_SUFFIXES:
+            checked_name(name, source)  # its photos are named after it
             yield from _photos_in_archive(path, prefix=stem + "/")
         elif archives.COMPRESSED_TAR.fullmatch(name):
             archives.refuse_compressed(path)
@@ -240,11 +251,14 @@ def _photos_in_archive(path: Path | str, prefix: str) -> Iterator[Photo]:
             )
 
 
-def _inflated(data: bytes, size: int) -> bytes:
+def _inflated(file: BinaryIO, packed: int, size: int) -> bytearray:
     """Undo a zip member's compression, making no more than the bytes it claims."""
     stream = zlib.decompressobj(-zlib.MAX_WBITS)  # raw deflate, without a zlib header
+    content = bytearray()
     try:
-        content = stream.decompress(data, size) if size else b""
+        while len(content) < size and (chunk := file.read(min(packed, CHUNK))):
+            content += stream.decompress(chunk, size - len(content))
+            packed -= len(chunk)
     except zlib.error as error:
         raise PhotoError("unreadable", f"is damaged in its zip archive: {error}") from error
     if len(content) < size:
