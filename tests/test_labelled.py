@@ -1,4 +1,6 @@
 import logging
+import os
+import shutil
 
 import cv2
 import numpy as np
@@ -94,6 +96,28 @@ def test_too_many_unusable_images_are_refused(folder):
     for number in range(3):
         save_image(folder / "cat" / f"grey{number}.png", channels=1)
     with pytest.raises(InstaHideError, match=r"skipped 3 of 23 images \(3 grey\).*At most 10%"):
+        read(folder)
+
+
+def test_a_refusal_says_what_to_do_about_the_commonest_reason(folder):
+    (folder / "cat" / "broken.jpg").write_bytes(b"no photo")
+    for number in range(2):
+        image = np.zeros((20, 20, 3), np.uint16)
+        assert cv2.imwrite(str(folder / "dog" / f"deep{number}.png"), image)
+    with pytest.raises(
+        InstaHideError,
+        match=r"dog/deep0\.png: has 16 bits .* reason is depth: convert to 8 bits per sample",
+    ):
+        read(folder)
+
+
+@pytest.mark.parametrize("name", ["a\nb", os.fsdecode(b"a\xff")])
+def test_names_of_classes_are_a_line_of_text(folder, name):
+    (folder / name).mkdir()
+    with pytest.raises(InstaHideError, match=r"the class folder a\\x(0ab|ff) holds no images"):
+        read(folder)
+    shutil.copy(folder / "cat" / "1.png", folder / name)
+    with pytest.raises(InstaHideError, match=r"'a\\x(0ab|ff)/1\.png'.*rename it"):
         read(folder)
 
 

@@ -1,20 +1,33 @@
+import io
 import json
 import shutil
+import tarfile
+import threading
 
 import cv2
 import numpy as np
 import pytest
 import zarr
+from photofiles import PIXELS, encoded, png_header, tiff
+from PIL import Image
 
+from instahide.budget import Budget
 from instahide.errors import InstaHideError
 from instahide.images import shrink
+from instahide.photos import opening
 from instahide.photos.listing import list_photos, load_index, save_index
 from instahide.photos.samples import save_samples
 from instahide.pool.build import build_pool, merge_pool
 from instahide.pool.crops import CropSettings, cut, draw_boxes, save_crops
 from instahide.pool.keypoints import count_keypoints, filter_crops, save_patches
 from instahide.pool.pool import Pool, open_pool
-from instahide.pool.stores import POOL_ARRAYS, get_names, open_store, store_digest
+from instahide.pool.stores import (
+    POOL_ARRAYS,
+    get_names,
+    open_store,
+    put_names,
+    store_digest,
+)
 from instahide.randomness.keystream import Key
 
 KEY = Key.from_seed(4)
@@ -107,6 +120,108 @@ def test_unusable_photos_are_skipped_and_counted(photos, tmp_path):
         ["alpha", "grey", "tiny", "truncated", "unreadable"], 1
     )
     assert report["skipped_photos"]["tiny.png"] == "tiny"
+
+
+def test_hostile_photos_are_skipped_and_counted_like_others(photos, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    shutil.copy(photos[0].container, folder)
+    large = np.zeros((500, 500, 3), np.uint8)
+    claims = tiff(PIXELS, extra=[(tag, 4, [500]) for tag in (256, 257)])
+    hidden = tiff(large, extra=[(tag, 4, [64]) for tag in (256, 257)])
+    deep, still = encoded("png", np.zeros((90, 90), np.uint16)), Image.new("RGB", (40, 30))
+    for name, data in {
+        "claims.tif": claims,  # to be larger than it is
+        "hidden.tif": hidden,  # larger than it claims
+        "deep.png": deep,
+        "huge.png": deep[:8] + png_header(20_000, 20_000) + deep[33:],
+        "moves.webp": encoded("webp", save_all=True, append_images=[still]),
+    }.items():
+        (folder / name).write_bytes(data)
+    report = build_pool(
+        tmp_path / "p.zarr", list_photos(folder), KEY, SETTINGS, most_skipped=1, threads=2
+    )
+    assert report["reasons"] == {"animated": 1, "depth": 1, "large": 1, "unreadable": 2}
+    assert report["skipped_photos"]["claims.tif"] == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("reason", "pixels", "remedy"),
+    [
+        ("grey", np.zeros((90, 90), np.uint8), r"`channels: 1` \(.* --channels 1\)"),
+        ("depth", np.zeros((90, 90, 3), np.uint16), "convert to 8 bits per sample"),
+        ("alpha", np.zeros((90, 90, 4), np.uint8), "save without transparency"),
+    ],
+)
+def test_a_refused_pool_says_what_to_do_about_the_commonest_reason(
+    reason, pixels, remedy, tmp_path
+):
+    (tmp_path / "a.jpg").write_text("no photo")
+    for number in (1, 2):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), pixels)
+    listed = list_photos(tmp_path)
+    commonest = f"commonest reason is {reason}, as for 1.png: .*{remedy}.*; or"
+    with pytest.raises(InstaHideError, match=commonest):
+        build_pool(tmp_path / "pool.zarr", listed, KEY, SETTINGS)
+
+
+def test_threads_share_the_memory_for_photos(photos, tmp_path, monkeypatch):
+    held, most, lock, decode_pixels = [], [], threading.Lock(), opening.decode_pixels
+
+    def decode(data, header, channels):
+        with lock:
+            held.append(header.memory)
+            most.append(sum(held))
+        image = decode_pixels(data, header, channels)
+        with lock:
+            held.remove(header.memory)
+        return image
+
+    monkeypatch.setattr(opening, "decode_pixels", decode)
+    save_crops(tmp_path / "free.zarr", tmp_path / "1.json", photos, KEY, SETTINGS)
+    largest = max(most)
+    most.clear()
+    monkeypatch.setattr(opening, "_PIXELS", Budget(largest))
+    save_crops(tmp_path / "few.zarr", tmp_path / "2.json", photos, KEY, SETTINGS, threads=8)
+    assert len(most) == len(photos) and max(most) <= largest
+    assert (tmp_path / "few.zarr.sha256").read_text() == (
+        tmp_path / "free.zarr.sha256"
+    ).read_text()
+
+
+def test_a_photo_that_cannot_be_used_gives_its_memory_back(tmp_path, monkeypatch):
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(encoded("png")[:-20])
+    listed = list_photos(tmp_path)
+    monkeypatch.setattr(opening, "_BYTES", Budget(listed[0].size))
+    save_crops(tmp_path / "c.zarr", tmp_path / "r.json", listed, KEY, SETTINGS, threads=2)
+    assert json.loads((tmp_path / "r.json").read_text())["reasons"] == {"truncated": 3}
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "a\udcff"])
+def test_names_that_would_shift_others_are_not_stored(name, tmp_path):
+    group = zarr.open_group(tmp_path / "s.zarr", mode="w")
+    with pytest.raises(InstaHideError, match="one to a line; rename it"):
+        put_names(group, "photos", ["first", name, "last"])
+    put_names(group, "photos", ["first", "ä\u2028\r", "last"])
+    assert get_names(group, "photos") == ["first", "ä\u2028\r", "last"]
+
+
+def test_an_archive_cannot_shift_the_origins_of_later_photos(photos, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    shutil.copy(photos[0].container, folder / "z.png")
+    with tarfile.open(folder / "a\nb.tar", "w") as tar:
+        data = (folder / "z.png").read_bytes()
+        member = tarfile.TarInfo("1.png")
+        member.size = len(data)
+        tar.addfile(member, io.BytesIO(data))
+    with pytest.raises(InstaHideError, match=r"holds the name 'a\\x0ab\.tar'.*rename it"):
+        list_photos(folder)
+    (folder / "a\nb.tar").rename(folder / "a.tar")
+    build_pool(tmp_path / "p.zarr", list_photos(folder), KEY, SETTINGS)
+    group = open_store(tmp_path / "p.zarr", POOL_ARRAYS)
+    assert get_names(group, "photos") == ["a/1.png", "z.png"]
 
 
 def test_flat_photos_give_no_pool_but_a_reason(tmp_path):

@@ -11,7 +11,11 @@ import numpy as np
 
 from instahide.errors import InstaHideError
 from instahide.images import shrink
-from instahide.photos.listing import Photo, PhotoError, decode, list_photos, read_photo
+from instahide.names import shown
+from instahide.photos.decoding import REASONS, PhotoError
+from instahide.photos.inventory import as_text
+from instahide.photos.listing import Photo, list_photos
+from instahide.photos.opening import opened
 from instahide.progress import progress_bar
 
 MAX_SKIPPED_SHARE = 0.10  # of a user's own images; above it, something else is wrong
@@ -103,11 +107,11 @@ def read_class_folders(path: Path | str, *, size: int, channels: int) -> Labelle
     with progress_bar(len(photos), "reading labelled images", "image") as bar:
         for photo in photos:
             try:
-                image = decode(read_photo(photo), channels=channels, min_side=size)
+                with opened(photo, channels=channels, min_side=size) as image:
+                    images.append(_shrunk(image, size))
             except PhotoError as error:
                 skipped.append((photo.name, error))
             else:
-                images.append(_shrunk(image, size))
                 classes.append(class_index[_class_of(photo)])
             bar.update()
     _report_skipped(skipped, len(photos), path)
@@ -119,14 +123,16 @@ def _class_names(photos: Sequence[Photo], path: Path | str) -> tuple[str, ...]:
     for photo in photos:
         if "/" not in photo.name:
             raise InstaHideError(
-                f"{path} holds {photo.name} itself; put each image into a folder of its class"
+                f"{shown(path)} holds {shown(photo.name)} itself; put each image into a folder "
+                "of its class"
             )
     names = {_class_of(photo) for photo in photos}
     if os.path.isdir(path):
-        for entry in os.scandir(path):
-            if entry.is_dir() and not entry.name.startswith(".") and entry.name not in names:
+        for entry in os.scandir(os.fsencode(path)):
+            name = as_text(entry.name)
+            if entry.is_dir() and not name.startswith(".") and name not in names:
                 raise InstaHideError(
-                    f"{path}: the class folder {entry.name} holds no images; "
+                    f"{shown(path)}: the class folder {shown(name)} holds no images; "
                     "add some or delete it"
                 )
     return tuple(sorted(names))
@@ -152,10 +158,15 @@ def _report_skipped(
         return
     reasons = Counter(error.reason for _, error in skipped)
     counts = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
-    name, error = skipped[0]
-    summary = f"{path}: skipped {len(skipped)} of {total} images ({counts}); {name}: {error}"
+    commonest = max(reasons, key=reasons.get)
+    name, error = next(one for one in skipped if one[1].reason == commonest)
+    summary = (
+        f"{shown(path)}: skipped {len(skipped)} of {total} images ({counts}); "
+        f"{shown(name)}: {error}"
+    )
     if len(skipped) > MAX_SKIPPED_SHARE * total:
         raise InstaHideError(
-            f"{summary}. At most {MAX_SKIPPED_SHARE:.0%} may be unusable: mend or remove them"
+            f"{summary}. At most {MAX_SKIPPED_SHARE:.0%} may be unusable. The commonest reason "
+            f"is {commonest}: {REASONS[commonest]}; or remove these images"
         )
     _log.warning(summary)

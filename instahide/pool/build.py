@@ -9,7 +9,9 @@ import numpy as np
 import zarr
 
 from instahide.errors import InstaHideError
-from instahide.files import atomic_folder, save_json
+from instahide.files import atomic_folder, explained, make_folder, save_json
+from instahide.names import shown
+from instahide.photos.decoding import REASONS
 from instahide.photos.listing import Photo
 from instahide.pool.crops import CropSettings, save_crops
 from instahide.pool.keypoints import save_patches
@@ -50,7 +52,8 @@ def build_pool(
         The report: photos, skipped ones with reasons, patches.
     """
     out = Path(store)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    with explained(out):
+        make_folder(out.parent)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
         shards, reports = [], []
         for start in range(0, len(photos), BATCH_PHOTOS):
@@ -114,14 +117,18 @@ def pool_report(reports: list[dict]) -> dict:
 
 
 def check_skipped(report: dict, most_skipped: float) -> None:
-    """Refuse a pool for which too many photos were skipped."""
+    """Refuse a pool for which too many photos were skipped; say what to do about most."""
     if report["skipped"] > most_skipped * report["photos"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in report["reasons"].items())
-        example = next(iter(report["skipped_photos"]))
+        commonest = max(report["reasons"], key=report["reasons"].get)
+        example = next(
+            name for name, why in report["skipped_photos"].items() if why == commonest
+        )
         raise InstaHideError(
-            f"{report['skipped']} of {report['photos']} photos could not be used ({reasons}; "
-            f"the first is {example}), more than most_skipped = {most_skipped:g} allows; "
-            "remove them or raise that limit"
+            f"{report['skipped']} of {report['photos']} photos could not be used ({reasons}), "
+            f"more than most_skipped = {most_skipped:g} allows. The commonest reason is "
+            f"{commonest}, as for {shown(example)}: {REASONS[commonest]}; or remove these "
+            "photos, or raise that limit"
         )
 
 

@@ -15,6 +15,7 @@ from zarr.errors import GroupNotFoundError
 
 from instahide.errors import InstaHideError
 from instahide.files import save_text, sha256_of_arrays
+from instahide.names import shown
 
 CROP_ARRAYS = ("crops", "boxes", "photos")
 POOL_ARRAYS = ("patches", "boxes", "photo", "keypoints", "photos")
@@ -54,7 +55,19 @@ def put_array(group: zarr.Group, name: str, values: np.ndarray) -> None:
 
 
 def put_names(group: zarr.Group, name: str, names: list[str]) -> None:
-    """Store a list of names as UTF-8 text, a line each (Zarr has no stable type for text)."""
+    """Store a list of names as UTF-8 text, a line each (Zarr has no stable type for text).
+
+    Raises
+    ------
+    InstaHideError
+        When a name is empty, has more than one line or is not UTF-8: it would shift those
+        after it.
+    """
+    for one in names:
+        if not one or "\n" in one or not _is_utf8(one):
+            raise InstaHideError(
+                f"'{shown(one)}' cannot be kept in a list of names, one to a line; rename it"
+            )
     text = "\n".join(names).encode()
     array = create_array(group, name, (len(text),), "uint8", rows=2**20)
     if text:
@@ -138,3 +151,12 @@ def row_slices(array: zarr.Array, most_bytes: int = 0) -> Iterator[slice]:
     step = rows * max(1, most_bytes // (rows * row_bytes))
     for start in range(0, array.shape[0], step):
         yield slice(start, min(start + step, array.shape[0]))
+
+
+def _is_utf8(text: str) -> bool:
+    """Tell whether a text has no surrogates, which stand for bytes that are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
