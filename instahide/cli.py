@@ -24,6 +24,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except InstaHideError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except MemoryError as error:
+        print(f"error: not enough memory: {error or 'close other programs'}", file=sys.stderr)
+        sys.exit(2)
     except OSError as error:  # a name that is too long, a folder that may not be read
         print(f"error: {_explain(error)}", file=sys.stderr)
         sys.exit(2)

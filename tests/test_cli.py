@@ -178,6 +178,15 @@ def test_real_photos_and_cifar10(imagenet_sample, cifar10_archive, tmp_path):
     assert run("verify", out, "--public", pool) == 0
 
 
+def test_a_lack_of_memory_is_one_sentence(capsys, monkeypatch):
+    def load_schema(path):
+        raise MemoryError("Unable to allocate 9 GiB")
+
+    monkeypatch.setattr("instahide.schema.load_schema", load_schema)
+    assert run("keys") == 2
+    assert capsys.readouterr().err == "error: not enough memory: Unable to allocate 9 GiB\n"
+
+
 def test_keys_prints_the_table(capsys):
     assert run("keys") == 0
     assert "| `challenges.*.k` | `6` |" in capsys.readouterr().out

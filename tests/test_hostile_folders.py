@@ -50,6 +50,7 @@ def commands(folder, pool, others):
     yield "verify", folder.path, "--public", pool
     yield "score", folder.encryption, folder.path, "--assume-range"
     yield "new-challenge-check", folder.path, "--public", pool
+    shutil.rmtree(folder.path / "attacks", ignore_errors=True)
     yield "baselines", folder.path
 
 

@@ -127,8 +127,10 @@ def explained(choice: Choice) -> Iterator[None]:
     """
     try:
         yield
-    except MemoryError:
-        raise InstaHideError(f"{choice.stage} ({choice.text}): not enough memory") from None
+    except MemoryError as error:
+        raise InstaHideError(
+            f"{choice.stage} ({choice.text}): not enough memory: {error}"
+        ) from None
     except np.linalg.LinAlgError as error:
         if choice.text.partition(",")[0] not in STAGES[choice.stage]:
             raise

@@ -39,9 +39,16 @@ def add_pool(commands) -> None:
         "photos", type=Path, help="a folder tree, a tar, a tar of tars (ImageNet) or a zip"
     )
     command.add_argument("--out", type=Path, required=True, help="the pool, a Zarr store")
-    command.add_argument("--crops-per-photo", type=int, default=25, metavar="N")
     command.add_argument(
-        "--crop-size", type=int, nargs=2, default=(64, 128), metavar=("MIN", "MAX")
+        "--crops-per-photo", type=int, default=25, metavar="N", help="random square crops"
+    )
+    command.add_argument(
+        "--crop-size",
+        type=int,
+        nargs=2,
+        default=(64, 128),
+        metavar=("MIN", "MAX"),
+        help="smallest and largest side of a crop, in pixels (default 64 128)",
     )
     command.add_argument(
         "--key-points",
@@ -98,7 +105,14 @@ def add_private(commands) -> None:
         help="a folder with one sub-folder per class, or CIFAR-10's archive",
     )
     command.add_argument("--out", type=Path, required=True, help="the private set, .npz")
-    command.add_argument("--images", dest="count", type=int, default=100, metavar="N")
+    command.add_argument(
+        "--images",
+        dest="count",
+        type=int,
+        default=100,
+        metavar="N",
+        help="images to select, as equally many of each class as possible",
+    )
     add_seed(command)
     add_image(command)
 
@@ -127,11 +141,23 @@ def add_encrypt(commands) -> None:
     command.add_argument("--private", type=Path, required=True, help="private set, .npz")
     command.add_argument("--public", type=Path, help="pool; the inside schemes need none")
     command.add_argument("--out", type=Path, required=True, help="folder of the challenge")
-    command.add_argument("--scheme", choices=SCHEMES, default="cross")
+    command.add_argument(
+        "--scheme",
+        choices=SCHEMES,
+        default="cross",
+        help="cross mixes 2 private and k - 2 public images, inside k private ones; the mixup "
+        "ones are the same without the mask",
+    )
     command.add_argument("--k", type=int, default=6, help="images in a mixture (default 6)")
     command.add_argument("--c1", type=float, default=0.65, help="largest coefficient")
     command.add_argument("--c2", type=float, default=0.3, help="least private sum")
-    command.add_argument("--rows-per-image", type=int, default=50, metavar="T")
+    command.add_argument(
+        "--rows-per-image",
+        type=int,
+        default=50,
+        metavar="T",
+        help="encryptions that each private image leads",
+    )
     command.add_argument(
         "--generator",
         default="aes256-ctr",

@@ -9,12 +9,26 @@ if TYPE_CHECKING:
     from instahide.randomness.keystream import Key
 
 
+class HelpWithDefaults(argparse.HelpFormatter):
+    """Help that tells an option's default, where it has one and its text does not yet."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text, default = action.help or "", action.default
+        nothing = default is None or default is False or default is argparse.SUPPRESS
+        if nothing or action.required or "default" in text:
+            return text
+        return f"{text} (default %(default)s)"
+
+
 def add_command(
     commands, name: str, run: Callable[[argparse.Namespace], int], summary: str
 ) -> argparse.ArgumentParser:
     """Add a command that `run` carries out; `summary` is a phrase in lower case."""
     command = commands.add_parser(
-        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        formatter_class=HelpWithDefaults,
     )
     command.set_defaults(run=run)
     return command
@@ -23,13 +37,18 @@ def add_command(
 def add_image(command: argparse.ArgumentParser) -> None:
     """Add the options that all images of a challenge have in common."""
     command.add_argument("--size", type=int, default=32, help="side in pixels (default 32)")
-    command.add_argument("--channels", type=int, choices=(1, 3), default=3)
+    command.add_argument(
+        "--channels", type=int, choices=(1, 3), default=3, help="3 for colour, 1 for grey"
+    )
 
 
 def add_threads(command: argparse.ArgumentParser) -> None:
     """Add the option --threads."""
     command.add_argument(
-        "--threads", type=int, default=os.cpu_count() or 1, help="default: all cores"
+        "--threads",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="default: all cores (here %(default)s)",
     )
 
 

@@ -112,7 +112,7 @@ def add_leaderboard(commands) -> None:
     command.add_argument(
         "--reported", action="store_true", help="add the results reported in 2020"
     )
-    command.add_argument("--title", default="InstaHide leaderboard")
+    command.add_argument("--title", default="InstaHide leaderboard", help="of the tables")
 
 
 def run_leaderboard(options: argparse.Namespace) -> int:
