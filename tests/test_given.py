@@ -71,7 +71,8 @@ def told(folder, sample, attack, pool="pool.zarr", **others):
     out, problem = folder / "attacks" / attack.__name__, arguments(folder, sample, **others)
     save_whole(out, f"{__name__}:{attack.__name__}", problem, pool=pool and folder / pool)
     about = json.loads((out / "attack.json").read_text())
-    record = make_record(SCORE, about, who="me", challenge="ab" * 32, day=date(2026, 1, 1))
+    digests = {"challenge": "ab" * 32, "decryption": "cd" * 32}
+    record = make_record(SCORE, about, who="me", day=date(2026, 1, 1), **digests)
     return about["given"], as_markdown([record], "t").splitlines()[6]
 
 

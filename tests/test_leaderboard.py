@@ -21,7 +21,7 @@ from instahide.scoring.leaderboard import (
 from instahide.scoring.metrics import METRICS
 from instahide.scoring.standings import as_csv, as_html, as_markdown, save_leaderboard
 
-DIGEST = "ab" * 32
+DIGEST, DECRYPTION = "ab" * 32, "cd" * 32
 
 
 def content(max_ssim=0.5, **changes):
@@ -33,6 +33,7 @@ def content(max_ssim=0.5, **changes):
         "who": "somebody",
         "date": "2026-01-31",
         "challenge": DIGEST,
+        "decryption": DECRYPTION,
         "metrics": metrics,
         "given": {
             "labels": "classes",
@@ -47,6 +48,14 @@ def content(max_ssim=0.5, **changes):
         "reported": False,
     }
     return base | changes
+
+
+MADE = {
+    "who": "me",
+    "challenge": DIGEST,
+    "decryption": DECRYPTION,
+    "day": date(2026, 1, 31),
+}
 
 
 def record(*arguments, **changes):
@@ -84,6 +93,11 @@ def test_the_results_of_2020_are_marked_as_reported_and_have_no_intervals():
         ({"date": "2026-02-30"}, "date '2026-02-30'.*day"),
         ({"date": "yesterday"}, "date: 'yesterday'.*YYYY-MM-DD"),
         ({"challenge": "abc"}, "challenge: 'abc'.*SHA-256"),
+        ({"decryption": DECRYPTION + "\n"}, "decryption: .*SHA-256"),
+        ({"date": "2026-01-31\n"}, "date: .*YYYY-MM-DD"),
+        ({"challenge": None}, "does not tell the digests .*score the decryption again"),
+        ({"decryption": None}, "does not tell the digests .*score the decryption again"),
+        ({"rechecked": True}, "unknown key 'rechecked'"),
         ({"attack": ""}, "attack: ''"),
         ({"attack": "a\x1b[31mred"}, "attack"),
         ({"attack": "a" * 101}, "too long"),
@@ -160,7 +174,7 @@ def test_made_records_take_what_an_attack_tells_of_itself():
         "details": {"note": "a note", "seed": 5},
     }
     score = content()["metrics"]
-    made = make_record(score, about, who="me", challenge=DIGEST, day=date(2026, 1, 31))
+    made = make_record(score, about, **MADE)
     assert (made.attack, made.who, made.note) == ("mine", "me", "a note")
     assert made.date == "2026-01-31"
     assert made.wall_seconds is None
@@ -182,12 +196,11 @@ def test_made_records_take_what_an_attack_tells_of_itself():
     ],
 )
 def test_what_is_wrong_with_an_account_is_named(changes, message):
-    made = {"who": "me", "challenge": DIGEST, "day": date(2026, 1, 31)}
     if message is None:
-        assert not make_record(content()["metrics"], {"attack": "a"} | changes, **made).note
+        assert not make_record(content()["metrics"], {"attack": "a"} | changes, **MADE).note
         return
     with pytest.raises(InstaHideError, match=f"the record .*{message}"):
-        make_record(content()["metrics"], {"attack": "a"} | changes, **made)
+        make_record(content()["metrics"], {"attack": "a"} | changes, **MADE)
 
 
 def test_order_is_by_max_ssim_and_stable():

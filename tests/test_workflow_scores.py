@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import zipfile
 
 import pytest
@@ -74,7 +75,29 @@ def test_a_record_of_a_submission_joins_the_leaderboard_and_nothing_else_runs(sc
     (folder / "theirs.json").write_text(json.dumps(record))
     assert scored.stale("all") == {"leaderboard"}
     scored.run("--cores", "2")
-    assert "theirs" in (scored.root / "results/challenge/leaderboard.md").read_text()
+    board = scored.root / "results/challenge/leaderboard.md"
+    line = next(line for line in board.read_text().splitlines() if "theirs" in line)
+    assert "not rechecked" in line
+    assert board.read_text().count("| not rechecked") == 1  # all others are kept
+
+
+def test_records_of_another_challenge_or_edited_by_hand_stop_the_leaderboard(scored):
+    results = scored.root / "results/challenge"
+    record = json.loads((results / "attacks/oracle/record.json").read_text())
+    record |= {"attack": "theirs", "baseline": False}
+    edited = record["metrics"] | {"max_ssim": {"mean": 0.99, "low": 0.9, "high": 1.0}}
+    folder = results / "submissions"
+    folder.mkdir(exist_ok=True)
+    (folder / "foreign.json").write_text(json.dumps(record | {"challenge": "ab" * 32}))
+    (folder / "edited.json").write_text(json.dumps(record | {"metrics": edited}))
+    shutil.copy(results / "attacks/oracle/decryption.npy", folder / "edited.npy")
+    done = scored.run("--cores", "2", check=False)
+    shutil.rmtree(folder)
+    assert done.returncode != 0
+    said = (results / "logs/leaderboard.log").read_text()
+    assert "submissions/foreign.json is a record of another challenge" in said
+    assert "submissions/edited.json says that the Max_SSIM is 0.99" in said
+    scored.run("--cores", "2")  # for what follows
 
 
 def test_the_report_is_one_page_with_everything(scored):

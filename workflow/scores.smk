@@ -14,7 +14,6 @@ wildcard_constraints:
 
 localrules:
     ssim,
-    leaderboard,
     check,
     ablation,
 
@@ -42,9 +41,14 @@ def staged(file):
     ]
 
 
-def submissions(wildcards):
-    """The records of submissions, see docs/scoring.md."""
-    return sorted(map(str, Path(f"results/{wildcards.challenge}/submissions").glob("*.json")))
+def submissions(*suffixes):
+    """The records of submissions or the decryptions beside them, see docs/scoring.md."""
+
+    def found(wildcards):
+        folder = Path(f"results/{wildcards.challenge}/submissions")
+        return sorted(str(path) for path in folder.glob("*") if path.suffix in suffixes)
+
+    return found
 
 
 def pictures(wildcards):
@@ -146,9 +150,13 @@ rule ssim:
 rule leaderboard:
     """Rank attacks, baselines, submissions and what was reported in 2020."""
     input:
-        of_attacks("record.json"),
-        submissions,
+        f"{CHALLENGE}/challenge.json",
+        of_attacks("decryption.npy"),
+        submissions(".npy", ".zip"),
         sorted(map(str, Path(workflow.basedir).glob("instahide/scoring/records/*.json"))),
+        attacks=of_attacks("record.json"),
+        submissions=submissions(".json"),
+        **secrets("truth", "private"),
     output:
         f"{CHALLENGE}/leaderboard.md",
         f"{CHALLENGE}/leaderboard.csv",

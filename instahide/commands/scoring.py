@@ -3,9 +3,13 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from instahide.commands.options import add_command
 from instahide.errors import InstaHideError
+
+if TYPE_CHECKING:
+    from instahide.scoring.leaderboard import Record
 
 
 def add_commands(commands) -> None:
@@ -110,6 +114,15 @@ def add_leaderboard(commands) -> None:
     command.add_argument("records", type=Path, nargs="+", help="record files")
     command.add_argument("--out", type=Path, required=True, help="folder of the three tables")
     command.add_argument(
+        "--challenge", type=Path, metavar="FOLDER", help="refuse records of other challenges"
+    )
+    command.add_argument(
+        "--recheck",
+        action="store_true",
+        help="score again what is kept beside the records; needs --challenge, with secrets",
+    )
+    command.add_argument("--private", type=Path, help="private set (default: the secret copy)")
+    command.add_argument(
         "--reported", action="store_true", help="add the results reported in 2020"
     )
     command.add_argument("--title", default="InstaHide leaderboard", help="of the tables")
@@ -117,15 +130,30 @@ def add_leaderboard(commands) -> None:
 
 def run_leaderboard(options: argparse.Namespace) -> int:
     """Write the leaderboard."""
-    from instahide.scoring.leaderboard import load_record, reported_records
+    from instahide.scoring.leaderboard import reported_records
     from instahide.scoring.standings import save_leaderboard
 
-    records = [load_record(path) for path in options.records]
+    records = _records(options)
     records += reported_records() if options.reported else []
     save_leaderboard(options.out, records, options.title)
     for suffix in ("md", "csv", "html"):
         print(options.out / f"leaderboard.{suffix}")
     return 0
+
+
+def _records(options: argparse.Namespace) -> "list[Record]":
+    """Read the records, checked as far as the options ask for it."""
+    from instahide.challenge.folder import ChallengeFolder
+    from instahide.scoring.leaderboard import load_record
+    from instahide.scoring.recheck import Truth, load_records
+
+    if options.challenge is None:
+        if options.recheck:
+            raise InstaHideError("--recheck needs --challenge, the folder with the truth")
+        return [load_record(path) for path in options.records]
+    folder = ChallengeFolder(options.challenge)
+    truth = Truth(folder.truth, options.private or folder.private)
+    return load_records(options.records, folder, truth if options.recheck else None)
 
 
 def add_check(commands) -> None:

@@ -37,7 +37,10 @@ class Record:
     date : str
         The day it was scored or, where reported, handed in; ``YYYY-MM-DD``.
     challenge : str or None
-        SHA-256 of the challenge's `encryption.npy`; None where it is not known.
+        SHA-256 of the challenge's `encryption.npy`; None for what was reported.
+    decryption : str or None
+        SHA-256 of the decryption, see `instahide.scoring.score.decryption_digest`; None for
+        what was reported.
     metrics : dict of Value
         By the names of `metrics.METRICS`. A measured record has all five, with
         intervals; a reported one has ``max_ssim`` at least.
@@ -52,6 +55,9 @@ class Record:
         A measure for comparison, which may have seen the truth, and no attack.
     reported : bool
         The authors' numbers, not measured here.
+    rechecked : bool or None
+        Whether the decryption was scored again for this leaderboard, see
+        `instahide.scoring.recheck`; None where nobody asked. No part of a record's file.
     """
 
     attack: str
@@ -61,6 +67,7 @@ class Record:
     reported: bool
     version: str = ""
     challenge: str | None = None
+    decryption: str | None = None
     given: Knowledge | None = None
     complexity: str = ""
     wall_seconds: float | None = None
@@ -70,6 +77,7 @@ class Record:
     reported_cost: str = ""
     baseline: bool = False
     note: str = ""
+    rechecked: bool | None = None
 
 
 def make_record(
@@ -78,6 +86,7 @@ def make_record(
     *,
     who: str,
     challenge: str,
+    decryption: str,
     day: date,
 ) -> Record:
     """Combine a score and an attack's own account of itself into a measured record.
@@ -91,6 +100,8 @@ def make_record(
         the name, is needed.
     challenge : str
         SHA-256 of the challenge's `encryption.npy`.
+    decryption : str
+        SHA-256 of the decryption.
 
     Raises
     ------
@@ -112,7 +123,8 @@ def make_record(
     details = attack.get("details")
     if isinstance(details, dict) and "note" in details:
         content["note"] = details["note"]
-    content |= {"who": who, "date": day.isoformat(), "challenge": challenge}
+    content |= {"who": who, "date": day.isoformat()}
+    content |= {"challenge": challenge, "decryption": decryption}
     return parse_record(content | {"metrics": score, "reported": False}, "the record")
 
 
@@ -127,7 +139,8 @@ def parse_record(content: Any, name: str) -> Record:
     Raises
     ------
     InstaHideError
-        When a key is unknown or missing, or a value is not allowed; says which.
+        When a key is unknown or missing, or a value is not allowed; says which. Also when a
+        measured record does not tell what it is of.
     """
     try:
         check_values(content)
@@ -138,6 +151,11 @@ def parse_record(content: Any, name: str) -> Record:
         key: Value(**content["metrics"][key]) for key in METRICS if key in content["metrics"]
     }
     _check_metrics(metrics, content["reported"], name)
+    if not content["reported"] and not (content.get("challenge") and content.get("decryption")):
+        raise InstaHideError(
+            f"{name} does not tell the digests of its challenge and its decryption, so nobody "
+            "can say what it is of: score the decryption again with instahide score --record"
+        )
     try:
         date.fromisoformat(content["date"])
     except ValueError as wrong:
@@ -160,6 +178,7 @@ def load_record(path: Path | str) -> Record:
 def save_record(path: Path | str, record: Record) -> None:
     """Write a record, leaving out what is not known."""
     content = asdict(record)
+    del content["rechecked"]
     content["metrics"] = {
         name: {key: number for key, number in value.items() if number is not None}
         for name, value in content["metrics"].items()

@@ -68,5 +68,6 @@ def record_of(
         about,
         who=who,
         challenge=encryption_digest(load_manifest(folder)),
+        decryption=result.decryption,
         day=datetime.now(UTC).date(),
     )

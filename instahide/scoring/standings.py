@@ -23,6 +23,10 @@ REPORTED = (
     "“Reported” marks results of 2020 as their authors reported them for the challenge of "
     "that year: not measured here, without intervals, and for other images."
 )
+UNCHECKED = (
+    "“Not rechecked” marks results whose decryption is not kept beside their record: their "
+    "numbers are what the record says, and were not scored again for this table."
+)
 _FIGURE_SPACE = "\u2007"  # as wide as a digit
 _GIVEN = {
     "images": "number of images",
@@ -165,7 +169,9 @@ def _memory(record: Record) -> str:
 
 
 def _note(record: Record) -> str:
-    return f"reported: {record.note}" if record.reported else record.note
+    marks = ["reported"] if record.reported else []
+    marks += ["not rechecked"] if record.rechecked is False else []
+    return ": ".join(filter(None, [*marks, record.note]))
 
 
 def _remarks(records: list[Record]) -> list[str]:
@@ -175,6 +181,8 @@ def _remarks(records: list[Record]) -> list[str]:
         remarks.append(WITHOUT_RANK)
     if any(record.reported for record in records):
         remarks.append(REPORTED)
+    if any(record.rechecked is False for record in records):
+        remarks.append(UNCHECKED)
     challenges = _challenges(records)
     if len(challenges) > 1:
         remarks.append(

@@ -63,8 +63,8 @@ def test_a_run_on_slurm_gives_the_bytes_of_a_local_run(config, tmp_path):
     done = run_on_slurm(project)
     assert untimed(project) == untimed(local)
     assert not list((tmp_path / "results/public/pool/crops").glob("*.zarr"))
-    # samples, private, photos, pool, two shards, one challenge, four attacks' scores
-    assert done.stderr.count("has been submitted with SLURM jobid") == 11
+    # samples, private, photos, pool, two shards, challenge, four attacks' scores, leaderboard
+    assert done.stderr.count("has been submitted with SLURM jobid") == 12
     assert project.stale() == set()
 
 

@@ -1,12 +1,16 @@
-"""Rank all results."""
+"""Rank all results, those scored again whose decryption is kept."""
 
 from pathlib import Path
 
+from instahide.challenge.folder import ChallengeFolder
 from instahide.jobs import job
-from instahide.scoring.leaderboard import load_record
+from instahide.scoring.leaderboard import reported_records
+from instahide.scoring.recheck import Truth, load_records
 from instahide.scoring.standings import save_leaderboard
 
 with job(snakemake.log[0]):
-    records = [load_record(path) for path in snakemake.input]
+    given, out = snakemake.input, Path(snakemake.output[0]).parent
+    truth = Truth(Path(given.truth), Path(given.private))
+    records = load_records([*given.attacks, *given.submissions], ChallengeFolder(out), truth)
     title = f"Leaderboard of {snakemake.wildcards.challenge}"
-    save_leaderboard(Path(snakemake.output[0]).parent, records, title)
+    save_leaderboard(out, [*records, *reported_records()], title)
