@@ -41,6 +41,15 @@ def staged(file):
     ]
 
 
+def attacked(file):
+    """A file of every challenge that has an attack made of stages."""
+    return [
+        f"results/{challenge}/{file}"
+        for challenge, given in config["challenges"].items()
+        if any(attack in STAGED for attack in given["attacks"])
+    ]
+
+
 def submissions(*suffixes):
     """The records of submissions or the decryptions beside them, see docs/scoring.md."""
 
@@ -177,8 +186,9 @@ rule leaderboard:
 
 
 rule ablation:
-    """Set the attacks that are made of stages side by side, over all challenges."""
+    """Set the attacks that are made of stages side by side, over challenges alike."""
     input:
+        attacked("challenge.json"),
         scores=staged("score.json"),
         attacks=staged("attack.json"),
     output:
