@@ -6,6 +6,7 @@ a fixed order, mapped to [-1, 1] by x / 127.5 - 1 and rounded to float32 once, s
 machine gets the same bytes.
 """
 
+import io
 import os
 from pathlib import Path
 
@@ -75,11 +76,13 @@ def save_encryption(
     Batches go to their place in the file as they are ready, in any order.
     """
     shape = (len(plan), *sources.private.images.shape[1:])
-    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    row_bytes = 4 * int(np.prod(shape[1:]))
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f4", "fortran_order": False, "shape": shape}
+    )
+    offset, row_bytes = header.tell(), 4 * int(np.prod(shape[1:]))
     with atomic(path) as temporary, open(temporary, "r+b", buffering=0) as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        offset = file.tell()
+        write_at(file.fileno(), np.frombuffer(header.getbuffer(), np.uint8), 0)
 
         def work(start: int) -> None:
             rows = encrypt_rows(sources, plan[start : start + BATCH_ROWS], start)

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 
+from instahide.errors import InstaHideError
 from instahide.files import atomic_folder
 from instahide.images import shrink
 from instahide.photos.listing import bundled_photos, decode, read_photo
@@ -55,4 +56,8 @@ def random_crop(image: np.ndarray, draw: np.ndarray) -> np.ndarray:
 
 
 def _save(path: Path, image: np.ndarray) -> None:
-    cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    """Write an image as PNG; `cv2.imwrite` would not say what went wrong."""
+    done, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    if not done:
+        raise InstaHideError(f"OpenCV cannot encode {path.name} as PNG; install it again")
+    path.write_bytes(data)
