@@ -32,11 +32,18 @@ challenge: setup ## Make the default challenge, verify it and pack its release.
 	@echo "next: source $(VENV)/bin/activate && snakemake --cores all    # attacks it; look at results/challenge/leaderboard.html"
 	@echo "all that was printed: results/logs/make-challenge.log"
 
-report: setup ## Make everything that is configured, and a page of results for the organisers.
-	$(RUN) snakemake --cores all
-	umask 077 && $(RUN) snakemake --report results/report.html \
-	  --report-stylesheet workflow/report/report.css
-	@echo "$(CURDIR)/results/report.html, which shows private images"
+# CONFIG=config/mine.yaml takes another configuration than config/config.yaml. The report gets
+# its name when it is whole, and only its maker may read it.
+WITH = $(if $(CONFIG),--configfile $(CONFIG))
+REPORT = results/report$(if $(CONFIG),-$(basename $(notdir $(CONFIG)))).html
+
+report: setup ## Make all that CONFIG configures, and a page of results for the organisers.
+	$(RUN) snakemake --cores all $(WITH)
+	rm -f results/.report.html
+	umask 077 && $(RUN) snakemake --report results/.report.html \
+	  --report-stylesheet workflow/report/report.css $(WITH)
+	mv -f results/.report.html $(REPORT)
+	@echo "$(CURDIR)/$(REPORT), which shows private images: only you can read it"
 
 # Each module's tests stay on one worker, which then makes once what they share; those that
 # take longest are the first.

@@ -112,8 +112,12 @@ def coefficient_histogram(coefficients: np.ndarray, *, private: int = 2) -> "Fig
     return figure
 
 
-def save_figure(path: Path | str, figure: "Figure", *, dpi: int = 150) -> None:
+def save_figure(
+    path: Path | str, figure: "Figure", *, dpi: int = 150, secret: bool = False
+) -> None:
     """Write a figure as the suffix of `path` says (png, svg or pdf), without a date.
+
+    With `secret`, only its owner may look at it.
 
     Raises
     ------
@@ -125,7 +129,10 @@ def save_figure(path: Path | str, figure: "Figure", *, dpi: int = 150) -> None:
     kind = Path(path).suffix.lstrip(".")
     dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     # Element names in SVG are random without a salt.
-    with atomic(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "instahide"}):
+    with (
+        atomic(path, secret=secret) as temporary,
+        matplotlib.rc_context({"svg.hashsalt": "instahide"}),
+    ):
         figure.savefig(temporary, format=kind, dpi=dpi, metadata=dates.get(kind))
 
 

@@ -33,7 +33,8 @@ def atomic(path: Path | str, *, secret: bool = False) -> Iterator[Path]:
     path : path
         The final name of a file. Its folder is made where it is missing.
     secret : bool
-        Create the file with mode 0600, and a folder made for it with 0700.
+        Give the file mode 0600, and a folder made for it 0700. A folder that is there
+        keeps its mode.
 
     Raises
     ------
@@ -97,10 +98,23 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def make_folder(path: Path, *, secret: bool = False) -> None:
-    """Make a folder and those above it; with `secret`, only its owner may look inside."""
-    path.mkdir(parents=True, exist_ok=True)
-    if secret:
-        path.chmod(SECRET_FOLDER)
+    """Make a folder and those above it, where they are missing.
+
+    With `secret`, only its owner may look into one that is made. A folder that was there
+    keeps its mode: it may be anybody's.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=SECRET_FOLDER if secret else 0o777, exist_ok=True)
+
+
+def close_folder(path: Path) -> None:
+    """Make a folder, or take one that was there, and let only its owner look inside.
+
+    For folders that are ours by their name, such as a challenge's `secret`, which Snakemake
+    makes before a job begins. Never for one whose name a user chose.
+    """
+    make_folder(path, secret=True)
+    path.chmod(SECRET_FOLDER)
 
 
 def check_file(path: Path | str, kind: str = "file") -> None:
@@ -167,9 +181,9 @@ def save_text(path: Path | str, content: str, *, secret: bool = False) -> None:
         temporary.write_text(content, encoding="utf-8")
 
 
-def save_npy(path: Path | str, array: np.ndarray) -> None:
+def save_npy(path: Path | str, array: np.ndarray, *, secret: bool = False) -> None:
     """Write one array as `.npy`, atomically."""
-    with atomic(path) as temporary, open(temporary, "wb") as file:
+    with atomic(path, secret=secret) as temporary, open(temporary, "wb") as file:
         np.save(file, array, allow_pickle=False)
 
 

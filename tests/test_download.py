@@ -158,6 +158,35 @@ def test_a_file_is_downloaded_and_nothing_else_is_left(site, tmp_path, checksum)
     assert names(path.parent) == ["photos.tar"]
 
 
+def rights(path):
+    return path.stat().st_mode & 0o777
+
+
+def test_a_secret_file_is_its_owners_from_the_first_byte_on(site, tmp_path):
+    site.drops, site.after_a_drop = [1_500_000], [404]
+    with pytest.raises(InstaHideError):
+        get(site, tmp_path / "secret", secret=True)
+    site.after_a_drop = []
+    part = tmp_path / "secret" / ".photos.tar.part"
+    assert part.stat().st_size
+    assert (rights(part), rights(part.parent)) == (0o600, 0o700)
+    site.etag = '"2"'  # another version: the part begins anew
+    path = get(site, tmp_path / "secret", secret=True)
+    assert (path.read_bytes(), rights(path)) == (CONTENT, 0o600)
+    path.chmod(0o644)  # from an earlier version of this program
+    get(site, tmp_path / "secret", secret=True)
+    assert rights(path) == 0o600
+
+
+def test_secret_copies_and_lists_are_their_owners(site, tmp_path):
+    get(site, tmp_path)
+    keep_fetched(tmp_path / "photos.tar", tmp_path / "x" / "a", checksum=SHA256, secret=True)
+    assert (rights(tmp_path / "x" / "a"), rights(tmp_path / "x")) == (0o600, 0o700)
+    path = save_list(tmp_path, f"{site.url} {SHA256}\n")
+    (place,) = fetch_list(path, tmp_path / "photos", secret=True)
+    assert (rights(place), rights(place.parent)) == (0o600, 0o700)
+
+
 def test_progress_is_shown(site, tmp_path, capsys):
     get(site, tmp_path)
     shown_lines = capsys.readouterr().err

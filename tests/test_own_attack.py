@@ -82,6 +82,16 @@ def test_what_an_attack_knows_is_in_the_path_of_its_stages_and_on_the_leaderboar
     ]
 
 
+def test_what_shows_private_images_is_its_owners_whichever_rule_came_first(project):
+    results = project.root / "results/challenge"
+    secret = {"decryption.npy", "private.npy", "assignment.npz", "decoding.npz", "state.npz"}
+    for folder in (results / "attacks", results / "stages"):
+        found = [path for path in folder.rglob("*") if path.name in secret]
+        assert found
+        assert {path.stat().st_mode & 0o777 for path in found} == {0o600}
+        assert {path.parent.stat().st_mode & 0o777 for path in found} == {0o700}
+
+
 def test_an_edit_re_runs_its_stage_and_what_follows(project):
     assert stale(project) == set()
     project.edit("examples/own_attack.py", "A similarity: what", "What")

@@ -229,6 +229,9 @@ def test_archives_and_lists_are_downloaded_and_checked(finished, server, tmp_pat
     project.run(
         "--cores", "2", "results/public/pool/pool.zarr", "results/private/set/private.npz"
     )
+    private = project.root / "results/downloads/private/set"
+    assert private.stat().st_mode & 0o777 == 0o700
+    assert (private / "private.tar").stat().st_mode & 0o777 == 0o600
     digest = "results/public/pool/pool.zarr.sha256"
     assert (project.root / digest).read_text() == (finished.root / digest).read_text()
     assert project.run("--dry-run", "results/public/pool/pool.zarr").stdout.count(
@@ -265,5 +268,6 @@ def test_a_challenge_of_the_generator_of_2020_is_broken_from_its_two_files(proje
     assert record["details"]["seed"] == 4321
     assert record["details"]["public_use"] == "fresh"
     assert [stage["name"] for stage in record["stages"]] == ["seed search", "replay", "solve"]
-    assert (attack / "private.npy").exists()
+    assert (attack / "private.npy").stat().st_mode & 0o777 == 0o600
+    assert attack.stat().st_mode & 0o777 == 0o700
     assert "prng" in (project.root / "results/old/leaderboard.md").read_text()

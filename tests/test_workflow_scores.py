@@ -12,6 +12,7 @@ from workflow_project import CONFIG, Project
 from instahide.scoring.metrics import METRICS
 
 ATTACKS = ("absolute", "mean", "random", "oracle")
+SECRET = {"decryption.npy", "private.npy", "rows.csv", "gallery.png"}  # of an attack
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +22,15 @@ def scored(tmp_path_factory):
     # Fewer equations than unknowns have no one solution: give the oracle enough rows.
     config["challenges"]["challenge"]["rows_per_image"] = 10
     project = Project(tmp_path_factory.mktemp("project"), config)
+    project.run("--cores", "2", "results/challenge/attacks/mean/gallery.png")
+    project.drawn_first = rights(project.root / "results/challenge/attacks")
     project.run("--cores", "2")
     return project
+
+
+def rights(folder):
+    """The rights of all below a folder."""
+    return {path: path.stat().st_mode & 0o777 for path in sorted(folder.rglob("*"))}
 
 
 def read_score(project, attack):
@@ -53,8 +61,10 @@ def test_the_leaderboard_ranks_all_results(scored):
 
 
 def test_what_shows_the_truth_is_for_the_owner_only(scored):
-    for folder in (scored.root / "results/challenge/attacks").iterdir():
-        assert folder.stat().st_mode & 0o777 == 0o700
+    for found in (scored.drawn_first, rights(scored.root / "results/challenge/attacks")):
+        assert {mode for path, mode in found.items() if path.is_dir()} == {0o700}
+        assert {mode for path, mode in found.items() if path.name in SECRET} == {0o600}
+    assert {path.name for path in scored.drawn_first} >= {"mean", "gallery.png"}
     with zipfile.ZipFile(scored.root / "results/challenge/release.zip") as archive:
         assert len(archive.namelist()) == 3
 
@@ -102,6 +112,7 @@ def test_records_of_another_challenge_or_edited_by_hand_stop_the_leaderboard(sco
 
 def test_the_report_is_one_page_with_everything(scored):
     scored.run("--report", "report.html")
+    assert (scored.root / "report.html").stat().st_mode & 0o777 == 0o600
     page = (scored.root / "report.html").read_text()
     for picture in (*(f"attacks/{attack}/gallery.png" for attack in ATTACKS), "ssim.png"):
         assert f"results/challenge/{picture}" in page

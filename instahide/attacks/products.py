@@ -123,12 +123,12 @@ def _assignment(found: dict[str, np.ndarray], path: Path | str) -> Assignment:
 
 
 def save_assignment(path: Path, assignment: Assignment) -> None:
-    """Write an assignment."""
-    save_npz(path, {name: getattr(assignment, name) for name in ASSIGNMENT})
+    """Write an assignment (mode 0600: it says who is mixed with whom)."""
+    save_npz(path, {name: getattr(assignment, name) for name in ASSIGNMENT}, secret=True)
 
 
 def save_state(path: Path, state: State) -> None:
-    """Write what a retrieval made."""
+    """Write what a retrieval made (mode 0600: it shows private images)."""
     found = state.assignment
     arrays = (state.images, found.images, found.coefficients, state.level, state.rows)
-    save_npz(path, dict(zip(STATE, arrays, strict=True)))
+    save_npz(path, dict(zip(STATE, arrays, strict=True)), secret=True)

@@ -196,7 +196,7 @@ def _check_label(label: np.ndarray, path: Path) -> None:
 
 
 def save_recovery(folder: Path | str, recovery: Recovery, run: Run) -> None:
-    """Write an attack's folder.
+    """Write an attack's folder; what shows private images can be read by its owner only.
 
     Raises
     ------
@@ -208,11 +208,11 @@ def save_recovery(folder: Path | str, recovery: Recovery, run: Run) -> None:
         json.dumps(about, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InstaHideError(f"what {run.attack} tells of itself is no JSON: {error}") from None
-    save_npy(folder / "decryption.npy", recovery.decryption.astype(np.float32))
+    save_npy(folder / "decryption.npy", recovery.decryption.astype(np.float32), secret=True)
     if recovery.private is not None:
-        save_npy(folder / "private.npy", recovery.private.astype(np.float32))
+        save_npy(folder / "private.npy", recovery.private.astype(np.float32), secret=True)
     for other, arrays in recovery.arrays.items():
-        save_npz(folder / f"{other}.npz", arrays)
+        save_npz(folder / f"{other}.npz", arrays, secret=True)
     save_json(folder / "attack.json", about)
 
 

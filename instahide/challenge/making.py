@@ -12,6 +12,7 @@ from instahide.challenge.private import load_selection, save_private
 from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import load_sources
 from instahide.errors import InstaHideError
+from instahide.files import close_folder
 from instahide.randomness.keystream import Key
 
 
@@ -47,6 +48,7 @@ def make_challenge(
     _keep_others(folder, key)
     sources = load_sources(private, pool, key, scheme, generator, public_use)
     plan = sources.plan()
+    close_folder(folder.seed.parent)  # it may have been there
     save_seed(folder.seed, key)
     save_private(folder.private, sources.private, load_selection(private))
     save_plan(folder.truth, plan)

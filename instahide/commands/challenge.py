@@ -4,7 +4,14 @@ import argparse
 from pathlib import Path
 
 from instahide.challenge.scheme import SCHEMES, Scheme
-from instahide.commands.options import add_command, add_image, add_seed, add_threads, parse_key
+from instahide.commands.options import (
+    add_command,
+    add_image,
+    add_seed,
+    add_threads,
+    parse_key,
+    tell_who_looks,
+)
 from instahide.randomness import historical
 
 
@@ -132,6 +139,7 @@ def run_private(options: argparse.Namespace) -> int:
     )
     chosen = load_private(options.out)
     print(f"{len(chosen.images)} images of {len(chosen.class_names)} classes: {options.out}")
+    tell_who_looks(options.out)
     return 0
 
 

@@ -2,7 +2,10 @@
 
 import argparse
 import os
+import stat
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,6 +53,17 @@ def add_threads(command: argparse.ArgumentParser) -> None:
         default=os.cpu_count() or 1,
         help="default: all cores (here %(default)s)",
     )
+
+
+def tell_who_looks(path: Path) -> None:
+    """Say in a line on standard error when a secret file lies where others can look."""
+    folder = path.absolute().parent
+    if folder.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        print(
+            f"note: {path} is secret, so only you can read it; others can see its name in "
+            f"{folder}",
+            file=sys.stderr,
+        )
 
 
 def add_seed(

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instahide.commands.options import add_command
+from instahide.commands.options import add_command, tell_who_looks
 from instahide.errors import InstaHideError
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def run_score(options: argparse.Namespace) -> int:
         assume_range=options.assume_range,
     )
     if options.per_row:
-        save_text(options.per_row, as_csv(result))
+        save_text(options.per_row, as_csv(result), secret=True)
+        tell_who_looks(options.per_row)
     if options.record:
         save_record(options.record, record_of(result, about, folder, options.who))
     if result.hint:

@@ -20,7 +20,7 @@ import requests
 from urllib3.exceptions import HTTPError as TransportError  # what requests reads through
 
 from instahide.errors import InstaHideError
-from instahide.files import atomic, explained, make_folder, save_json
+from instahide.files import SECRET_FILE, atomic, explained, make_folder, save_json
 from instahide.photos.webrequest import Temporary, authorization, check_url, get, shown
 from instahide.progress import progress_bar
 
@@ -47,6 +47,7 @@ def fetch(
     *,
     checksum: str,
     credentials: bool = False,
+    secret: bool = False,
     pause: float = 1.0,
 ) -> None:
     """Download a file, continuing where an earlier run was interrupted.
@@ -63,6 +64,8 @@ def fetch(
         ``sha256:`` or ``md5:`` and hexadecimal digits.
     credentials : bool
         Send the credentials that the environment holds, see `webrequest.authorization`.
+    secret : bool
+        Give the file mode 0600 from its first byte on, and a folder made for it 0700.
     pause : float
         Seconds before the second attempt; doubled for each further one.
 
@@ -77,12 +80,16 @@ def fetch(
     check_url(url)
     path = Path(path)
     if path.is_file() and _digest(path, checksum) == checksum:
+        if secret:
+            _let_owner_only(path)
         return
-    secret = authorization(url) if credentials else None
+    sent = authorization(url) if credentials else None
     part, note = _part_of(path), _note_of(path)
     with explained(path):
-        make_folder(path.parent)
-    _insist(url, path, checksum, secret, pause)
+        make_folder(path.parent, secret=secret)
+    if secret:
+        _let_owner_only(part)
+    _insist(url, path, checksum, sent, pause)
     found = _digest(part, checksum)
     with explained(path):
         note.unlink(missing_ok=True)
@@ -96,8 +103,12 @@ def fetch(
     )
 
 
-def keep_fetched(source: Path | str, path: Path | str, *, checksum: str) -> None:
+def keep_fetched(
+    source: Path | str, path: Path | str, *, checksum: str, secret: bool = False
+) -> None:
     """Copy a file that something else has fetched, if it has the checksum.
+
+    With `secret`, only the owner may read the copy.
 
     Raises
     ------
@@ -105,7 +116,7 @@ def keep_fetched(source: Path | str, path: Path | str, *, checksum: str) -> None
         When it has another checksum, or the copy cannot be written.
     """
     check_checksum(checksum)
-    with atomic(path) as copy:
+    with atomic(path, secret=secret) as copy:
         shutil.copyfile(source, copy)
         found = _digest(copy, checksum)
         if found != checksum:
@@ -151,7 +162,7 @@ def read_url_list(path: Path | str) -> list[tuple[str, str]]:
 
 
 def fetch_list(
-    path: Path | str, folder: Path | str, *, credentials: bool = False
+    path: Path | str, folder: Path | str, *, credentials: bool = False, secret: bool = False
 ) -> list[Path]:
     """Download every file of a list into a folder, see `read_url_list` and `fetch`.
 
@@ -171,7 +182,7 @@ def fetch_list(
     if strangers:
         raise InstaHideError(f"{path} does not list {min(strangers)}: move that file away")
     for place, (url, checksum) in zip(places, entries, strict=True):
-        fetch(url, place, checksum=checksum, credentials=credentials)
+        fetch(url, place, checksum=checksum, credentials=credentials, secret=secret)
     return places
 
 
@@ -202,6 +213,13 @@ def _parsed(words: list[str]) -> tuple[str, tuple[str, str]]:
     return file_name(url), (url, checksum)
 
 
+def _let_owner_only(path: Path) -> None:
+    """Let only its owner read a file, which is made where it is missing."""
+    with explained(path):
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, SECRET_FILE))
+        path.chmod(SECRET_FILE)
+
+
 def _part_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.part")
 
@@ -210,14 +228,14 @@ def _note_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.part.json")
 
 
-def _insist(url: str, path: Path, checksum: str, secret: str | None, pause: float) -> None:
+def _insist(url: str, path: Path, checksum: str, sent: str | None, pause: float) -> None:
     """Attempt the download until the part is complete, or too many attempts failed."""
     part, failures = _part_of(path), 0
     with requests.Session() as session:
         while True:
             before = _size(part)
             try:
-                return _attempt(session, url, path, checksum, secret)
+                return _attempt(session, url, path, checksum, sent)
             except Temporary as problem:
                 failures = 1 if _size(part) - before >= CHUNK else failures + 1
                 if failures == ATTEMPTS:
@@ -229,7 +247,7 @@ def _insist(url: str, path: Path, checksum: str, secret: str | None, pause: floa
 
 
 def _attempt(
-    session: requests.Session, url: str, path: Path, checksum: str, secret: str | None
+    session: requests.Session, url: str, path: Path, checksum: str, sent: str | None
 ) -> None:
     """Ask once for what is missing of the part, and add what comes."""
     part, note = _part_of(path), _note_of(path)
@@ -240,15 +258,15 @@ def _attempt(
     headers = {"Range": f"bytes={done}-"} if done else {}
     if done and known.validator:
         headers["If-Range"] = known.validator
-    with contextlib.closing(get(session, url, headers, secret)) as response:
+    with contextlib.closing(get(session, url, headers, sent)) as response:
         version = _version_of(response, checksum)
         whole = response.status_code == 200
         if not whole and not _continues(response, done, known, version):
             note.unlink(missing_ok=True)  # so that the next attempt starts afresh
             raise Temporary("the file changed on the server")
         if whole:
-            with explained(path):
-                part.unlink(missing_ok=True)  # before the note, which speaks of the new part
+            with explained(path), contextlib.suppress(FileNotFoundError):
+                os.truncate(part, 0)  # before the note, which speaks of the new part
             save_json(note, asdict(version))
         start = 0 if whole else done
         _receive(response, path, start, version.length)

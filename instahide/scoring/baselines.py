@@ -33,7 +33,7 @@ from instahide.challenge.plan import Plan, load_plan
 from instahide.challenge.private import load_private
 from instahide.challenge.scheme import Scheme
 from instahide.errors import InstaHideError
-from instahide.files import load_npy, make_folder
+from instahide.files import load_npy
 from instahide.images import to_unit_range
 from instahide.randomness.keystream import Key
 
@@ -99,7 +99,8 @@ def oracle(encryption: np.ndarray, mask: np.ndarray, plan: Plan, images: int) ->
 def save_baseline(folder: ChallengeFolder, name: str, out: Path | str) -> None:
     """Make a baseline from the files of a challenge, secrets included, as an attack's folder.
 
-    Only its owner may look into the folder: three of the four show private images.
+    Only its owner may read the recovered images, and look into the folder where it is made
+    here: three of the four show private images.
 
     Raises
     ------
@@ -111,7 +112,6 @@ def save_baseline(folder: ChallengeFolder, name: str, out: Path | str) -> None:
     watch = Stopwatch()
     with watch.stage(name):
         recovery = _make(folder, name)
-    make_folder(Path(out), secret=True)
     save_recovery(out, recovery, Run(name, NOTHING, watch.stages, baseline=True))
 
 

@@ -139,7 +139,7 @@ def draw_distributions(scores: Mapping[str, np.ndarray], title: str) -> Figure:
 
 
 def save_gallery(path: Path | str, folder: ChallengeFolder, decryption: Path | str) -> None:
-    """Draw the gallery of a decryption as PNG; it shows private images."""
+    """Draw the gallery of a decryption as PNG (mode 0600: it shows private images)."""
     plan, labelled = load_plan(folder.truth), load_private(folder.private)
     shape = (len(plan), *labelled.images.shape[1:])
     figure = draw_gallery(
@@ -149,7 +149,7 @@ def save_gallery(path: Path | str, folder: ChallengeFolder, decryption: Path | s
         plan.pairs,
         f"{folder.path.name}: {Path(decryption).parent.name}",
     )
-    save_figure(path, figure)
+    save_figure(path, figure, secret=True)
 
 
 def save_distributions(path: Path | str, tables: list[Path], title: str) -> None:

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from instahide.challenge.folder import ChallengeFolder
+from instahide.files import close_folder
 from instahide.jobs import job
 from instahide.scoring.baselines import save_baseline
 
 with job(snakemake.log[0]):
     folder = ChallengeFolder(Path(snakemake.input[0]).parent)
     out = Path(snakemake.output.decryption).parent
+    close_folder(out)
     save_baseline(folder, snakemake.wildcards.attack, out)

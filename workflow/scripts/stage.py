@@ -1,12 +1,16 @@
 """Run one stage of an attack that is made of stages."""
 
+from pathlib import Path
+
 from instahide.attacks.chain import save_stage
 from instahide.attacks.stages import Choice
 from instahide.challenge.scheme import Scheme
+from instahide.files import close_folder
 from instahide.jobs import job
 
 with job(snakemake.log[0]):
     params = snakemake.params
+    close_folder(Path(snakemake.output[0]).parent)
     save_stage(
         snakemake.output[0],
         snakemake.input.get("before"),

@@ -4,12 +4,15 @@ from pathlib import Path
 
 from instahide.attacks.chain import save_whole
 from instahide.challenge.scheme import Scheme
+from instahide.files import close_folder
 from instahide.jobs import job
 
 with job(snakemake.log[0]):
     params = snakemake.params
+    out = Path(snakemake.output[0]).parent
+    close_folder(out)
     save_whole(
-        Path(snakemake.output[0]).parent,
+        out,
         params.run,
         {**params.problem, "scheme": Scheme(**params.scheme)},
         pool=params.pool,
