@@ -229,6 +229,6 @@ def test_paths_that_no_system_takes_end_in_one_sentence(
     assert run(*arguments) == 2
     message = capsys.readouterr().err
     assert re.match(r"error: .*aaaa", message)
-    assert "File name too long" in message
+    assert re.search("File name too long|does not exist", message)
     assert len(message.splitlines()) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["x.npy"]

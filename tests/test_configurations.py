@@ -48,7 +48,10 @@ def test_settings_tell_what_a_thing_is_made_from():
 
 def test_what_is_done_with_a_challenge_is_no_part_of_it():
     assert differences(challenges__challenge__attacks=["mean"]) == set()
-    assert differences(challenges__challenge__public_sample="pool") == set()
+    config = json.loads(json.dumps(CONFIG))
+    config["public"]["others"] = {"source": {"path": "others"}}
+    config["challenges"]["challenge"]["public_sample"] = "others"
+    assert things(check_config(config, load_schema()))[PLACE] == configured()[PLACE]
 
 
 @pytest.fixture

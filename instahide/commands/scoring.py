@@ -115,7 +115,10 @@ def add_leaderboard(commands) -> None:
     command.add_argument("records", type=Path, nargs="+", help="record files")
     command.add_argument("--out", type=Path, required=True, help="folder of the three tables")
     command.add_argument(
-        "--challenge", type=Path, metavar="FOLDER", help="refuse records of other challenges"
+        "--challenge",
+        type=Path,
+        metavar="FOLDER",
+        help="refuse records of other challenges (default: of none)",
     )
     command.add_argument(
         "--recheck",

@@ -22,6 +22,7 @@ from instahide.smalljson import read_object
 HEAD = ("attack", "differs in", "Max_SSIM", "difference", "seconds")
 #: What challenges have in common that differ in their seeds and private images only.
 SETTINGS = ("scheme", "generator", "public_use", "images", "image_shape", "classes", "pool")
+REQUIRED = tuple(key for key in SETTINGS if key != "public_use")  # of one generator only
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def read_result(folder: Path | str) -> Result:
     """
     folder = Path(folder)
     challenge = folder.parents[1]
-    manifest = load_manifest(ChallengeFolder(challenge))
+    manifest = load_manifest(ChallengeFolder(challenge), REQUIRED)
     about, score = (read_object(folder / name) for name in ("attack.json", "score.json"))
     try:
         choices = {part["name"]: part["choice"] for part in about["stages"] if "choice" in part}
