@@ -10,6 +10,7 @@ from workflow_project import CONFIG, ROOT, Project
 
 from instahide.attacks.chain import run, save_whole
 from instahide.attacks.problem import Problem
+from instahide.attacks.protocol import Knowledge
 from instahide.attacks.stages import Choice
 from instahide.challenge.scheme import Scheme
 from instahide.config import check_config
@@ -77,9 +78,9 @@ def test_what_an_attack_knows_is_in_the_path_of_its_stages_and_on_the_leaderboar
     assert (results / "attacks/known/decoding.npz").exists()
     given = json.loads((results / "attacks/known/attack.json").read_text())["given"]
     assert given["public_pool"]
-    assert not json.loads((results / "attacks/quick/attack.json").read_text())["given"][
-        "public_pool"
-    ]
+    for attack in ("quick", "each-row"):
+        about = json.loads((results / f"attacks/{attack}/attack.json").read_text())
+        assert about["given"] == vars(Knowledge(public_distribution=True))
 
 
 def test_what_shows_private_images_is_its_owners_whichever_rule_came_first(project):

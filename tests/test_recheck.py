@@ -197,6 +197,25 @@ def test_attacks_keep_their_decryption_beside_their_record(folder, capsys):
     assert leaderboard(capsys, folder, record)[0] == 2
 
 
+@pytest.mark.parametrize(
+    ("account", "says"),
+    [
+        ("[]", "attack.json holds list; an object is expected"),
+        ("{", "attack.json is no JSON"),
+        ('{"attack": "a", "cpu_seconds": 1e999}', "attack.json is no JSON: 1e999 is too large"),
+        ('{"attack": "a", "details": []}', None),
+    ],
+)
+def test_accounts_that_are_none_are_named(folder, capsys, account, says):
+    decryption = hand_in(folder).with_suffix(".npy")
+    about = folder.path / "attack.json"
+    about.write_text(account)
+    made = ["--record", folder.path / "made.json", "--who", "me", "--about", about]
+    capsys.readouterr()
+    assert run("score", decryption, folder.path, *made) == (2 if says else 0)
+    assert (says or "") in capsys.readouterr().err
+
+
 def test_rechecking_needs_the_truth(folder, tmp_path, capsys):
     record = hand_in(folder)
     assert run("leaderboard", record, "--recheck", "--out", tmp_path / "t") == 2
