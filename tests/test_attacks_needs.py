@@ -92,10 +92,15 @@ def test_too_much_is_refused_before_anything_is_done(problem):
         check_needs(stages, large, 8 * GB)
 
 
-def test_functions_of_ones_own_need_not_say_anything():
-    own = Choice("similarity", "examples.own_attack:local_contrast")
-    assert own.memory(DEFAULT) is None
-    assert "unknown" in check_needs([own], DEFAULT, GB)
+def test_functions_of_ones_own_may_say_what_they_need(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    text = "def silent(problem, rng): ...\ndef loud(problem, rng): ...\n"
+    text += "def loud_needs(size): return size.rows * 2**20\n"
+    (tmp_path / "own_needs.py").write_text(text)
+    silent, loud = (Choice("similarity", f"own_needs:{name}") for name in ("silent", "loud"))
+    assert "unknown" in check_needs([silent], DEFAULT, GB)
+    with pytest.raises(InstaHideError, match=r"own_needs:loud.* about 4\.9 GB"):
+        check_needs([loud], DEFAULT, GB)
 
 
 def test_attacks_in_memory_and_stages_from_files_are_refused(problem, tmp_path, monkeypatch):

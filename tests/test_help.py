@@ -8,9 +8,10 @@ from instahide.cli import make_parser
 
 #: Left out, they do nothing.
 NOTHING = (
-    "score record", "score who", "score attack", "score about", "score per_row", "keys into",
-    "encrypt public", "verify public", "new-challenge-check public", "new-challenge-check out",
-    "seed-search state", "attack prng state", "attack prng seed",
+    "leaderboard challenge", "score record", "score who", "score attack", "score about",
+    "score per_row", "keys into", "encrypt public", "verify public", "seed-search state",
+    "new-challenge-check public", "new-challenge-check out", "attack prng state",
+    "attack prng seed",
 )  # fmt: skip
 
 
