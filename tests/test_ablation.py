@@ -15,9 +15,7 @@ def save_challenge(root, name, k=6, rows=50, **changed):
         "images": 100,
         "image_shape": [32, 32, 3],
         "classes": ["cat", "dog"],
-        "files": {"encryption.npy": {"sha256": name * 8}},
         "pool": {"patches": 400, "sha256": "ab" * 32},
-        "commitment": {"seed": name},
     }
     (root / name).mkdir(exist_ok=True)
     (root / name / "challenge.json").write_text(json.dumps(about | changed))

@@ -28,7 +28,7 @@ DEVIATIONS = 6.0  # beyond what chance would show
 LEAST_LENGTH = 1e-3  # of an image around its mean; below, it is of one colour
 CLEAR = 0.8  # correlation with a private image, to be called that image
 POSSIBLE = 0.8  # of the rows that some order can give an image of their own
-CHANCE = 0.001  # on either side, of what drawing at random would show
+CHANCE = 1e-6  # on either side, of what drawing at random would show
 PERMUTATIONS = 20
 AXES = ("rows", "height", "width", "channels")
 
@@ -54,7 +54,7 @@ def order_hint(decryption: np.ndarray, private: np.ndarray, pairs: np.ndarray) -
     chance = pairs.shape[1] / len(private)
     # Rows that show the same image go right or wrong together: images count, not rows.
     enough = max(MOST, given + MORE, chance + DEVIATIONS * np.sqrt(chance / len(private)))
-    if given >= MOST or enough > 1:
+    if given >= MOST or enough >= 1:  # of so few images nothing can be told
         return ""
     candidates = [*_ordered(shown, rows, pairs), *_axes(decryption, known, pairs)]
     share, order = max(candidates, key=lambda found: found[0], default=(0.0, ""))
@@ -187,10 +187,15 @@ def _as_drawn(counts: np.ndarray) -> bool:
 
 
 def _together(shown: np.ndarray, pairs: np.ndarray) -> bool:
-    """Tell whether rows that show the same image have more in common than chance gives."""
+    """Tell whether rows that show the same image have more in common than chance gives.
+
+    Where chance gives them all in common, as when no image is in two rows, it cannot be told
+    and is taken for granted.
+    """
     rng = np.random.default_rng(0)
     chance = [_in_common(shown, rng.permutation(pairs)) for _ in range(PERMUTATIONS)]
-    return _in_common(shown, pairs) > np.mean(chance) + DEVIATIONS * np.std(chance)
+    enough = np.mean(chance) + DEVIATIONS * np.std(chance)
+    return enough >= 1 or _in_common(shown, pairs) > enough
 
 
 def _in_common(shown: np.ndarray, pairs: np.ndarray) -> float:
