@@ -9,10 +9,11 @@ import sys
 from typing import NoReturn
 
 from instahide import __version__
-from instahide.commands import attacks, challenge, scoring
+from instahide.commands import attacks, challenge, scoring, upkeep
 from instahide.errors import InstaHideError
+from instahide.stopping import Stopped, stoppable
 
-TOPICS = (challenge, attacks, scoring)
+TOPICS = (challenge, attacks, scoring, upkeep)
 MOST_SHOWN = 200  # characters of a path in a message
 
 
@@ -20,7 +21,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command; exit with 0, with 1 for a negative answer, with 2 for an error."""
     options = make_parser().parse_args(arguments)
     try:
-        sys.exit(options.run(options))
+        with stoppable():
+            sys.exit(options.run(options))
     except InstaHideError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -33,6 +35,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         print("interrupted; nothing half-written was left", file=sys.stderr)
         sys.exit(130)
+    except Stopped:
+        print("told to end; nothing half-written was left", file=sys.stderr)
+        raise
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -1,15 +1,14 @@
 """Writing files so that nothing half-written ever has its final name, and digests of them.
 
-Every artifact is first written beside its place, under a name that starts with a dot,
-then flushed to disk and renamed: an interruption, a full disk or an error leaves what
-was there before.
+Every artifact is first written beside its place, under a hidden name (see
+`instahide.temporaries`), then flushed to disk and renamed: an interruption, a full disk or an
+error leaves what was there before.
 """
 
 import contextlib
 import hashlib
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,13 @@ import numpy as np
 
 from instahide.errors import InstaHideError
 from instahide.plainarrays import map_npy, read_npz
+from instahide.temporaries import (
+    beside,
+    final_path,
+    locked,
+    temporary_file,
+    temporary_folder,
+)
 
 SECRET_FILE, SECRET_FOLDER = 0o600, 0o700
 DIGEST_BYTES = 2**24
@@ -42,18 +48,15 @@ def atomic(path: Path | str, *, secret: bool = False) -> Iterator[Path]:
         When the file cannot be written (no room, no permission); names the file.
     """
     path = Path(path)
+    mode = SECRET_FILE if secret else 0o666  # less the umask, as for any new file
     with explained(path):
+        if path.exists() and not path.is_file():
+            raise InstaHideError(f"{path} is a folder or a device: name a file")
         make_folder(path.parent, secret=secret)
-        temporary = _beside(path)
-        mode = SECRET_FILE if secret else 0o666  # less the umask, as for any new file
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
-    try:
-        with explained(path):
+        with temporary_file(path.parent, path.name, mode) as temporary:
             yield temporary
             _flush(temporary)
             os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -71,17 +74,9 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
         if path.exists() and not _replaceable(path):
             raise InstaHideError(f"{path} exists and is no store of ours: name another place")
         make_folder(path.parent)
-        temporary, replaced = _beside(path), _beside(path)
-        temporary.mkdir()
-    try:
-        with explained(path):
+        with temporary_folder(path.parent, path.name) as temporary:
             yield temporary
-            if path.exists():  # out of the way whole: never half removed under its name
-                os.replace(path, replaced)
-            os.replace(temporary, path)
-            shutil.rmtree(replaced, ignore_errors=True)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            _place_folder(temporary, path)
 
 
 @contextlib.contextmanager
@@ -92,7 +87,7 @@ def explained(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise InstaHideError(
-            f"cannot write {path}: {reason}; nothing was left there. "
+            f"cannot write {final_path(path)}: {reason}; nothing was left there. "
             "Check the free space and the permissions of its folder"
         ) from error
 
@@ -243,6 +238,13 @@ def _replaceable(path: Path) -> bool:
     return path.is_dir() and ((path / "zarr.json").is_file() or not any(path.iterdir()))
 
 
-def _beside(path: Path) -> Path:
-    """Return an unused hidden name in the folder of `path`."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+def _place_folder(made: Path, path: Path) -> None:
+    """Give a folder its name; what has it goes out of the way whole, never half removed."""
+    if not path.exists():
+        os.replace(made, path)
+        return
+    replaced = beside(path.parent, path.name, "old")
+    with locked(path):
+        os.replace(path, replaced)
+        os.replace(made, path)
+        shutil.rmtree(replaced, ignore_errors=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from instahide.errors import InstaHideError
+from instahide.stopping import Stopped, stoppable
 
 
 class _Tee:
@@ -32,12 +33,13 @@ def job(log: str) -> Iterator[None]:
     """Run a block as a job: what it reports goes to the terminal and to its log.
 
     An `InstaHideError` ends the job with its sentence instead of a traceback, and so does
-    a lack of memory.
+    a lack of memory, and a scheduler that tells the job to end.
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     with (
         open(log, "w", encoding="utf-8") as file,
         contextlib.redirect_stderr(_Tee(sys.stderr, file)),
+        stoppable(),
     ):
         try:
             yield
@@ -47,3 +49,6 @@ def job(log: str) -> Iterator[None]:
         except MemoryError:
             print("error: not enough memory; give this job more", file=sys.stderr, flush=True)
             sys.exit(1)
+        except Stopped:
+            print("told to end; nothing half-written was left", file=sys.stderr, flush=True)
+            raise

@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import dask
 
+from instahide.errors import InstaHideError
 from instahide.progress import progress_bar
 
 Item = TypeVar("Item")
@@ -23,8 +25,16 @@ def map_threads(
     """Apply a function to each item in `workers` threads; results in the items' order.
 
     The functions meant here release the interpreter's lock (OpenCV, Numba, Zarr's codecs)
-    or write their own slice of a store. The first error stops the others.
+    or write their own slice of a store. The first error stops the others; those at work are
+    waited for.
+
+    Raises
+    ------
+    InstaHideError
+        When `workers` is less than 1.
     """
+    if workers < 1:
+        raise InstaHideError(f"threads is {workers}: give 1 or more")
     items, lock = list(items), threading.Lock()
     with progress_bar(len(items), label, unit) as bar:
 
@@ -35,4 +45,6 @@ def map_threads(
             return result
 
         tasks = [dask.delayed(step, pure=False)(item) for item in items]
-        return list(dask.compute(*tasks, scheduler="threads", num_workers=workers))
+        # Dask's own threads would go on after an error, and write into what is removed then.
+        with ThreadPoolExecutor(workers) as pool:
+            return list(dask.compute(*tasks, scheduler="threads", pool=pool))

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import yaml
 
+from instahide.temporaries import HIDDEN
+
 ROOT = Path(__file__).parents[1]
-LEFT = re.compile(r"\..+\.[0-9a-f]{8}")  # what instahide.files writes before it has its name
 CONFIG = {
     "image": {"size": 16, "channels": 3},
     "public": {
@@ -102,5 +103,5 @@ class Project:
         return {
             str(path): hashlib.sha256((root / path).read_bytes()).hexdigest()
             for path in sorted(found)
-            if "logs" not in path.parts and not any(map(LEFT.fullmatch, path.parts))
+            if "logs" not in path.parts and not any(map(HIDDEN.fullmatch, path.parts))
         }

@@ -1,7 +1,6 @@
 """Build the pool of public images out of photos: crops, key-point filter, join."""
 
 import json
-import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from instahide.pool.stores import (
     save_digest,
 )
 from instahide.randomness.keystream import Key
+from instahide.temporaries import temporary_folder
 
 BATCH_PHOTOS = 1000
 
@@ -54,7 +54,7 @@ def build_pool(
     out = Path(store)
     with explained(out):
         make_folder(out.parent)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
+    with explained(out), temporary_folder(out.parent, out.name) as folder:
         shards, reports = [], []
         for start in range(0, len(photos), BATCH_PHOTOS):
             crops, shard = Path(folder, "crops.zarr"), Path(folder, f"{start}.zarr")
