@@ -16,6 +16,7 @@ from instahide.photos.listing import bundled_photos
 from instahide.randomness.keystream import Key
 from instahide.scoring.leaderboard import load_record
 from instahide.scoring.metrics import METRICS
+from instahide.scoring.results import save_results
 
 
 def run(*arguments):
@@ -71,6 +72,16 @@ def test_no_option_makes_numbers_of_what_are_none(value, perfect, folder, tmp_pa
     assert "NaN or infinite, the first of them in row 7" in captured.err
     assert not captured.out
     assert not (tmp_path / "r.json").exists()
+
+
+def test_an_attacks_folder_keeps_the_hint(perfect, folder, caplog):
+    attack = folder.path / "attacks" / "turned"
+    attack.mkdir(parents=True)
+    np.save(attack / "decryption.npy", perfect[::-1])
+    save_results(attack, folder)
+    kept = json.loads((attack / "score.json").read_text(encoding="utf-8"))["hint"]
+    assert kept.startswith("the rows seem to be in reverse order")
+    assert kept in caplog.text
 
 
 def test_rows_in_the_wrong_order_are_hinted_at(perfect, folder, tmp_path, capsys):

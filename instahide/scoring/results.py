@@ -6,21 +6,24 @@
     rows.csv      the metrics of every row, and which private images it mixes
 """
 
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.manifest import load_manifest
-from instahide.files import save_json, save_text
+from instahide.files import save_text
 from instahide.scoring.leaderboard import (
     Record,
     encryption_digest,
     make_record,
     save_record,
 )
-from instahide.scoring.score import Score, as_csv, as_dict, score_file
+from instahide.scoring.score import Score, as_csv, as_dict, as_json, score_file
 from instahide.smalljson import read_object
+
+_log = logging.getLogger(__name__)
 
 
 def save_results(
@@ -41,7 +44,9 @@ def save_results(
     path = attack / "attack.json"
     about = read_object(path) if path.exists() else {"attack": attack.name}
     record = record_of(result, about, folder, who)
-    save_json(attack / "score.json", as_dict(result))
+    if result.hint:
+        _log.warning("%s: %s", attack, result.hint)
+    save_text(attack / "score.json", as_json(result) + "\n")
     save_text(attack / "rows.csv", as_csv(result), secret=True)
     save_record(attack / "record.json", record)
 
