@@ -11,6 +11,7 @@ from typing import NoReturn
 from instahide import __version__
 from instahide.commands import attacks, challenge, scoring, upkeep
 from instahide.errors import InstaHideError
+from instahide.placing import keeping
 from instahide.stopping import Stopped, stoppable
 
 TOPICS = (challenge, attacks, scoring, upkeep)
@@ -21,7 +22,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command; exit with 0, with 1 for a negative answer, with 2 for an error."""
     options = make_parser().parse_args(arguments)
     try:
-        with stoppable():
+        with stoppable(), keeping(not getattr(options, "force", False)):
             sys.exit(options.run(options))
     except InstaHideError as error:
         print(f"error: {error}", file=sys.stderr)

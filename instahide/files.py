@@ -2,36 +2,30 @@
 
 Every artifact is first written beside its place, under a hidden name (see
 `instahide.temporaries`), then flushed to disk and renamed: an interruption, a full disk or an
-error leaves what was there before.
+error leaves what was there before. `instahide.placing` says what may be replaced.
 """
 
 import contextlib
 import hashlib
 import json
 import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from instahide.errors import InstaHideError
+from instahide.placing import join_folder, place_file, place_folder, same_files
 from instahide.plainarrays import map_npy, read_npz
-from instahide.temporaries import (
-    beside,
-    final_path,
-    locked,
-    temporary_file,
-    temporary_folder,
-)
+from instahide.temporaries import final_path, temporary_file, temporary_folder
 
 SECRET_FILE, SECRET_FOLDER = 0o600, 0o700
 DIGEST_BYTES = 2**24
 
 
 @contextlib.contextmanager
-def atomic(path: Path | str, *, secret: bool = False) -> Iterator[Path]:
+def atomic(path: Path | str, *, secret: bool = False, update: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block succeeds.
 
     Parameters
@@ -41,11 +35,15 @@ def atomic(path: Path | str, *, secret: bool = False) -> Iterator[Path]:
     secret : bool
         Give the file mode 0600, and a folder made for it 0700. A folder that is there
         keeps its mode.
+    update : bool
+        Replace what is there even within `keeping`: a state of our own, or a text of
+        which a part is renewed.
 
     Raises
     ------
     InstaHideError
-        When the file cannot be written (no room, no permission); names the file.
+        When the file cannot be written (no room, no permission), or, within `keeping`,
+        one with other content has its name; names the file.
     """
     path = Path(path)
     mode = SECRET_FILE if secret else 0o666  # less the umask, as for any new file
@@ -56,27 +54,76 @@ def atomic(path: Path | str, *, secret: bool = False) -> Iterator[Path]:
         with temporary_file(path.parent, path.name, mode) as temporary:
             yield temporary
             _flush(temporary)
-            os.replace(temporary, path)
+            if update:
+                os.replace(temporary, path)
+            elif not place_file(temporary, path) and secret:
+                path.chmod(SECRET_FILE)
 
 
 @contextlib.contextmanager
-def atomic_folder(path: Path | str) -> Iterator[Path]:
-    """Like `atomic` for a folder; a Zarr store that stood at `path` is replaced.
+def atomic_folder(
+    path: Path | str, *, same: Callable[[Path, Path], bool] = same_files
+) -> Iterator[Path]:
+    """Like `atomic` for a folder; a Zarr store that stood at `path` is replaced whole.
+
+    Parameters
+    ----------
+    same : callable, optional
+        Tells whether two such folders have the same content; by default that of all files.
 
     Raises
     ------
     InstaHideError
-        When the folder cannot be written, or another folder with content, which may be
-        somebody's only copy, stands in its place; names it.
+        When the folder cannot be written, another folder with content, which may be
+        somebody's only copy, stands in its place, or, within `keeping`, a store with other
+        content; names it.
     """
     path = Path(path)
     with explained(path):
-        if path.exists() and not _replaceable(path):
-            raise InstaHideError(f"{path} exists and is no store of ours: name another place")
+        check_replaceable(path)
         make_folder(path.parent)
         with temporary_folder(path.parent, path.name) as temporary:
             yield temporary
-            _place_folder(temporary, path)
+            place_folder(temporary, path, same)
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse what `atomic_folder` would not replace, before the work begins.
+
+    Raises
+    ------
+    InstaHideError
+        When there is something at `path` that is neither a Zarr store nor an empty folder.
+    """
+    store = (path / "zarr.json").is_file()
+    if path.exists() and not store and not (path.is_dir() and not any(path.iterdir())):
+        raise InstaHideError(f"{path} exists and is no store of ours: name another place")
+
+
+@contextlib.contextmanager
+def filled_folder(path: Path | str) -> Iterator[Path]:
+    """Like `atomic_folder` for a folder in which other files may lie: they are left alone.
+
+    Where there is no such folder, all files get their names at once. Else every file is
+    compared with what has its name before the first one is moved.
+
+    Raises
+    ------
+    InstaHideError
+        When the folder cannot be written, or, within `keeping`, a file with other content
+        has one of the names; names it.
+    """
+    path = Path(path)
+    with explained(path):
+        make_folder(path.parent)
+        # Inside a folder that is there: the one above it may be somebody else's.
+        place = (path, "") if path.is_dir() else (path.parent, path.name)
+        with temporary_folder(*place) as temporary:
+            yield temporary
+            if path.is_dir():
+                join_folder(temporary, path)
+            else:
+                os.replace(temporary, path)
 
 
 @contextlib.contextmanager
@@ -163,16 +210,19 @@ def sha256_of_arrays(arrays: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def save_json(path: Path | str, content: Any, *, secret: bool = False) -> None:
-    """Write `content` as indented JSON with a final newline, atomically."""
+def save_json(
+    path: Path | str, content: Any, *, secret: bool = False, update: bool = False
+) -> None:
+    """Write `content` as indented JSON in UTF-8 with a final newline, see `atomic`."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    with atomic(path, secret=secret) as temporary:
-        temporary.write_text(text)
+    save_text(path, text, secret=secret, update=update)
 
 
-def save_text(path: Path | str, content: str, *, secret: bool = False) -> None:
-    """Write `content` as UTF-8, atomically."""
-    with atomic(path, secret=secret) as temporary:
+def save_text(
+    path: Path | str, content: str, *, secret: bool = False, update: bool = False
+) -> None:
+    """Write `content` as UTF-8, see `atomic`."""
+    with atomic(path, secret=secret, update=update) as temporary:
         temporary.write_text(content, encoding="utf-8")
 
 
@@ -231,20 +281,3 @@ def _flush(path: Path) -> None:
     """Force a file's content to disk, so that a later rename cannot outlive it."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
-
-
-def _replaceable(path: Path) -> bool:
-    """Tell whether a folder is empty or a Zarr store."""
-    return path.is_dir() and ((path / "zarr.json").is_file() or not any(path.iterdir()))
-
-
-def _place_folder(made: Path, path: Path) -> None:
-    """Give a folder its name; what has it goes out of the way whole, never half removed."""
-    if not path.exists():
-        os.replace(made, path)
-        return
-    replaced = beside(path.parent, path.name, "old")
-    with locked(path):
-        os.replace(path, replaced)
-        os.replace(made, path)
-        shutil.rmtree(replaced, ignore_errors=True)

@@ -146,7 +146,7 @@ def test_what_is_not_kept_is_said_to_be_not_rechecked(folder, capsys, caplog):
     assert "| not rechecked: a note |" in table
     assert "“Not rechecked” marks" in table
     assert "not rechecked: a note" in (folder.path / "tables/leaderboard.html").read_text()
-    code, _, table = leaderboard(capsys, folder, record, options=())
+    code, _, table = leaderboard(capsys, folder, record, options=("--force",))
     assert code == 0 and "not rechecked" not in table
 
 

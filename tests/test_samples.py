@@ -9,6 +9,7 @@ from disks import small_disk
 from instahide.errors import InstaHideError
 from instahide.photos import samples
 from instahide.photos.samples import save_samples
+from instahide.placing import files_below, keeping
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_a_full_disk_is_told_and_more_room_heals(tmp_path):
         assert list(disk.path.iterdir()) == []
         disk.remount("size=64m")
         save_samples(disk.path / "public", disk.path / "private")
-        assert len(list(disk.path.rglob("*.png"))) == 410
+        assert len(files_below(disk.path)) == 410
 
 
 def test_a_photo_that_cannot_be_encoded_is_told(tmp_path, monkeypatch):
@@ -44,3 +45,12 @@ def test_a_photo_that_cannot_be_encoded_is_told(tmp_path, monkeypatch):
     with pytest.raises(InstaHideError, match="cannot encode"):
         save_samples(tmp_path / "public", tmp_path / "private")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_samples_do_not_mix_with_other_photos(tmp_path):
+    save_samples(tmp_path / "public", tmp_path / "private")
+    with keeping():
+        save_samples(tmp_path / "public", tmp_path / "private")
+    (tmp_path / "private" / "cat" / "mine.png").write_bytes(b"precious")
+    with pytest.raises(InstaHideError, match=r"private holds cat/mine\.png, which is none"):
+        save_samples(tmp_path / "public", tmp_path / "private")

@@ -10,9 +10,10 @@ from instahide.challenge.manifest import save_manifest
 from instahide.challenge.plan import save_plan
 from instahide.challenge.private import load_selection, save_private
 from instahide.challenge.scheme import Scheme
-from instahide.challenge.sources import load_sources
+from instahide.challenge.sources import Sources, load_sources
 from instahide.errors import InstaHideError
-from instahide.files import close_folder
+from instahide.files import close_folder, filled_folder
+from instahide.placing import refuse_existing
 from instahide.randomness.keystream import Key
 
 
@@ -42,26 +43,36 @@ def make_challenge(
     ------
     InstaHideError
         When the sources do not fit each other or the scheme, or another challenge, whose
-        seed would be lost, is in the folder.
+        seed would be lost, is in the folder; within `instahide.placing.keeping`, also when
+        anything else is there, or the same seed made other files.
     """
     folder = ChallengeFolder(Path(path))
     _keep_others(folder, key)
     sources = load_sources(private, pool, key, scheme, generator, public_use)
-    plan = sources.plan()
+    with filled_folder(folder.path) as temporary:
+        made = ChallengeFolder(temporary)
+        save_private(made.private, sources.private, load_selection(private))
+        _save_files(made, sources, threads)
     close_folder(folder.seed.parent)  # it may have been there
-    save_seed(folder.seed, key)
-    save_private(folder.private, sources.private, load_selection(private))
+    return folder
+
+
+def _save_files(folder: ChallengeFolder, sources: Sources, threads: int) -> None:
+    """Write all files of a challenge but its private set."""
+    plan = sources.plan()
+    save_seed(folder.seed, sources.key)
     save_plan(folder.truth, plan)
     save_encryption(folder.encryption, sources, plan, threads=threads)
     save_label(folder.label, plan, sources.private)
     save_manifest(folder, sources)
     save_release(folder)
-    return folder
 
 
 def _keep_others(folder: ChallengeFolder, key: Key) -> None:
-    """Refuse to overwrite a finished challenge of another seed."""
-    if folder.manifest.exists() and folder.seed.exists() and load_seed(folder.seed) != key:
+    """Refuse to overwrite a challenge of another seed, or to mix with others' files."""
+    if not folder.seed.exists():
+        refuse_existing(folder.path)
+    elif load_seed(folder.seed) != key:
         raise InstaHideError(
             f"{folder.path} holds a challenge with another seed: name another folder, or move "
             "that one away"

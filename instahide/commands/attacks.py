@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from instahide.attacks.stages import NAMED, STAGES, Stages
 from instahide.challenge.scheme import SCHEMES, Scheme
-from instahide.commands.options import add_command, add_threads
+from instahide.commands.options import add_command, add_force, add_threads
 from instahide.randomness.historical import SEEDS
 
 #: Attacks made of stages, and what they do.
@@ -88,8 +88,11 @@ def run_prng(options: argparse.Namespace) -> int:
     """Attack a challenge through the generator of 2020."""
     from instahide.attacks.prng import attack as prng
     from instahide.attacks.protocol import Run, Stopwatch, load_released, save_recovery
+    from instahide.placing import refuse_existing
     from instahide.progress import announce
 
+    out = options.out or options.challenge / "attacks" / "prng"
+    refuse_existing(out)  # attack.json tells what time it took
     released, setting = load_released(options.challenge), make_setting(options)
     announce(prng.check_needs(released, setting))
     watch, seed = Stopwatch(), options.seed
@@ -100,7 +103,6 @@ def run_prng(options: argparse.Namespace) -> int:
             return deny(options)
         seed = prng.best_seed(matches)
     recovery = prng.recover(released, seed, setting, watch)
-    out = options.out or options.challenge / "attacks" / "prng"
     save_recovery(out, recovery, Run("prng", prng.GIVEN, watch.stages))
     print(f"seed {seed}; public images: {recovery.details['public_use']}")
     tell_recovered(out, options.challenge)
@@ -140,7 +142,10 @@ def run_staged(options: argparse.Namespace) -> int:
     """Attack a challenge with public photos at hand."""
     from instahide.attacks.chain import save_attack
     from instahide.attacks.problem import load_problem
+    from instahide.placing import refuse_existing
 
+    out = options.out or options.challenge / "attacks" / options.attack
+    refuse_existing(out)  # attack.json tells what time it took
     stages = Stages(**{stage: getattr(options, stage) for stage in STAGES})
     known = published(options)
     images = known.pop("images")
@@ -153,7 +158,6 @@ def run_staged(options: argparse.Namespace) -> int:
         named.get("labels", "coefficients"),
         public_pool=named.get("public") == "pool",
     )
-    out = options.out or options.challenge / "attacks" / options.attack
     save_attack(out, options.attack, problem, stages, seed=options.seed)
     tell_recovered(out, options.challenge)
     return 0
@@ -189,6 +193,7 @@ def add_attack(attacks, name: str, run, summary: str) -> argparse.ArgumentParser
         help="refuse to start where more is needed, such as 8G (default: what is available, or "
         "what the environment variable INSTAHIDE_MEMORY says)",
     )
+    add_force(command)
     return command
 
 

@@ -1,11 +1,13 @@
 """Commands that make and verify challenges."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from instahide.challenge.scheme import SCHEMES, Scheme
 from instahide.commands.options import (
     add_command,
+    add_force,
     add_image,
     add_seed,
     add_threads,
@@ -25,6 +27,7 @@ def add_samples(commands) -> None:
     """Add `instahide samples`."""
     command = add_command(commands, "samples", run_samples, "write photos to start with")
     command.add_argument("folder", type=Path, help="gets two folders: public and private")
+    add_force(command)
 
 
 def run_samples(options: argparse.Namespace) -> int:
@@ -74,6 +77,7 @@ def add_pool(commands) -> None:
     command.add_argument("--seed", type=int, default=0, help="of the crops; no secret")
     add_image(command)
     add_threads(command)
+    add_force(command)
 
 
 def run_pool(options: argparse.Namespace) -> int:
@@ -83,6 +87,8 @@ def run_pool(options: argparse.Namespace) -> int:
     from instahide.pool.crops import CropSettings
     from instahide.randomness.keystream import Key
 
+    if options.out.exists() and not options.force:
+        print(f"{options.out} exists: the pool is made, and compared with it", file=sys.stderr)
     settings = CropSettings(options.crops_per_photo, *options.crop_size, options.channels)
     report = build_pool(
         options.out,
@@ -122,12 +128,16 @@ def add_private(commands) -> None:
     )
     add_seed(command)
     add_image(command)
+    add_force(command)
 
 
 def run_private(options: argparse.Namespace) -> int:
     """Select a private set."""
     from instahide.challenge.private import load_private, select_private
+    from instahide.placing import refuse_existing
 
+    if options.seed is None:  # another set every time
+        refuse_existing(options.out)
     key = parse_key(options.seed)
     select_private(
         options.out,
@@ -179,6 +189,7 @@ def add_encrypt(commands) -> None:
     )
     add_seed(command)
     add_threads(command)
+    add_force(command)
 
 
 def run_encrypt(options: argparse.Namespace) -> int:
@@ -245,5 +256,6 @@ def run_keys(options: argparse.Namespace) -> int:
     if options.into is None:
         print(keys, end="")
     else:
-        save_text(options.into, insert_table(options.into.read_text(encoding="utf-8"), keys))
+        text = insert_table(options.into.read_text(encoding="utf-8"), keys)
+        save_text(options.into, text, update=True)  # all but the table is as it was
     return 0

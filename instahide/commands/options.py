@@ -55,6 +55,15 @@ def add_threads(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_force(command: argparse.ArgumentParser) -> None:
+    """Add the option --force; the command line lets nothing be replaced without it."""
+    command.add_argument(
+        "--force",
+        action="store_true",
+        help="replace what has the same name and other content (default: refuse)",
+    )
+
+
 def tell_who_looks(path: Path) -> None:
     """Say in a line on standard error when a secret file lies where others can look."""
     folder = path.absolute().parent

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instahide.commands.options import add_command, tell_who_looks
+from instahide.commands.options import add_command, add_force, tell_who_looks
 from instahide.errors import InstaHideError
 
 if TYPE_CHECKING:
@@ -42,17 +42,21 @@ def add_score(commands) -> None:
     name.add_argument(
         "--about", type=Path, metavar="attack.json", help="its account of itself, instead"
     )
+    add_force(command)
 
 
 def run_score(options: argparse.Namespace) -> int:
     """Score a decryption."""
     from instahide.challenge.folder import ChallengeFolder
     from instahide.files import save_text
+    from instahide.placing import refuse_existing
     from instahide.scoring.leaderboard import save_record
     from instahide.scoring.results import record_of
     from instahide.scoring.score import as_csv, as_json, format_table, score_file
 
     about = _about(options)
+    if options.record:  # it tells the day
+        refuse_existing(options.record)
     folder = ChallengeFolder(options.challenge)
     result = score_file(
         options.decryption,
@@ -60,14 +64,14 @@ def run_score(options: argparse.Namespace) -> int:
         options.private or folder.private,
         assume_range=options.assume_range,
     )
+    if result.hint:
+        print(f"hint: {result.hint}", file=sys.stderr)
+    print(as_json(result) if options.json else format_table(result))
     if options.per_row:
         save_text(options.per_row, as_csv(result), secret=True)
         tell_who_looks(options.per_row)
     if options.record:
         save_record(options.record, record_of(result, about, folder, options.who))
-    if result.hint:
-        print(f"hint: {result.hint}", file=sys.stderr)
-    print(as_json(result) if options.json else format_table(result))
     return 0
 
 
@@ -90,17 +94,21 @@ def add_baselines(commands) -> None:
         commands, "baselines", run_baselines, "make and score the baselines of a challenge"
     )
     command.add_argument("challenge", type=Path, help="folder of the challenge, with secrets")
+    add_force(command)
 
 
 def run_baselines(options: argparse.Namespace) -> int:
     """Make and score all baselines."""
     from instahide.challenge.folder import ChallengeFolder
+    from instahide.placing import refuse_existing
     from instahide.scoring.baselines import BASELINES, NOT_ON_RANGE, save_baseline
     from instahide.scoring.results import save_results
 
     folder = ChallengeFolder(options.challenge)
-    for name in BASELINES:
-        out = folder.path / "attacks" / name
+    places = {name: folder.path / "attacks" / name for name in BASELINES}
+    for out in places.values():  # each tells what time it took
+        refuse_existing(out)
+    for name, out in places.items():
         save_baseline(folder, name, out)
         save_results(out, folder, assume_range=name in NOT_ON_RANGE)
         print(f"{name}: {out / 'score.json'}")
@@ -130,6 +138,7 @@ def add_leaderboard(commands) -> None:
         "--reported", action="store_true", help="add the results reported in 2020"
     )
     command.add_argument("--title", default="InstaHide leaderboard", help="of the tables")
+    add_force(command)
 
 
 def run_leaderboard(options: argparse.Namespace) -> int:
@@ -168,6 +177,7 @@ def add_check(commands) -> None:
     command.add_argument("challenge", type=Path, help="folder of the challenge, with secrets")
     command.add_argument("--public", type=Path, help="pool; the inside schemes need none")
     command.add_argument("--out", type=Path, metavar="PAGE.html", help="write a page too")
+    add_force(command)
 
 
 def run_check(options: argparse.Namespace) -> int:
@@ -178,7 +188,7 @@ def run_check(options: argparse.Namespace) -> int:
 
     folder = ChallengeFolder(options.challenge)
     result = examine(folder, verify_again(folder, options.public))
+    print(result.as_text())
     if options.out:
         save_text(options.out, result.as_html(f"Before publishing {folder.path.name}"))
-    print(result.as_text())
     return 0 if result.ready else 1

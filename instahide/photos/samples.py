@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 
 from instahide.errors import InstaHideError
-from instahide.files import atomic_folder
+from instahide.files import filled_folder
 from instahide.images import shrink
 from instahide.photos.listing import bundled_photos, decode, read_photo
+from instahide.placing import files_below
 from instahide.randomness.keystream import Key
 
 PER_CLASS = 40
@@ -25,9 +26,15 @@ def save_samples(public: Path | str, private: Path | str) -> None:
 
     `public` gets one PNG per photo; `private` a sub-folder per class, each with 40 crops
     of 64×64 pixels, at places that never change.
+
+    Raises
+    ------
+    InstaHideError
+        When one of the folders cannot be written, or holds something else: all that lies
+        there would be taken for samples.
     """
     stream = Key.from_seed(0).stream("sample")
-    with atomic_folder(public) as public_out, atomic_folder(private) as private_out:
+    with filled_folder(public) as public_out, filled_folder(private) as private_out:
         for number, photo in enumerate(bundled_photos()):
             name = PurePosixPath(photo.name).stem
             image = decode(read_photo(photo), channels=3, min_side=2 * SIDE)
@@ -37,6 +44,8 @@ def save_samples(public: Path | str, private: Path | str) -> None:
             draws = stream.uniforms(number, 3 * PER_CLASS).reshape(PER_CLASS, 3)
             for place, draw in enumerate(draws):
                 _save(private_out / name / f"{place:02}.png", random_crop(upper, draw))
+        _refuse_others(Path(public), public_out)
+        _refuse_others(Path(private), private_out)
 
 
 def random_crop(image: np.ndarray, draw: np.ndarray) -> np.ndarray:
@@ -61,3 +70,12 @@ def _save(path: Path, image: np.ndarray) -> None:
     if not done:
         raise InstaHideError(f"OpenCV cannot encode {path.name} as PNG; install it again")
     path.write_bytes(data)
+
+
+def _refuse_others(folder: Path, made: Path) -> None:
+    """Refuse a folder that holds something besides samples."""
+    for name in sorted(set(files_below(folder)) - set(files_below(made))):
+        if not any(part.startswith(".") for part in name.parts):  # as photos are listed
+            raise InstaHideError(
+                f"{folder} holds {name}, which is none of the samples: name another folder"
+            )

@@ -2,13 +2,20 @@
 
 import json
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import zarr
 
 from instahide.errors import InstaHideError
-from instahide.files import atomic_folder, explained, make_folder, save_json
+from instahide.files import (
+    atomic_folder,
+    check_replaceable,
+    explained,
+    make_folder,
+    save_json,
+)
 from instahide.names import shown
 from instahide.photos.decoding import REASONS
 from instahide.photos.listing import Photo
@@ -23,6 +30,7 @@ from instahide.pool.stores import (
     put_names,
     read_rows,
     row_slices,
+    same_store,
     save_digest,
 )
 from instahide.randomness.keystream import Key
@@ -53,6 +61,7 @@ def build_pool(
     """
     out = Path(store)
     with explained(out):
+        check_replaceable(out)
         make_folder(out.parent)
     with explained(out), temporary_folder(out.parent, out.name) as folder:
         shards, reports = [], []
@@ -93,7 +102,7 @@ def merge_pool(
             f"no crop of the {content['photos']} photos has enough key points; lower "
             "key_points, make crops larger or bring more photos"
         )
-    with atomic_folder(store) as temporary:
+    with atomic_folder(store, same=partial(same_store, arrays=POOL_ARRAYS)) as temporary:
         joined = zarr.open_group(temporary, mode="w")
         _join_patches(joined, groups, total)
         _join_origins(joined, groups)

@@ -273,7 +273,7 @@ def _ordered(function: Callable, items: Iterable, threads: int) -> Iterator:
 def _save(path: Path | str, task: _Task, end: int, matches: list[Match]) -> None:
     """Write how far the search has come."""
     found = [asdict(match) for match in matches]
-    save_json(path, {"search": task.digest(), "next": end, "matches": found})
+    save_json(path, {"search": task.digest(), "next": end, "matches": found}, update=True)
 
 
 def _resume(path: Path | str | None, task: _Task) -> tuple[int, list[Match]]:
