@@ -126,7 +126,7 @@ def open_sources(folder: Path, rows: int) -> Sources:
 
 def peak_memory() -> int:
     """Return the most memory this process has had, in bytes, its parent's left out."""
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     return 1024 * int(status.split("VmHWM:")[1].split()[0])
 
 
@@ -143,7 +143,9 @@ def compare_memory(folder: Path) -> None:
     peaks = []
     for rows in MEMORY_ROWS:
         command = [sys.executable, __file__, "--measure", str(folder), str(rows)]
-        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        output = subprocess.run(
+            command, check=True, capture_output=True, encoding="utf-8"
+        ).stdout
         peaks.append(int(output))
         print(f"writing {rows} rows of 12 kB: peak memory {peaks[-1] / 1e6:.0f} MB")
     growth = (peaks[1] - peaks[0]) / (MEMORY_ROWS[1] - MEMORY_ROWS[0])

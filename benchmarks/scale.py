@@ -122,7 +122,7 @@ def main() -> None:
             measured(what, [sys.executable, "-c", script.format(**values)], folder)
         for shards in options.shards:
             file = folder / f"{shards}.yaml"
-            file.write_text(yaml.safe_dump(configuration(archives, shards)))
+            file.write_text(yaml.safe_dump(configuration(archives, shards)), encoding="utf-8")
             command = [sys.executable, "-m", "snakemake", "--snakefile", f"{ROOT}/Snakefile"]
             command += ["--dry-run", "--quiet", "all", "--configfile", str(file), "--"]
             target = "results/challenge/verification.txt"

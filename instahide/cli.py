@@ -4,6 +4,7 @@ What each command does stands in `instahide.commands`.
 """
 
 import argparse
+import io
 import os
 import sys
 from typing import NoReturn
@@ -20,6 +21,7 @@ MOST_SHOWN = 200  # characters of a path in a message
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command; exit with 0, with 1 for a negative answer, with 2 for an error."""
+    _print_anything()
     options = make_parser().parse_args(arguments)
     try:
         with stoppable(), keeping(not getattr(options, "force", False)):
@@ -62,3 +64,10 @@ def _explain(error: OSError) -> str:
         return reason
     path = os.fsdecode(path) if isinstance(path, str | bytes) else str(path)
     return f"{path if len(path) <= MOST_SHOWN else path[:MOST_SHOWN] + '…'}: {reason}"
+
+
+def _print_anything() -> None:
+    """Let a terminal that lacks a character show its number instead of ending in an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -52,14 +52,14 @@ def reachable(script: Path) -> set[Path]:
 @functools.cache
 def imported(path: Path) -> tuple[Path, ...]:
     """Return the files of the modules of this package that a file imports itself."""
-    files = (module_file(name) for name in _imported_names(ast.parse(path.read_text())))
+    files = (module_file(name) for name in _imported_names(ast.parse(path.read_bytes())))
     return tuple(file for file in files if file)
 
 
 @functools.cache
 def meaning(path: Path) -> str:
     """Return a file's code without comments, docstrings and layout."""
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_bytes())
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if (

@@ -37,7 +37,7 @@ def job(log: str) -> Iterator[None]:
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     with (
-        open(log, "w", encoding="utf-8") as file,
+        open(log, "w", encoding="utf-8", errors="backslashreplace") as file,
         contextlib.redirect_stderr(_Tee(sys.stderr, file)),
         stoppable(),
     ):

@@ -122,7 +122,9 @@ def _limits() -> Iterator[int]:
 def _field(path: str, name: str) -> int | None:
     """Return a field in kB of a file of the kernel's, in bytes."""
     try:
-        found = re.search(rf"^{name}:\s+(\d+) kB$", Path(path).read_text(), re.MULTILINE)
+        found = re.search(
+            rf"^{name}:\s+(\d+) kB$", Path(path).read_text(encoding="utf-8"), re.MULTILINE
+        )
     except OSError:
         return None
     return 1024 * int(found[1]) if found else None
@@ -139,7 +141,7 @@ def _slurm_limit() -> int | None:
 def _left_of_groups() -> Iterator[int]:
     """Yield what is left of the memory limits of this process's control groups."""
     try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
+        lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:
         return
     for line in lines:
@@ -163,9 +165,13 @@ def _left_of(root: Path, path: str, limit: str, used: str, cached: str) -> Itera
         if folder != root and root not in folder.parents:
             return
         try:
-            most, now = (int((folder / name).read_text()) for name in (limit, used))
+            most, now = (
+                int((folder / name).read_text(encoding="utf-8")) for name in (limit, used)
+            )
             found = re.search(
-                rf"^{cached} (\d+)$", (folder / "memory.stat").read_text(), re.MULTILINE
+                rf"^{cached} (\d+)$",
+                (folder / "memory.stat").read_text(encoding="utf-8"),
+                re.MULTILINE,
             )
         except (OSError, ValueError):  # no limit: there is no file, or it says "max"
             continue

@@ -95,7 +95,7 @@ def test_control_groups_and_those_above_them_count(monkeypatch, tmp_path, contro
     monkeypatch.setattr(
         memory.Path,
         "read_text",
-        lambda path: read(own if str(path) == "/proc/self/cgroup" else path),
+        lambda path, **how: read(own if str(path) == "/proc/self/cgroup" else path, **how),
     )
     limit, used, cached = names
     for group, most in (("outer", "5000"), ("outer/inner", "max")):

@@ -275,7 +275,7 @@ def _attempt(
 def _known_version(note: Path, checksum: str) -> _Version | None:
     """Return what the note says of the part, when it is of the wanted file."""
     try:
-        known = _Version(**json.loads(note.read_text()))
+        known = _Version(**json.loads(note.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
     return known if known.checksum == checksum else None

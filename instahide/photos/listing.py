@@ -19,7 +19,7 @@ from instahide.files import atomic
 from instahide.names import checked_name, shown
 from instahide.photos import archives
 from instahide.photos.decoding import REASONS, PhotoError, decode
-from instahide.photos.inventory import path_below, size_of, walk_files
+from instahide.photos.inventory import as_text, path_below, size_of, walk_files
 
 __all__ = [
     "Photo",
@@ -170,7 +170,9 @@ def save_index(path: Path | str, photos: Sequence[Photo]) -> None:
     ):
         writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
         writer.writerow(_COLUMNS)
-        writer.writerows((p.name, p.container, p.offset, p.size, p.packed) for p in photos)
+        for photo in photos:
+            container = as_text(os.fsencode(photo.container))
+            writer.writerow((photo.name, container, photo.offset, photo.size, photo.packed))
 
 
 def load_index(path: Path | str, shard: int = 0, shards: int = 1) -> list[Photo]:
@@ -221,7 +223,7 @@ def _parsed(rows: Iterator[list[str]], path: Path | str) -> Iterator[Photo]:
             raise InstaHideError(f"{path}, photo {number}: not a photo but {row}") from None
         if min(offset, size, packed) < 0:
             raise InstaHideError(f"{path}, photo {number}: negative offset or size")
-        yield Photo(name, container, offset, size, packed)
+        yield Photo(name, path_below("", container), offset, size, packed)
 
 
 def _photos_of(source: Path) -> Iterator[Photo]:

@@ -74,7 +74,7 @@ def build_pool(
             shards.append(shard)
         report = Path(folder, "report.json")
         merge_pool(out, report, shards, reports, most_skipped=most_skipped)
-        return json.loads(report.read_text())
+        return json.loads(report.read_text(encoding="utf-8"))
 
 
 def merge_pool(
@@ -93,7 +93,8 @@ def merge_pool(
         When more than the share `most_skipped` of the photos was skipped, or no patch
         is left.
     """
-    content = pool_report([json.loads(Path(path).read_text()) for path in crop_reports])
+    texts = [Path(path).read_text(encoding="utf-8") for path in crop_reports]
+    content = pool_report([json.loads(text) for text in texts])
     check_skipped(content, most_skipped)
     groups = [open_store(shard, POOL_ARRAYS) for shard in shards]
     total = sum(group["patches"].shape[0] for group in groups)

@@ -281,7 +281,7 @@ def _resume(path: Path | str | None, task: _Task) -> tuple[int, list[Match]]:
     if path is None or not Path(path).exists():
         return task.start, []
     try:
-        saved = json.loads(Path(path).read_text())
+        saved = json.loads(Path(path).read_text(encoding="utf-8"))
         same = saved["search"] == task.digest()
         done = int(saved["next"])
         matches = [Match(int(m["seed"]), float(m["deviation"])) for m in saved["matches"]]

@@ -58,7 +58,7 @@ def join_slices(paths: Iterable[Path | str]) -> dict[str, Any]:
     InstaHideError
         When no seed fits; says why that may be.
     """
-    slices = [json.loads(Path(path).read_text()) for path in paths]
+    slices = [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
     matches = [Match(**match) for part in slices for match in part["matches"]]
     stages = [stage for part in slices for stage in part["stages"]]
     cost = {
@@ -84,6 +84,6 @@ def save_prng(
     challenge : path
         A folder with `encryption.npy` and `label.npy`.
     """
-    seed, watch = json.loads(Path(found).read_text()), Stopwatch()
+    seed, watch = json.loads(Path(found).read_text(encoding="utf-8")), Stopwatch()
     recovery = recover(load_released(challenge), seed["seed"], setting, watch)
     save_recovery(out, recovery, Run("prng", GIVEN, [seed["stage"], *watch.stages]))
