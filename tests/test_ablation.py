@@ -18,7 +18,7 @@ def save_challenge(root, name, k=6, rows=50, **changed):
         "pool": {"patches": 400, "sha256": "ab" * 32},
     }
     (root / name).mkdir(exist_ok=True)
-    (root / name / "challenge.json").write_text(json.dumps(about | changed))
+    (root / name / "challenge.json").write_text(json.dumps(about | changed), encoding="utf-8")
 
 
 def attack_folder(root, challenge, attack, ssim, labels="coefficients", pool=False, **choices):
@@ -33,8 +33,10 @@ def attack_folder(root, challenge, attack, ssim, labels="coefficients", pool=Fal
         "given": {"labels": labels, "public_pool": pool},
         "stages": [{"name": name, "choice": text} for name, text in chosen.items()],
     }
-    (folder / "attack.json").write_text(json.dumps(about))
-    (folder / "score.json").write_text(json.dumps({"max_ssim": {"mean": ssim}}))
+    (folder / "attack.json").write_text(json.dumps(about), encoding="utf-8")
+    (folder / "score.json").write_text(
+        json.dumps({"max_ssim": {"mean": ssim}}), encoding="utf-8"
+    )
     return folder
 
 
@@ -51,7 +53,7 @@ def folders(tmp_path):
 
 def test_differences_are_taken_challenge_by_challenge(folders, tmp_path):
     save_ablation(tmp_path / "out.md", folders)
-    lines = (tmp_path / "out.md").read_text().splitlines()
+    lines = (tmp_path / "out.md").read_text(encoding="utf-8").splitlines()
     assert lines[0] == (
         "## cross, k = 6, c1 = 0.65, c2 = 0.3, T = 50, n = 100, 2 classes, 32 × 32 × 3, "
         "pool abababab of 400, aes256-ctr"
@@ -120,7 +122,7 @@ def test_only_choices_that_differ_count(folders):
 @pytest.mark.parametrize("name", ["attack.json", "score.json"])
 @pytest.mark.parametrize("content", ["{", "[]", "{}", "[" * 5000, '{"stages": [5]}', "NaN"])
 def test_damaged_results_are_named(folders, name, content):
-    (folders[0] / name).write_text(content)
+    (folders[0] / name).write_text(content, encoding="utf-8")
     with pytest.raises(InstaHideError, match=str(folders[0])) as caught:
         read_result(folders[0])
     assert "again" in str(caught.value) or name in str(caught.value)

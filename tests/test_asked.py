@@ -14,7 +14,7 @@ def project(tmp_path_factory):
     """A project with the first file of one private set, and a second configuration."""
     project = Project(tmp_path_factory.mktemp("project"))
     other = CONFIG | {"private": {"set": CONFIG["private"]["set"] | {"images": 30}}}
-    (project.root / "config/other.yaml").write_text(yaml.safe_dump(other))
+    (project.root / "config/other.yaml").write_text(yaml.safe_dump(other), encoding="utf-8")
     project.run("--cores", "1", SEED)
     return project
 

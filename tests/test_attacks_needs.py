@@ -96,7 +96,7 @@ def test_functions_of_ones_own_may_say_what_they_need(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     text = "def silent(problem, rng): ...\ndef loud(problem, rng): ...\n"
     text += "def loud_needs(size): return size.rows * 2**20\n"
-    (tmp_path / "own_needs.py").write_text(text)
+    (tmp_path / "own_needs.py").write_text(text, encoding="utf-8")
     silent, loud = (Choice("similarity", f"own_needs:{name}") for name in ("silent", "loud"))
     assert "unknown" in check_needs([silent], DEFAULT, GB)
     with pytest.raises(InstaHideError, match=r"own_needs:loud.* about 4\.9 GB"):

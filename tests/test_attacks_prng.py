@@ -118,7 +118,7 @@ def test_two_published_files_suffice(folder, capsys):
     out = path / "attacks" / "prng"
     assert mean_square(np.load(out / "private.npy") - truth) < 0.005
     assert np.load(out / "decryption.npy").shape == load_released(path).encryption.shape
-    record = json.loads((out / "attack.json").read_text())
+    record = json.loads((out / "attack.json").read_text(encoding="utf-8"))
     assert record["given"] == {
         "labels": "coefficients", "images": True, "public_distribution": False,
         "public_pool": False, "generator": True,
@@ -130,7 +130,7 @@ def test_two_published_files_suffice(folder, capsys):
 def test_a_known_seed_saves_the_search(folder, tmp_path):
     out = tmp_path / "elsewhere"
     assert run("attack", "prng", folder[0], "--images", 20, "--seed", SEED, "--out", out) == 0
-    record = json.loads((out / "attack.json").read_text())
+    record = json.loads((out / "attack.json").read_text(encoding="utf-8"))
     assert [stage["name"] for stage in record["stages"]] == ["replay", "solve"]
 
 
@@ -169,7 +169,7 @@ def test_an_interrupted_search_goes_on(folder, capsys, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("instahide.attacks.prng.seedsearch._save", interrupt)
         assert run("seed-search", *given) == 130
-    assert json.loads(state.read_text())["next"] == SEED - 10
+    assert json.loads(state.read_text(encoding="utf-8"))["next"] == SEED - 10
     assert run("seed-search", *given) == 0
     captured = capsys.readouterr()
     assert f"seed {SEED}" in captured.out

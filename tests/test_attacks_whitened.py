@@ -100,7 +100,7 @@ def test_stages_from_files_and_in_memory_give_the_same_bits(challenges, tmp_path
         chain.save_stage(tmp_path / name, before, QUICK.choice(stage), {})
         before = tmp_path / name
     np.testing.assert_array_equal(np.load(before), recovery.decryption)
-    about = json.loads((tmp_path / "mine/attack.json").read_text())
+    about = json.loads((tmp_path / "mine/attack.json").read_text(encoding="utf-8"))
     assert [part["name"] for part in about["stages"]] == list(files)
     assert [part["choice"] for part in about["stages"]] == list(vars(QUICK).values())
     assert about["peak_memory_bytes"] >= max(

@@ -98,7 +98,7 @@ def test_folders_are_their_owners_and_say_what_they_were_given(inside, name):
     out = inside.path / "attacks" / name
     save_baseline(inside, name, out)
     assert out.stat().st_mode & 0o777 == 0o700
-    about = json.loads((out / "attack.json").read_text())
+    about = json.loads((out / "attack.json").read_text(encoding="utf-8"))
     assert about["attack"] == name
     assert about["baseline"] is True
     assert ("truth" in about["details"]["note"]) == (name != "absolute")

@@ -47,7 +47,7 @@ def test_files_have_the_promised_shapes_and_rights(challenge):
 
 
 def test_the_manifest_describes_and_keeps_the_secret(challenge):
-    text = challenge.manifest.read_text()
+    text = challenge.manifest.read_text(encoding="utf-8")
     manifest = json.loads(text)
     assert manifest["scheme"] == {
         "name": "cross",
@@ -76,7 +76,7 @@ def test_the_release_holds_three_files_and_nothing_of_the_secret_folder(challeng
     for name, data in content.items():
         assert data == (challenge.path / name).read_bytes()
     released = challenge.release.read_bytes()
-    seed = challenge.seed.read_text().strip().removeprefix("hex:")
+    seed = challenge.seed.read_text(encoding="utf-8").strip().removeprefix("hex:")
     secrets = [
         seed.encode(),
         bytes.fromhex(seed),
@@ -150,7 +150,7 @@ def test_other_json_is_no_manifest(tmp_path):
         ("[]", "format version None"),
         ('{"format_version": 9}', "9"),
     ]:
-        folder.manifest.write_text(text)
+        folder.manifest.write_text(text, encoding="utf-8")
         with pytest.raises(InstaHideError, match=message):
             load_manifest(folder)
     folder.manifest.unlink()
@@ -179,7 +179,7 @@ def test_a_commitment_is_a_keyed_hash_of_documented_bytes(challenge, private):
 
 def test_challenges_of_format_1_are_verified(challenge, files, private):
     # What the program wrote before class names were hashed with their lengths.
-    old = json.loads(challenge.manifest.read_text())
+    old = json.loads(challenge.manifest.read_text(encoding="utf-8"))
     digest = private_digest(private, 1).encode()
     commitment = hmac.new(KEY.material, b"commitment private " + digest, "sha256").hexdigest()
     assert old["commitment"]["private"] != commitment

@@ -28,7 +28,7 @@ def make_batch(count, seed=0):
 
 def make_tar(members):
     file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w") as tar:
+    with tarfile.open(fileobj=file, mode="w", encoding="utf-8") as tar:
         for name, content in members:
             info = tarfile.TarInfo(ROOT + name)
             info.size = len(content)

@@ -74,7 +74,11 @@ def test_without_a_seed_the_system_gives_one(made, tmp_path):
     for name in ("a", "b"):
         given = ["--private", made[1], "--scheme", "inside", "--k", 4, "--rows-per-image", 1]
         assert run("encrypt", *given, "--out", tmp_path / name) == 0
-        seeds.add(Key.parse((tmp_path / name / "secret" / "seed").read_text()).material)
+        seeds.add(
+            Key.parse(
+                (tmp_path / name / "secret" / "seed").read_text(encoding="utf-8")
+            ).material
+        )
     assert len(seeds) == 2
 
 
@@ -84,11 +88,14 @@ def test_the_generator_of_2020_is_chosen_by_name(made, tmp_path, capsys, public_
     given += ["--generator", "mt19937-2020", "--public-use", public_use]
     out = tmp_path / "challenge"
     assert run("encrypt", *given, "--out", out, "--seed", 7) == 0
-    assert json.loads((out / "challenge.json").read_text())["public_use"] == public_use
+    assert (
+        json.loads((out / "challenge.json").read_text(encoding="utf-8"))["public_use"]
+        == public_use
+    )
     assert run("verify", out, "--public", made[0]) == 0
     assert run("encrypt", *given, "--out", tmp_path / "other") == 0
     assert "32 bits of the system's" in capsys.readouterr().out
-    assert int((tmp_path / "other" / "secret" / "seed").read_text()) < 2**32
+    assert int((tmp_path / "other" / "secret" / "seed").read_text(encoding="utf-8")) < 2**32
     assert run("encrypt", *given, "--out", tmp_path / "no", "--seed", 2**32) == 2
     assert "from 0 to 4294967295" in capsys.readouterr().err
 
@@ -104,10 +111,10 @@ def test_nothing_of_the_users_is_overwritten(made, challenge, tmp_path, capsys):
         "--out",
         challenge,
     ]
-    seed = (challenge / "secret" / "seed").read_text()
+    seed = (challenge / "secret" / "seed").read_text(encoding="utf-8")
     assert run("encrypt", *given, "--seed", 4) == 2
     assert "another seed" in capsys.readouterr().err
-    assert (challenge / "secret" / "seed").read_text() == seed
+    assert (challenge / "secret" / "seed").read_text(encoding="utf-8") == seed
     assert run("encrypt", *given, "--seed", 3) == 0  # the same challenge once more
     photos = tmp_path / "public"
     photos.mkdir()
@@ -194,7 +201,7 @@ def test_keys_prints_the_table(capsys):
 
 def test_what_is_public_of_a_challenge_is_read_from_its_description(tmp_path):
     about = {"format_version": 1, "images": 20, "scheme": asdict(Scheme("mixup", k=4))}
-    (tmp_path / "challenge.json").write_text(json.dumps(about))
+    (tmp_path / "challenge.json").write_text(json.dumps(about), encoding="utf-8")
     known = published(Namespace(challenge=tmp_path, k=None, c1=0.5))
     assert (known["images"], known["name"], known["k"], known["c1"]) == (20, "mixup", 4, 0.5)
     (tmp_path / "challenge.json").unlink()

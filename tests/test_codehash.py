@@ -24,7 +24,7 @@ def f(x):
 def digest(tmp_path):
     def of(text):
         path = tmp_path / "script.py"
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         codehash.imported.cache_clear()
         meaning.cache_clear()
         return code_digest(path)
@@ -73,7 +73,7 @@ def test_it_is_the_same_in_every_process_and_imports_nothing_heavy():
     )
     runs = {
         subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+            [sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True
         ).stdout
         for _ in range(3)
     }

@@ -105,7 +105,7 @@ def test_a_submission_gets_to_the_leaderboard(submission, folder, tmp_path, caps
     records = sorted(folder.path.glob("attacks/*/record.json"))
     assert len(records) == 4
     assert run("leaderboard", made, *records, "--reported", "--out", table) == 0
-    lines = (table / "leaderboard.csv").read_text().splitlines()
+    lines = (table / "leaderboard.csv").read_text(encoding="utf-8").splitlines()
     assert lines[1].startswith("1,easy,me,")
     assert len(lines) == 1 + 1 + 4 + 3
 
@@ -113,7 +113,7 @@ def test_a_submission_gets_to_the_leaderboard(submission, folder, tmp_path, caps
 def test_rows_on_request(submission, folder, tmp_path):
     rows = tmp_path / "rows.csv"
     assert run("score", submission, folder.path, "--per-row", rows) == 0
-    assert len(rows.read_text().splitlines()) == 1 + 60
+    assert len(rows.read_text(encoding="utf-8").splitlines()) == 1 + 60
 
 
 def test_private_sets_may_lie_elsewhere(submission, folder, tmp_path, capsys):
@@ -172,7 +172,7 @@ def test_a_challenge_is_ready_when_nothing_is_missing(folder, tmp_path, capsys):
     assert text.endswith("Ready to be published.")
     page = tmp_path / "page.html"
     assert run("new-challenge-check", folder.path, "--out", page) == 0
-    assert "oracle" in page.read_text()
+    assert "oracle" in page.read_text(encoding="utf-8")
 
 
 def lose_label(folder):
@@ -189,9 +189,9 @@ def pack_the_seed(folder):
 
 
 def tell_the_seed(folder):
-    manifest = json.loads(folder.manifest.read_text())
+    manifest = json.loads(folder.manifest.read_text(encoding="utf-8"))
     manifest["classes"][0] = bytes(range(32)).hex()
-    folder.manifest.write_text(json.dumps(manifest))
+    folder.manifest.write_text(json.dumps(manifest), encoding="utf-8")
 
 
 def open_the_secrets(folder):
@@ -210,8 +210,8 @@ def spoil_a_row(folder):
 
 def score_another_challenge(folder):
     path = folder.path / "attacks/oracle/record.json"
-    record = json.loads(path.read_text())
-    path.write_text(json.dumps(record | {"challenge": "ab" * 32}))
+    record = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(record | {"challenge": "ab" * 32}), encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -292,8 +292,8 @@ def write_photos(folder, private):
 
 
 def test_bundled_photos_are_nobodys_secret(folder, capsys):
-    manifest = json.loads(folder.manifest.read_text())
+    manifest = json.loads(folder.manifest.read_text(encoding="utf-8"))
     manifest["classes"] = [Path(photo.name).stem for photo in bundled_photos()]
     manifest["files"]["label.npy"]["shape"][1] = len(manifest["classes"])
-    folder.manifest.write_text(json.dumps(manifest))
+    folder.manifest.write_text(json.dumps(manifest), encoding="utf-8")
     assert "everybody has them" in check(folder, capsys)[2]

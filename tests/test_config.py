@@ -19,7 +19,7 @@ OF_2020 = {"private": "bundled", "generator": "mt19937-2020"}
 
 
 def config(changes=(), **named):
-    base = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    base = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
     for path, value in (dict(changes) | named).items():
         *parents, last = path.split("__") if isinstance(path, str) else [path]
         place = base
@@ -34,7 +34,7 @@ def config(changes=(), **named):
 )
 def test_configurations_of_the_repository_are_valid(path):
     check_duplicates(path)
-    check_config(yaml.safe_load(path.read_text()), SCHEMA)
+    check_config(yaml.safe_load(path.read_text(encoding="utf-8")), SCHEMA)
 
 
 def test_defaults_are_filled_in_at_every_depth():
@@ -136,8 +136,8 @@ def test_the_largest_seed_passes():
 
 
 def test_names_of_what_the_workflow_writes_into_results_are_taken():
-    texts = [path.read_text() for path in (ROOT / "workflow").glob("*.smk")]
-    texts += [(ROOT / name).read_text() for name in ("Snakefile", "Makefile")]
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "workflow").glob("*.smk")]
+    texts += [(ROOT / name).read_text(encoding="utf-8") for name in ("Snakefile", "Makefile")]
     taken = set(re.findall(r"results/([a-z][\w.-]*)", "".join(texts)))
     assert {"logs", "ablation.md", "report"} < taken
     # The first two are challenges; the last is the beginning of the names of reports.
@@ -179,7 +179,7 @@ def test_sections_without_content_are_empty_ones():
 )
 def test_a_key_that_stands_twice_is_named(text, line, tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(InstaHideError, match=f"mine.yaml, line {line}: the key '[ac]'"):
         check_duplicates(path)
 
@@ -190,7 +190,7 @@ def test_a_key_that_stands_twice_is_named(text, line, tmp_path):
 )
 def test_files_without_double_keys_pass(text, tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     check_duplicates(path)
 
 
@@ -257,7 +257,7 @@ def test_every_key_is_described():
 
 
 def test_the_readme_has_the_table_of_keys():
-    assert table(SCHEMA) in (ROOT / "README.md").read_text()
+    assert table(SCHEMA) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_table_replaces_what_stands_between_its_marks():

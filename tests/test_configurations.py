@@ -123,5 +123,5 @@ JSON = st.recursive(
 @given(JSON | st.dictionaries(st.text(), st.fixed_dictionaries({"settings": JSON, "by": JSON})))
 def test_a_damaged_record_is_an_empty_or_a_harmless_one(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("record") / "record.json"
-    path.write_text(json.dumps(content))
+    path.write_text(json.dumps(content), encoding="utf-8")
     assert replaced({PLACE: "1"}, OURS, load_record(path)) == {}

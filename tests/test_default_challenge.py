@@ -30,7 +30,7 @@ LABEL = "c73c3dfbdcab16f337f1fba17395a37fc98ff86e5f134384e9f186c5dc32ccc3"
 def challenge(tmp_path_factory):
     """The default challenge, made by the functions of the workflow's jobs."""
     config = check_config(
-        yaml.safe_load((ROOT / "config/config.yaml").read_text()), load_schema()
+        yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8")), load_schema()
     )
     folder = tmp_path_factory.mktemp("default")
     public, private, made = (
@@ -67,7 +67,9 @@ def challenge(tmp_path_factory):
 
 
 def test_the_encryptions_are_those_whose_digest_the_readme_quotes(challenge):
-    assert re.findall(r"\b[0-9a-f]{64}\b", (ROOT / "README.md").read_text()) == [ENCRYPTION]
+    assert re.findall(
+        r"\b[0-9a-f]{64}\b", (ROOT / "README.md").read_text(encoding="utf-8")
+    ) == [ENCRYPTION]
     assert sha256_of_file(challenge.encryption) == ENCRYPTION
 
 

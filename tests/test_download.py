@@ -274,7 +274,7 @@ def test_a_part_of_another_wanted_file_is_not_continued(site, tmp_path):
 def test_a_part_without_its_note_is_not_continued(site, tmp_path, note):
     interrupt(site, tmp_path)
     path = tmp_path / ".photos.tar.part.json"
-    path.unlink() if note is None else path.write_text(note)
+    path.unlink() if note is None else path.write_text(note, encoding="utf-8")
     assert get(site, tmp_path).read_bytes() == CONTENT
     assert ranges(site) == [None]
 
@@ -461,7 +461,7 @@ def test_credentials_are_sent_only_where_asked_for(site, tmp_path, secrets):
 
 def test_netrc_is_not_used(site, tmp_path, monkeypatch):
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login ada password secret\n")
+    netrc.write_text("machine 127.0.0.1 login ada password secret\n", encoding="utf-8")
     monkeypatch.setenv("NETRC", str(netrc))
     assert requests.get(site.url).request.headers["Authorization"]  # requests itself would
     site.requests.clear()
@@ -544,7 +544,9 @@ def test_secrets_appear_in_no_message_and_no_file(site, tmp_path, secrets, capsy
     with pytest.raises(InstaHideError) as caught:
         get(site, tmp_path, checksum, credentials=True)
     texts = [str(caught.value), *capsys.readouterr()]
-    texts += [path.read_text(errors="replace") for path in tmp_path.glob(".*json")]
+    texts += [
+        path.read_text(errors="replace", encoding="utf-8") for path in tmp_path.glob(".*json")
+    ]
     for secret in ("s3cret", "pässword", BASIC.split()[1]):
         assert not any(secret in text for text in texts)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
@@ -552,7 +554,7 @@ def test_secrets_appear_in_no_message_and_no_file(site, tmp_path, secrets, capsy
 
 def test_the_note_holds_no_address(site, tmp_path):
     interrupt(site, tmp_path)
-    note = json.loads((tmp_path / ".photos.tar.part.json").read_text())
+    note = json.loads((tmp_path / ".photos.tar.part.json").read_text(encoding="utf-8"))
     assert note == {"checksum": SHA256, "validator": '"1"', "length": len(CONTENT)}
 
 
@@ -587,7 +589,7 @@ def test_addresses_with_passwords_are_refused_without_showing_them(tmp_path):
 
 def save_list(folder, text):
     path = folder / "urls.txt"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 

@@ -190,13 +190,13 @@ def test_a_job_without_memory_ends_in_a_sentence_and_leaves_what_was_there(tmp_p
         [sys.executable, "-c", LITTLE_MEMORY],
         cwd=tmp_path,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         env={"PYTHONPATH": str(Path(__file__).parents[1]), "OPENBLAS_NUM_THREADS": "1"},
     )
     assert done.returncode == 1
     assert done.stderr == "error: not enough memory; give this job more\n"
-    assert (tmp_path / "job.log").read_text() == done.stderr
-    assert (tmp_path / "out.npy").read_text() == "from before"
+    assert (tmp_path / "job.log").read_text(encoding="utf-8") == done.stderr
+    assert (tmp_path / "out.npy").read_text(encoding="utf-8") == "from before"
 
 
 @pytest.mark.fault("killed while it writes")
@@ -209,7 +209,9 @@ def test_a_writer_killed_at_any_step_leaves_the_old_or_the_new_content(kind, tmp
         ended = killed_before_step(steps, lambda path=path: write(kind, path, "new"))
         # A folder has no name for the moment between two renames, a file always has one.
         if kind == "file" or path.exists():
-            seen.add((path / "zarr.json" if kind == "folder" else path).read_text())
+            seen.add(
+                (path / "zarr.json" if kind == "folder" else path).read_text(encoding="utf-8")
+            )
         steps += 1
     assert seen == {"old", "new"}
     assert steps > 4
@@ -220,7 +222,7 @@ def write(kind, path, text):
         save_text(path, text)
     else:
         with atomic_folder(path) as folder:
-            (folder / "zarr.json").write_text(text)
+            (folder / "zarr.json").write_text(text, encoding="utf-8")
 
 
 def killed_before_step(step, work):

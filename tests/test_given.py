@@ -70,7 +70,7 @@ def told(folder, sample, attack, pool="pool.zarr", **others):
     """What `attack.json` of a whole attack of one's own says, and its line on the board."""
     out, problem = folder / "attacks" / attack.__name__, arguments(folder, sample, **others)
     save_whole(out, f"{__name__}:{attack.__name__}", problem, pool=pool and folder / pool)
-    about = json.loads((out / "attack.json").read_text())
+    about = json.loads((out / "attack.json").read_text(encoding="utf-8"))
     digests = {"challenge": "ab" * 32, "decryption": "cd" * 32}
     record = make_record(SCORE, about, who="me", day=date(2026, 1, 1), **digests)
     return about["given"], as_markdown([record], "t").splitlines()[6]
@@ -136,13 +136,15 @@ def test_the_whole_pool_under_another_name_is_refused(folder, patches):
 
 @pytest.mark.parametrize("about", [{}, {"pool": None}])
 def test_manifests_without_a_pool_name_none(folder, about):
-    (folder / "challenge.json").write_text(json.dumps({"format_version": 1, **about}))
+    (folder / "challenge.json").write_text(
+        json.dumps({"format_version": 1, **about}), encoding="utf-8"
+    )
     assert load_problem(**arguments(folder, "pool.zarr"))
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"format_version": 1, "pool": 5}'])
 def test_what_is_no_manifest_is_refused(folder, content):
-    (folder / "challenge.json").write_text(content)
+    (folder / "challenge.json").write_text(content, encoding="utf-8")
     with pytest.raises(InstaHideError, match=r"challenge.json"):
         load_problem(**arguments(folder, "pool.zarr"))
 
@@ -161,7 +163,9 @@ def test_the_last_of_the_stages_is_told_the_same(folder, patches):
     choice, out = Choice("finish", f"{__name__}:finish"), folder / "mine/decryption.npy"
     problem = arguments(folder, "some.zarr")
     save_stage(out, folder / "state.npz", choice, problem, pool=folder / "pool.zarr")
-    assert json.loads((folder / "mine/attack.json").read_text())["given"]["public_pool"]
+    assert json.loads((folder / "mine/attack.json").read_text(encoding="utf-8"))["given"][
+        "public_pool"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +182,7 @@ def test_damaged_accounts_of_stages_are_named(folder, content):
         ),
     )
     if content is not None:
-        (folder / "state.json").write_text(content)
+        (folder / "state.json").write_text(content, encoding="utf-8")
     choice = Choice("finish", f"{__name__}:finish")
     with pytest.raises(InstaHideError, match=r"state\.json"):
         save_stage(
@@ -230,7 +234,7 @@ def test_details_that_are_no_json_are_refused_before_anything_is_written(folder,
 
 @pytest.mark.parametrize("sample", ["bundled", "again"])
 def test_the_configuration_refuses_the_challenges_own_pool(sample):
-    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
     config["public"]["again"] = dict(config["public"]["bundled"])
     config["challenges"]["challenge"]["public_sample"] = sample
     schema = load_schema()

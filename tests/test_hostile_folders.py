@@ -112,10 +112,10 @@ def spoiled(draw, content):
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_spoiled_manifest_is_read_whole_or_refused_in_a_sentence(made, tmp_path, data):
-    content = json.loads((made[0] / "challenge.json").read_text())
+    content = json.loads((made[0] / "challenge.json").read_text(encoding="utf-8"))
     content = data.draw(spoiled(content) | WILD)
     folder = ChallengeFolder(tmp_path)
-    folder.manifest.write_text(json.dumps(content))
+    folder.manifest.write_text(json.dumps(content), encoding="utf-8")
     try:
         manifest = load_manifest(folder)
     except InstaHideError as error:
@@ -130,8 +130,8 @@ def test_a_spoiled_manifest_is_read_whole_or_refused_in_a_sentence(made, tmp_pat
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_command_breaks_on_a_spoiled_manifest(made, folder, capsys, data):
-    content = json.loads((made[0] / "challenge.json").read_text())
-    folder[0].manifest.write_text(json.dumps(data.draw(spoiled(content))))
+    content = json.loads((made[0] / "challenge.json").read_text(encoding="utf-8"))
+    folder[0].manifest.write_text(json.dumps(data.draw(spoiled(content))), encoding="utf-8")
     endings(*folder, capsys)
 
 
@@ -166,12 +166,12 @@ def change(key, value):
     """Set a key of a manifest; a dot goes into an object."""
 
     def spoil(folder):
-        content = at = json.loads(folder.manifest.read_text())
+        content = at = json.loads(folder.manifest.read_text(encoding="utf-8"))
         *path, last = key.split("/")
         for part in path:
             at = at[part]
         at[last] = value
-        folder.manifest.write_text(json.dumps(content))
+        folder.manifest.write_text(json.dumps(content), encoding="utf-8")
 
     return spoil
 

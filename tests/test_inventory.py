@@ -92,5 +92,5 @@ def test_nothing_heavy_is_imported():
         "import instahide.photos.inventory, sys;"
         "print('numpy' in sys.modules, 'cv2' in sys.modules)"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
     assert result.stdout.split() == ["False", "False"]

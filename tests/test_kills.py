@@ -67,9 +67,9 @@ def processes_of(session):
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            fields = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
             if int(fields[3]) == session and fields[0] != "Z":
-                found[int(folder.name)] = (folder / "cmdline").read_text()
+                found[int(folder.name)] = (folder / "cmdline").read_text(encoding="utf-8")
         except OSError:  # it has ended meanwhile
             continue
     return found

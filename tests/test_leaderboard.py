@@ -217,7 +217,7 @@ def test_baselines_have_no_rank():
 
 def test_csv_holds_every_number(tmp_path):
     save_leaderboard(tmp_path, [record(0.123456789), *reported_records()], "All")
-    rows = list(csv.DictReader((tmp_path / "leaderboard.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "leaderboard.csv").open(encoding="utf-8")))
     assert [row["rank"] for row in rows] == ["1", "2", "3", "4"]
     assert rows[0]["attack"] == "PRNG attack"
     assert rows[0]["max_ssim_low"] == rows[0]["max_l2"] == ""

@@ -33,10 +33,12 @@ def module(request, tmp_path, monkeypatch):
     """The name of a module that must not be run, nor the packages above it."""
     folder = tmp_path / "zoo_of_tests" / "cage"
     folder.mkdir(parents=True)
-    (folder / "animals.py").write_text(SOURCE)
+    (folder / "animals.py").write_text(SOURCE, encoding="utf-8")
     if request.param == "package":
         for place in (folder, folder.parent):
-            (place / "__init__.py").write_text('raise SystemExit("this package was run")')
+            (place / "__init__.py").write_text(
+                'raise SystemExit("this package was run")', encoding="utf-8"
+            )
     monkeypatch.syspath_prepend(tmp_path)
     yield "zoo_of_tests.cage.animals"
     assert not [name for name in sys.modules if name.startswith("zoo_of_tests")]
@@ -69,7 +71,7 @@ def test_options_are_the_keyword_only_arguments(module):
 
 @pytest.mark.parametrize("source", ["from os.path import *", "def __getattr__(name): ..."])
 def test_names_that_the_source_does_not_tell_are_left_to_the_job(source, tmp_path, monkeypatch):
-    (tmp_path / "hidden_of_tests.py").write_text(source)
+    (tmp_path / "hidden_of_tests.py").write_text(source, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     check_function("hidden_of_tests:join")
 

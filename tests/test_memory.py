@@ -91,7 +91,7 @@ def test_control_groups_and_those_above_them_count(monkeypatch, tmp_path, contro
     monkeypatch.setattr(memory, "GROUPS", tmp_path / "fs")
     read = memory.Path.read_text
     own = tmp_path / "cgroup"
-    own.write_text(lines)
+    own.write_text(lines, encoding="utf-8")
     monkeypatch.setattr(
         memory.Path,
         "read_text",
@@ -101,9 +101,9 @@ def test_control_groups_and_those_above_them_count(monkeypatch, tmp_path, contro
     for group, most in (("outer", "5000"), ("outer/inner", "max")):
         place = tmp_path / "fs" / limit.rpartition("/")[0] / group
         place.mkdir(parents=True, exist_ok=True)
-        (place / limit.rpartition("/")[2]).write_text(most + "\n")
-        (place / used.rpartition("/")[2]).write_text("3000\n")
-        (place / "memory.stat").write_text(f"anon 17\n{cached} 1000\n")
+        (place / limit.rpartition("/")[2]).write_text(most + "\n", encoding="utf-8")
+        (place / used.rpartition("/")[2]).write_text("3000\n", encoding="utf-8")
+        (place / "memory.stat").write_text(f"anon 17\n{cached} 1000\n", encoding="utf-8")
     assert list(memory._left_of_groups()) == [3000]
 
 

@@ -52,20 +52,22 @@ def stale(project):
 
 
 def test_the_page_shows_the_code_of_the_example():
-    code = (ROOT / "examples/own_attack.py").read_text()
-    page = (ROOT / "docs/attacks.md").read_text()
+    code = (ROOT / "examples/own_attack.py").read_text(encoding="utf-8")
+    page = (ROOT / "docs/attacks.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert len(blocks) == 2
     assert all(block in code for block in blocks)
 
 
 def test_own_stages_and_attacks_are_run_scored_and_compared(project):
-    table = (project.root / "results/ablation.md").read_text()
+    table = (project.root / "results/ablation.md").read_text(encoding="utf-8")
     assert "similarity `examples.own_attack:local_contrast,power=1`" in table
-    board = (project.root / "results/challenge/leaderboard.md").read_text()
+    board = (project.root / "results/challenge/leaderboard.md").read_text(encoding="utf-8")
     assert all(name in board for name in OWN)
     about = json.loads(
-        (project.root / "results/challenge/attacks/contrast/attack.json").read_text()
+        (project.root / "results/challenge/attacks/contrast/attack.json").read_text(
+            encoding="utf-8"
+        )
     )
     assert [part["name"] for part in about["stages"]] == [
         "similarity", "assignment", "retrieval", "finish"
@@ -76,10 +78,14 @@ def test_what_an_attack_knows_is_in_the_path_of_its_stages_and_on_the_leaderboar
     results = project.root / "results/challenge"
     assert (results / "stages/coefficients+pool/whitened/em/field,rounds=1/state.npz").exists()
     assert (results / "attacks/known/decoding.npz").exists()
-    given = json.loads((results / "attacks/known/attack.json").read_text())["given"]
+    given = json.loads((results / "attacks/known/attack.json").read_text(encoding="utf-8"))[
+        "given"
+    ]
     assert given["public_pool"]
     for attack in ("quick", "each-row"):
-        about = json.loads((results / f"attacks/{attack}/attack.json").read_text())
+        about = json.loads(
+            (results / f"attacks/{attack}/attack.json").read_text(encoding="utf-8")
+        )
         assert about["given"] == vars(Knowledge(public_distribution=True))
 
 
@@ -147,7 +153,7 @@ def test_a_whole_attack_that_returns_something_else_is_refused(tmp_path, monkeyp
     ],
 )
 def test_mistakes_in_the_configuration_are_named(attacks, on, message):
-    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
     config["attacks"] = attacks
     config["challenges"]["challenge"]["attacks"] = on
     with pytest.raises(InstaHideError, match=message):

@@ -318,7 +318,7 @@ def test_names_do_not_depend_on_the_locale(tmp_path):
         [sys.executable, "-c", code, tmp_path / "folder", tmp_path / "t.tar"],
         env=os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     assert result.stdout.splitlines() == [f"{'Çiğ/ä.jpg'!a} b'1'"] * 2, result.stderr
 

@@ -95,9 +95,9 @@ def test_workers_and_shards_do_not_change_the_pool(built, photos, tmp_path):
         reports.append(report)
     merge_pool(tmp_path / "pool.zarr", tmp_path / "r.json", shards, reports, most_skipped=0)
     assert open_pool(tmp_path / "pool.zarr").digest == open_pool(built[0]).digest
-    assert (tmp_path / "pool.zarr.sha256").read_text() == built[0].with_suffix(
+    assert (tmp_path / "pool.zarr.sha256").read_text(encoding="utf-8") == built[0].with_suffix(
         ".zarr.sha256"
-    ).read_text()
+    ).read_text(encoding="utf-8")
 
 
 def test_unusable_photos_are_skipped_and_counted(photos, tmp_path):
@@ -107,7 +107,7 @@ def test_unusable_photos_are_skipped_and_counted(photos, tmp_path):
         shutil.copy(photo.container, folder)
     data = (folder / photos[0].name).read_bytes()
     (folder / "truncated.png").write_bytes(data[: len(data) // 2])
-    (folder / "text.jpg").write_text("no photo")
+    (folder / "text.jpg").write_text("no photo", encoding="utf-8")
     cv2.imwrite(str(folder / "grey.png"), np.zeros((90, 90), np.uint8))
     cv2.imwrite(str(folder / "alpha.png"), np.zeros((90, 90, 4), np.uint8))
     cv2.imwrite(str(folder / "tiny.png"), np.zeros((63, 90, 3), np.uint8))
@@ -156,7 +156,7 @@ def test_hostile_photos_are_skipped_and_counted_like_others(photos, tmp_path):
 def test_a_refused_pool_says_what_to_do_about_the_commonest_reason(
     reason, pixels, remedy, tmp_path
 ):
-    (tmp_path / "a.jpg").write_text("no photo")
+    (tmp_path / "a.jpg").write_text("no photo", encoding="utf-8")
     for number in (1, 2):
         cv2.imwrite(str(tmp_path / f"{number}.png"), pixels)
     listed = list_photos(tmp_path)
@@ -184,9 +184,9 @@ def test_threads_share_the_memory_for_photos(photos, tmp_path, monkeypatch):
     monkeypatch.setattr(opening, "_PIXELS", Budget(largest))
     save_crops(tmp_path / "few.zarr", tmp_path / "2.json", photos, KEY, SETTINGS, threads=8)
     assert len(most) == len(photos) and max(most) <= largest
-    assert (tmp_path / "few.zarr.sha256").read_text() == (
+    assert (tmp_path / "few.zarr.sha256").read_text(encoding="utf-8") == (
         tmp_path / "free.zarr.sha256"
-    ).read_text()
+    ).read_text(encoding="utf-8")
 
 
 def test_a_photo_that_cannot_be_used_gives_its_memory_back(tmp_path, monkeypatch):
@@ -195,7 +195,9 @@ def test_a_photo_that_cannot_be_used_gives_its_memory_back(tmp_path, monkeypatch
     listed = list_photos(tmp_path)
     monkeypatch.setattr(opening, "_BYTES", Budget(listed[0].size))
     save_crops(tmp_path / "c.zarr", tmp_path / "r.json", listed, KEY, SETTINGS, threads=2)
-    assert json.loads((tmp_path / "r.json").read_text())["reasons"] == {"truncated": 3}
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["reasons"] == {
+        "truncated": 3
+    }
 
 
 @pytest.mark.parametrize("name", ["", "a\nb", "a\udcff"])
@@ -308,5 +310,5 @@ def test_pools_in_memory_have_a_digest_too():
 
 def test_reports_name_their_photos(photos, tmp_path):
     save_crops(tmp_path / "c.zarr", tmp_path / "r.json", photos[:2], KEY, SETTINGS)
-    report = json.loads((tmp_path / "r.json").read_text())
+    report = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert report == {"photos": 2, "skipped": 0, "reasons": {}, "skipped_photos": {}}

@@ -7,7 +7,7 @@ import yaml
 from snakemake.cli import parse_args
 from workflow_project import ROOT
 
-SLURM = yaml.safe_load((ROOT / "profiles/slurm/profile.yaml").read_text())
+SLURM = yaml.safe_load((ROOT / "profiles/slurm/profile.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -17,7 +17,10 @@ def merged(tmp_path, monkeypatch):
     def merge(**changes):
         shutil.copytree(ROOT / "profiles", tmp_path / "profiles", dirs_exist_ok=True)
         default = tmp_path / "profiles/default/profile.yaml"
-        default.write_text(yaml.safe_dump(yaml.safe_load(default.read_text()) | changes))
+        default.write_text(
+            yaml.safe_dump(yaml.safe_load(default.read_text(encoding="utf-8")) | changes),
+            encoding="utf-8",
+        )
         (tmp_path / "Snakefile").touch()
         monkeypatch.chdir(tmp_path)
         return parse_args(["--profile", "profiles/slurm"])[1]
@@ -45,5 +48,7 @@ def test_a_default_profile_with_threads_would_win_over_the_cluster(merged):
 
 
 def test_no_key_is_in_both_profiles():
-    default = yaml.safe_load((ROOT / "profiles/default/profile.yaml").read_text())
+    default = yaml.safe_load(
+        (ROOT / "profiles/default/profile.yaml").read_text(encoding="utf-8")
+    )
     assert not default.keys() & SLURM.keys()

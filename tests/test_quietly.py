@@ -53,17 +53,17 @@ def test_stages_progress_and_trouble_are_shown_and_trouble_stays():
 
 def test_the_log_holds_everything_and_the_rest_is_quiet(tmp_path):
     log = tmp_path / "logs" / "mine.log"
-    done = subprocess.run(quietly(log, *say(PRINTED, 0)), capture_output=True, text=True)
+    done = subprocess.run(quietly(log, *say(PRINTED, 0)), capture_output=True, encoding="utf-8")
     assert done.returncode == 0
     assert done.stdout == ""
     assert done.stderr.splitlines() == SHOWN
-    assert log.read_text() == PRINTED
+    assert log.read_text(encoding="utf-8") == PRINTED
 
 
 def test_a_failure_shows_the_end_of_the_log_and_where_it_is(tmp_path):
     text = "".join(f"line {number}\n" for number in range(100)) + "the reason\n"
     done = subprocess.run(
-        quietly(tmp_path / "log", *say(text, 3)), capture_output=True, text=True
+        quietly(tmp_path / "log", *say(text, 3)), capture_output=True, encoding="utf-8"
     )
     assert done.returncode == 3
     *tail, last = done.stderr.splitlines()
@@ -89,7 +89,9 @@ def test_on_a_terminal_one_line_changes(tmp_path):
 )
 def test_what_cannot_be_run_or_written_is_said(tmp_path, log, command, message):
     (tmp_path / "file").touch()
-    done = subprocess.run(quietly(tmp_path / log, command), capture_output=True, text=True)
+    done = subprocess.run(
+        quietly(tmp_path / log, command), capture_output=True, encoding="utf-8"
+    )
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -109,4 +111,4 @@ def test_a_signal_reaches_the_command_and_its_last_words_are_kept(tmp_path, numb
         whom = process.pid if number == signal.SIGTERM else -process.pid
         os.kill(whom, number)
         assert process.wait() == 7
-    assert (tmp_path / "log").read_text().endswith("last words\n")
+    assert (tmp_path / "log").read_text(encoding="utf-8").endswith("last words\n")

@@ -64,13 +64,13 @@ def hand_in(folder, name="theirs", noise=0.3, suffix=".npy"):
 
 def edit(record, **changes):
     """Change a record by hand; metrics by their name."""
-    content = json.loads(record.read_text())
+    content = json.loads(record.read_text(encoding="utf-8"))
     for name, value in changes.items():
         if name in content["metrics"]:
             content["metrics"][name] |= value
         else:
             content[name] = value
-    record.write_text(json.dumps(content))
+    record.write_text(json.dumps(content), encoding="utf-8")
 
 
 def leaderboard(capsys, folder, *records, options=("--recheck",)):
@@ -79,7 +79,11 @@ def leaderboard(capsys, folder, *records, options=("--recheck",)):
     out = folder.path / "tables"
     code = run("leaderboard", *records, "--challenge", folder.path, "--out", out, *options)
     table = out / "leaderboard.md"
-    return code, capsys.readouterr().err, table.read_text() if table.exists() else ""
+    return (
+        code,
+        capsys.readouterr().err,
+        table.read_text(encoding="utf-8") if table.exists() else "",
+    )
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".zip"])
@@ -89,7 +93,7 @@ def test_what_is_kept_is_scored_again(folder, capsys, suffix):
     assert (code, said) == (0, "")
     assert "| 1 | theirs |" in table
     assert "rechecked" not in table
-    rows = (folder.path / "tables/leaderboard.csv").read_text().splitlines()
+    rows = (folder.path / "tables/leaderboard.csv").read_text(encoding="utf-8").splitlines()
     assert rows[1].endswith(",True")
 
 
@@ -145,7 +149,9 @@ def test_what_is_not_kept_is_said_to_be_not_rechecked(folder, capsys, caplog):
     assert f"{record}: not rechecked, for its decryption is not kept beside it" in caplog.text
     assert "| not rechecked: a note |" in table
     assert "“Not rechecked” marks" in table
-    assert "not rechecked: a note" in (folder.path / "tables/leaderboard.html").read_text()
+    assert "not rechecked: a note" in (folder.path / "tables/leaderboard.html").read_text(
+        encoding="utf-8"
+    )
     code, _, table = leaderboard(capsys, folder, record, options=("--force",))
     assert code == 0 and "not rechecked" not in table
 
@@ -178,9 +184,9 @@ def test_a_record_does_not_get_by_as_reported(folder, capsys):
 
 def test_old_records_are_to_be_scored_again(folder, capsys):
     record = hand_in(folder)
-    content = json.loads(record.read_text())
+    content = json.loads(record.read_text(encoding="utf-8"))
     del content["decryption"]
-    record.write_text(json.dumps(content))
+    record.write_text(json.dumps(content), encoding="utf-8")
     assert run("leaderboard", record, "--out", folder.path / "tables") == 2
     assert "theirs.json does not tell the digests" in capsys.readouterr().err
 
@@ -209,7 +215,7 @@ def test_attacks_keep_their_decryption_beside_their_record(folder, capsys):
 def test_accounts_that_are_none_are_named(folder, capsys, account, says):
     decryption = hand_in(folder).with_suffix(".npy")
     about = folder.path / "attack.json"
-    about.write_text(account)
+    about.write_text(account, encoding="utf-8")
     made = ["--record", folder.path / "made.json", "--who", "me", "--about", about]
     capsys.readouterr()
     assert run("score", decryption, folder.path, *made) == (2 if says else 0)
@@ -235,4 +241,4 @@ def test_that_a_record_was_rechecked_is_no_part_of_it(folder, tmp_path):
     made = load_record(hand_in(folder))
     assert made.rechecked is None
     save_record(tmp_path / "again.json", made)
-    assert "rechecked" not in (tmp_path / "again.json").read_text()
+    assert "rechecked" not in (tmp_path / "again.json").read_text(encoding="utf-8")

@@ -164,7 +164,7 @@ def test_interrupted_search_goes_on_where_it_was(tmp_path, monkeypatch):
 
     with pytest.raises(KeyboardInterrupt):
         search(labels, **options, progress=interrupt)
-    assert json.loads(state.read_text())["next"] == 400
+    assert json.loads(state.read_text(encoding="utf-8"))["next"] == 400
     done = []
     assert [m.seed for m in search(labels, **options, progress=done.append)] == [150]
     assert done == [400] + [100] * 6
@@ -184,7 +184,7 @@ def test_state_of_another_search_is_refused(tmp_path):
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"search": 1, "next": []}'])
 def test_damaged_state_is_refused(tmp_path, content):
     state = tmp_path / "state.json"
-    state.write_text(content)
+    state.write_text(content, encoding="utf-8")
     with pytest.raises(InstaHideError, match="state of a seed search"):
         search(released(1), **SETTINGS, stop=10, state=state)
 
@@ -241,7 +241,7 @@ def test_files_of_other_content_are_refused(tmp_path, array):
 
 def test_files_that_are_no_arrays_are_refused(tmp_path):
     np.savez(tmp_path / "label.npz", labels=np.zeros((2, 2)))
-    (tmp_path / "text.npy").write_text("seed")
+    (tmp_path / "text.npy").write_text("seed", encoding="utf-8")
     (tmp_path / "empty.npy").touch()
     with open(tmp_path / "huge.npy", "wb") as file:
         header = {"descr": "<f4", "fortran_order": False, "shape": (2**70, 10)}

@@ -47,13 +47,18 @@ def test_slices_joined_give_the_seed_and_the_attack(challenge, private, tmp_path
         assert not path.with_name(f"{path.name}.state").exists()
     found = seedslices.join_slices(paths)
     assert found["seed"] == SEED and len(found["matches"]) == 1
-    parts = [json.loads(path.read_text())["stages"][0]["cpu_seconds"] for path in paths]
+    parts = [
+        json.loads(path.read_text(encoding="utf-8"))["stages"][0]["cpu_seconds"]
+        for path in paths
+    ]
     assert found["stage"]["cpu_seconds"] == pytest.approx(sum(parts), abs=1e-3)
     save_json(tmp_path / "seed.json", found)
     seedslices.save_prng(tmp_path / "out", challenge, tmp_path / "seed.json", SETTING)
     recovered = np.load(tmp_path / "out" / "private.npy")
     assert np.mean((recovered - to_unit_range(private.images)) ** 2) < 0.02
-    stages = json.loads((tmp_path / "out" / "attack.json").read_text())["stages"]
+    stages = json.loads((tmp_path / "out" / "attack.json").read_text(encoding="utf-8"))[
+        "stages"
+    ]
     assert [stage["name"] for stage in stages] == ["seed search", "replay", "solve"]
 
 

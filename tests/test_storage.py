@@ -30,7 +30,7 @@ def s3(tmp_path, monkeypatch):
     monkeypatch.setenv("SNAKEMAKE_STORAGE_S3_ACCESS_KEY", "name")
     monkeypatch.setenv("SNAKEMAKE_STORAGE_S3_SECRET_KEY", "password")
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with open(tmp_path / "server.log", "w") as log:
+    with open(tmp_path / "server.log", "w", encoding="utf-8") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         wait_for(port)
@@ -114,4 +114,4 @@ def pool_of(folder, source, checksum=None):
 
 
 def digest(project):
-    return (project.root / f"{POOL}/pool.zarr.sha256").read_text()
+    return (project.root / f"{POOL}/pool.zarr.sha256").read_text(encoding="utf-8")

@@ -22,7 +22,7 @@ from instahide.pool.crops import CropSettings
 from instahide.randomness.keystream import Key
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("instahide", "workflow", "benchmarks", "docs", "examples")
+ROOMS = ("instahide", "workflow", "benchmarks", "docs", "examples", "tests")
 TEXT_MODE = re.compile(r"[rwax+t]+")
 
 

@@ -46,8 +46,8 @@ def test_its_command_prints_the_table_of_keys_anywhere(installed, tmp_path):
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(installed)},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout in (ROOT / "README.md").read_text()
+    assert done.stdout in (ROOT / "README.md").read_text(encoding="utf-8")
     assert "| `challenges.*.k` | `6` |" in done.stdout

@@ -40,7 +40,9 @@ def project(finished, tmp_path):
 
 def test_a_run_ends_in_verified_challenges_and_nothing_is_left_to_do(finished):
     for challenge in ("challenge", "inner"):
-        text = (finished.root / "results" / challenge / "verification.txt").read_text()
+        text = (finished.root / "results" / challenge / "verification.txt").read_text(
+            encoding="utf-8"
+        )
         assert "bit for bit" in text
     assert finished.stale() == set()
 
@@ -50,7 +52,7 @@ def test_secrets_are_for_the_owner_only(finished):
     assert secret.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in secret.iterdir()} == {0o600}
     assert (finished.root / "results/private/set").stat().st_mode & 0o777 == 0o700
-    seed = (finished.root / "results/inner/secret/seed").read_text()
+    seed = (finished.root / "results/inner/secret/seed").read_text(encoding="utf-8")
     assert re.fullmatch(r"hex:[0-9a-f]{64}\n", seed)
 
 
@@ -141,7 +143,9 @@ def test_a_lost_chunk_is_noticed_by_verify(project):
     done = project.run("--cores", "2", "results/challenge/verification.txt", check=False)
     assert done.returncode != 0
     assert "lacks chunks of 'patches'" in done.stdout + done.stderr
-    assert "Traceback" not in (project.root / "results/challenge/logs/verify.log").read_text()
+    assert "Traceback" not in (project.root / "results/challenge/logs/verify.log").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_killed_run_resumes_to_the_same_bytes(finished, tmp_path):
@@ -174,7 +178,7 @@ def test_a_misspelt_key_is_named_before_anything_runs(tmp_path):
 def test_own_photos_and_images_from_folders(finished, tmp_path):
     samples = finished.root / "results/samples"
     shutil.copytree(samples / "public", tmp_path / "photos")
-    (tmp_path / "photos" / "broken.jpg").write_text("no photo")
+    (tmp_path / "photos" / "broken.jpg").write_text("no photo", encoding="utf-8")
     config = yaml.safe_load(yaml.safe_dump(CONFIG))
     config["public"]["pool"] |= {"source": {"path": str(tmp_path / "photos")}}
     config["private"]["set"] |= {"source": {"path": str(samples / "private")}}
@@ -182,7 +186,9 @@ def test_own_photos_and_images_from_folders(finished, tmp_path):
     (tmp_path / "project").mkdir()
     project = Project(tmp_path / "project", config)
     project.run("--cores", "2", *verifications(config))
-    report = json.loads((project.root / "results/public/pool/report.json").read_text())
+    report = json.loads(
+        (project.root / "results/public/pool/report.json").read_text(encoding="utf-8")
+    )
     assert report["skipped_photos"] == {"broken.jpg": "unreadable"}
     digests = project.digests()
     assert digests["encryption.npy"] == finished.digests()["encryption.npy"]
@@ -213,7 +219,7 @@ def test_archives_and_lists_are_downloaded_and_checked(finished, server, tmp_pat
     lines = [
         f"{address}/{photo.name} {sha256_of(photo)}" for photo in sorted(folder.glob("*.png"))
     ]
-    (tmp_path / "photos.txt").write_text("\n".join(lines))
+    (tmp_path / "photos.txt").write_text("\n".join(lines), encoding="utf-8")
     config = yaml.safe_load(yaml.safe_dump(CONFIG))
     config["public"]["pool"]["source"] = {"url_list": str(tmp_path / "photos.txt")}
     source = {"url": f"{address}/private.tar", "checksum": "sha256:" + "0" * 64}
@@ -233,7 +239,9 @@ def test_archives_and_lists_are_downloaded_and_checked(finished, server, tmp_pat
     assert private.stat().st_mode & 0o777 == 0o700
     assert (private / "private.tar").stat().st_mode & 0o777 == 0o600
     digest = "results/public/pool/pool.zarr.sha256"
-    assert (project.root / digest).read_text() == (finished.root / digest).read_text()
+    assert (project.root / digest).read_text(encoding="utf-8") == (
+        finished.root / digest
+    ).read_text(encoding="utf-8")
     assert project.run("--dry-run", "results/public/pool/pool.zarr").stdout.count(
         "Nothing to be"
     )
@@ -264,10 +272,10 @@ def test_a_challenge_of_the_generator_of_2020_is_broken_from_its_two_files(proje
     project.edit("workflow/attacks.smk", "SEED_SLICES = 16", "SEED_SLICES = 2")
     project.run("--cores", "2", "results/old/verification.txt", "results/old/leaderboard.md")
     attack = project.root / "results/old/attacks/prng"
-    record = json.loads((attack / "attack.json").read_text())
+    record = json.loads((attack / "attack.json").read_text(encoding="utf-8"))
     assert record["details"]["seed"] == 4321
     assert record["details"]["public_use"] == "fresh"
     assert [stage["name"] for stage in record["stages"]] == ["seed search", "replay", "solve"]
     assert (attack / "private.npy").stat().st_mode & 0o777 == 0o600
     assert attack.stat().st_mode & 0o777 == 0o700
-    assert "prng" in (project.root / "results/old/leaderboard.md").read_text()
+    assert "prng" in (project.root / "results/old/leaderboard.md").read_text(encoding="utf-8")

@@ -35,7 +35,7 @@ def rights(folder):
 
 def read_score(project, attack):
     folder = project.root / "results/challenge/attacks" / attack
-    return json.loads((folder / "score.json").read_text())
+    return json.loads((folder / "score.json").read_text(encoding="utf-8"))
 
 
 def test_every_attack_is_scored(scored):
@@ -52,7 +52,7 @@ def test_the_oracle_beats_the_other_baselines(scored):
 
 
 def test_the_leaderboard_ranks_all_results(scored):
-    text = (scored.root / "results/challenge/leaderboard.csv").read_text()
+    text = (scored.root / "results/challenge/leaderboard.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(text.splitlines()))
     assert len(rows) == len(ATTACKS) + 3
     scores = [float(row["max_ssim"]) for row in rows]
@@ -70,7 +70,7 @@ def test_what_shows_the_truth_is_for_the_owner_only(scored):
 
 
 def test_the_organisers_page_is_made(scored):
-    page = (scored.root / "results/challenge/check.html").read_text()
+    page = (scored.root / "results/challenge/check.html").read_text(encoding="utf-8")
     assert "an integer can be guessed" in page
     assert "selected with an integer" in page
     assert "everybody has them" in page
@@ -79,32 +79,43 @@ def test_the_organisers_page_is_made(scored):
 def test_a_record_of_a_submission_joins_the_leaderboard_and_nothing_else_runs(scored):
     assert scored.stale("all") == set()
     source = scored.root / "results/challenge/attacks/oracle/record.json"
-    record = json.loads(source.read_text()) | {"attack": "theirs", "baseline": False}
+    record = json.loads(source.read_text(encoding="utf-8")) | {
+        "attack": "theirs",
+        "baseline": False,
+    }
     folder = scored.root / "results/challenge/submissions"
     folder.mkdir()
-    (folder / "theirs.json").write_text(json.dumps(record))
+    (folder / "theirs.json").write_text(json.dumps(record), encoding="utf-8")
     assert scored.stale("all") == {"leaderboard"}
     scored.run("--cores", "2")
     board = scored.root / "results/challenge/leaderboard.md"
-    line = next(line for line in board.read_text().splitlines() if "theirs" in line)
+    line = next(
+        line for line in board.read_text(encoding="utf-8").splitlines() if "theirs" in line
+    )
     assert "not rechecked" in line
-    assert board.read_text().count("| not rechecked") == 1  # all others are kept
+    assert (
+        board.read_text(encoding="utf-8").count("| not rechecked") == 1
+    )  # all others are kept
 
 
 def test_records_of_another_challenge_or_edited_by_hand_stop_the_leaderboard(scored):
     results = scored.root / "results/challenge"
-    record = json.loads((results / "attacks/oracle/record.json").read_text())
+    record = json.loads((results / "attacks/oracle/record.json").read_text(encoding="utf-8"))
     record |= {"attack": "theirs", "baseline": False}
     edited = record["metrics"] | {"max_ssim": {"mean": 0.99, "low": 0.9, "high": 1.0}}
     folder = results / "submissions"
     folder.mkdir(exist_ok=True)
-    (folder / "foreign.json").write_text(json.dumps(record | {"challenge": "ab" * 32}))
-    (folder / "edited.json").write_text(json.dumps(record | {"metrics": edited}))
+    (folder / "foreign.json").write_text(
+        json.dumps(record | {"challenge": "ab" * 32}), encoding="utf-8"
+    )
+    (folder / "edited.json").write_text(
+        json.dumps(record | {"metrics": edited}), encoding="utf-8"
+    )
     shutil.copy(results / "attacks/oracle/decryption.npy", folder / "edited.npy")
     done = scored.run("--cores", "2", check=False)
     shutil.rmtree(folder)
     assert done.returncode != 0
-    said = (results / "logs/leaderboard.log").read_text()
+    said = (results / "logs/leaderboard.log").read_text(encoding="utf-8")
     assert "submissions/foreign.json is a record of another challenge" in said
     assert "submissions/edited.json says that the Max_SSIM is 0.99" in said
     scored.run("--cores", "2")  # for what follows
@@ -113,7 +124,7 @@ def test_records_of_another_challenge_or_edited_by_hand_stop_the_leaderboard(sco
 def test_the_report_is_one_page_with_everything(scored):
     scored.run("--report", "report.html")
     assert (scored.root / "report.html").stat().st_mode & 0o777 == 0o600
-    page = (scored.root / "report.html").read_text()
+    page = (scored.root / "report.html").read_text(encoding="utf-8")
     for picture in (*(f"attacks/{attack}/gallery.png" for attack in ATTACKS), "ssim.png"):
         assert f"results/challenge/{picture}" in page
     for caption in ("Baselines, shaded, have no", "Pixels on [-1, 1]", "the red\\nline"):

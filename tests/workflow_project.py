@@ -53,7 +53,7 @@ class Project:
         self.configure(config)
 
     def configure(self, config: dict) -> None:
-        (self.root / "config/config.yaml").write_text(yaml.safe_dump(config))
+        (self.root / "config/config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
 
     def command(self, *arguments: str) -> list[str]:
         return [*self.prefix, sys.executable, "-m", "snakemake", *arguments]
@@ -66,7 +66,7 @@ class Project:
             self.command(*arguments),
             cwd=self.root,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             env=self.environment(),
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
@@ -74,16 +74,16 @@ class Project:
 
     def stale(self, *targets: str) -> set[str]:
         """Return the rules that would run now, by default for all verifications."""
-        config = yaml.safe_load((self.root / "config/config.yaml").read_text())
+        config = yaml.safe_load((self.root / "config/config.yaml").read_text(encoding="utf-8"))
         done = self.run("--dry-run", *(targets or verifications(config)))
         counts = re.findall(r"^([a-z_]+) +\d+$", done.stdout + done.stderr, re.MULTILINE)
         return set(counts) - {"all", "total"}
 
     def edit(self, file: str, old: str, new: str) -> None:
         path = self.root / file
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         assert old in text, f"{old!r} is not in {file}"
-        path.write_text(text.replace(old, new))
+        path.write_text(text.replace(old, new), encoding="utf-8")
 
     def digests(self, challenge: str = "challenge") -> dict[str, str]:
         """Return the digests of a challenge's files, secrets included, without scores."""

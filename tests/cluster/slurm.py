@@ -47,7 +47,9 @@ def install() -> None:
 
 def start() -> None:
     """Start the three daemons and wait until the node takes jobs."""
-    if CONFIGURATION.exists() and not CONFIGURATION.read_text().startswith(OURS):
+    if CONFIGURATION.exists() and not CONFIGURATION.read_text(encoding="utf-8").startswith(
+        OURS
+    ):
         raise SystemExit(f"{CONFIGURATION} is not ours: this machine has a SLURM of its own")
     stop()
     for folder in (STATE, STATE / "controller", STATE / "node"):
@@ -56,7 +58,7 @@ def start() -> None:
     key.touch(mode=0o600)
     key.write_bytes(secrets.token_bytes(128))
     CONFIGURATION.parent.mkdir(exist_ok=True)
-    CONFIGURATION.write_text(configuration())
+    CONFIGURATION.write_text(configuration(), encoding="utf-8")
     launch("munged", "--foreground", *munge_options())
     wait_for("MUNGE", (STATE / "munge.socket").exists)
     launch("slurmctld", "-D", "-c")
@@ -123,7 +125,7 @@ def free_ports(count: int) -> list[int]:
 
 def launch(program: str, *options: str) -> None:
     """Start a daemon in a session of its own and record its process id."""
-    with open(STATE / f"{program}.out", "w") as out:
+    with open(STATE / f"{program}.out", "w", encoding="utf-8") as out:
         process = subprocess.Popen(
             [shutil.which(program) or f"/usr/sbin/{program}", *options],
             stdin=subprocess.DEVNULL,
@@ -131,7 +133,7 @@ def launch(program: str, *options: str) -> None:
             stderr=out,
             start_new_session=True,
         )
-    (STATE / f"{program}.process").write_text(str(process.pid))
+    (STATE / f"{program}.process").write_text(str(process.pid), encoding="utf-8")
 
 
 def wait_for(what: str, ready) -> None:
@@ -153,10 +155,15 @@ def running() -> dict[str, int]:
     for program in PROGRAMS:
         record = STATE / f"{program}.process"
         if record.exists():
-            process = int(record.read_text())
+            process = int(record.read_text(encoding="utf-8"))
             with contextlib.suppress(OSError):  # it is gone, maybe just now
-                name = Path(f"/proc/{process}/comm").read_text().strip()
-                ended = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+                name = Path(f"/proc/{process}/comm").read_text(encoding="utf-8").strip()
+                ended = (
+                    Path(f"/proc/{process}/stat")
+                    .read_text(encoding="utf-8")
+                    .rpartition(")")[2]
+                    .split()[0]
+                )
                 if name == program and ended != "Z":
                     found[program] = process
     return found
@@ -177,13 +184,13 @@ def stop() -> None:
                 os.kill(running()[program], deadly)
             while program in running() and time.monotonic() < end:
                 time.sleep(0.1)
-    if CONFIGURATION.exists() and CONFIGURATION.read_text().startswith(OURS):
+    if CONFIGURATION.exists() and CONFIGURATION.read_text(encoding="utf-8").startswith(OURS):
         CONFIGURATION.unlink()
     shutil.rmtree(STATE, ignore_errors=True)
 
 
 def asked_output(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(command, capture_output=True, encoding="utf-8").stdout.strip()
 
 
 def status() -> None:

@@ -94,7 +94,10 @@ def test_jobs_without_memory_or_time_or_cancelled_are_tried_again(
         *("--set-resources", "crops:runtime=attempt", "key_points:runtime=1"),
         *("pool:mem_mb=60 * attempt ** 4", "--", *targets),
     )
-    logs = [path.read_text() for path in (tmp_path / ".snakemake/slurm_logs").rglob("*.log")]
+    logs = [
+        path.read_text(encoding="utf-8")
+        for path in (tmp_path / ".snakemake/slurm_logs").rglob("*.log")
+    ]
     for reason in ("DUE TO TIME LIMIT", "exceeded memory limit", "CANCELLED AT"):
         assert any(reason in log for log in logs), reason
     assert done.stderr.count("Trying to restart") >= 4
@@ -114,6 +117,6 @@ with job("""
 
 def cancel(order):
     """Cancel the job that asks for it."""
-    while not order.exists() or not order.read_text():
+    while not order.exists() or not order.read_text(encoding="utf-8"):
         time.sleep(0.1)
-    subprocess.run([shutil.which("scancel"), order.read_text()], check=True)
+    subprocess.run([shutil.which("scancel"), order.read_text(encoding="utf-8")], check=True)
