@@ -18,7 +18,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")])
 )
 
-from instahide.attacks.stages import STAGES, Choice, module_file
+from instahide.attacks.choice import STAGES, Choice, module_file
 from instahide.codehash import code_digest
 from instahide.config import check_config, check_duplicates
 from instahide.errors import InstaHideError

@@ -24,11 +24,11 @@ import numpy as np
 from measuring import conditions, make_parser, quiet, spread, take_turns
 
 from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows, save_encryption
-from instahide.challenge.plan import Plan
 from instahide.challenge.private import select_private
-from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import Sources, load_sources
 from instahide.challenge.streaming import encryption_stream
+from instahide.encodings.instahide.plan import Plan
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.photos.listing import list_photos
 from instahide.photos.samples import save_samples
 from instahide.pool.build import build_pool

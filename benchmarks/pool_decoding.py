@@ -28,26 +28,26 @@ import numpy as np
 from measuring import spread
 from whitened import accuracy, match
 
-from instahide.attacks import chain
-from instahide.attacks.pool import attack as poolattack
-from instahide.attacks.pool.decoding import Decoding, Settings
-from instahide.attacks.pool.dictionary import make_dictionary
-from instahide.attacks.pool.selection import NONE
-from instahide.attacks.problem import Problem, make_problem, sample
-from instahide.attacks.products import State, load_state, save_state
+from instahide.attacks import running
+from instahide.attacks.choice import Stages
+from instahide.attacks.knownpool import finish as poolattack
+from instahide.attacks.knownpool.decoding import Decoding, Settings
+from instahide.attacks.knownpool.dictionary import make_dictionary
+from instahide.attacks.knownpool.selection import NONE
 from instahide.attacks.protocol import Released, load_released
-from instahide.attacks.stages import Stages
-from instahide.attacks.whitened.finish import hand_in
+from instahide.attacks.unmixing.finish import hand_in
+from instahide.attacks.unmixing.problem import Problem, make_problem, sample
+from instahide.attacks.unmixing.state import State, load_state, save_state
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.folder import ChallengeFolder
-from instahide.challenge.labels import label_rows
 from instahide.challenge.manifest import load_manifest
-from instahide.challenge.plan import Plan, load_plan
 from instahide.challenge.private import load_private
-from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import combine
+from instahide.encodings.instahide.labels import label_rows
+from instahide.encodings.instahide.plan import Plan, load_plan
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.images import shrink, to_unit_range
-from instahide.photos.labelled import LabelledImages
+from instahide.labelled import LabelledImages
 from instahide.photos.listing import PhotoError, decode, list_photos, read_photo
 from instahide.pool.crops import CropSettings, crop_photo, cut
 from instahide.pool.pool import Pool, open_pool
@@ -198,7 +198,7 @@ def start_case(problem: Problem, plan: Plan, private: LabelledImages) -> Case:
     """Run the whitened attack up to its retrieval."""
     stages, product = Stages(), None
     for stage in ("similarity", "assignment", "retrieval"):
-        product = chain.run(problem, stages.choice(stage), product)
+        product = running.run(problem, stages.choice(stage), product)
     return Case(problem, plan, private, product)
 
 

@@ -20,11 +20,11 @@ from measuring import spread
 from instahide.attacks.prng.attack import Setting, recover
 from instahide.attacks.protocol import Released, Stopwatch
 from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows
-from instahide.challenge.historicalgenerator import PUBLIC_USES
-from instahide.challenge.labels import label_rows
 from instahide.challenge.private import read_labelled, select
-from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import combine
+from instahide.encodings.instahide.labels import label_rows
+from instahide.encodings.instahide.mersenne import PUBLIC_USES
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.images import to_unit_range
 from instahide.pool.pool import open_pool
 from instahide.randomness import historical

@@ -55,9 +55,9 @@ inventory({tree!r})
 """
 PLAN = """
 import numpy as np
-from instahide.challenge.scheme import Scheme
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.challenge.sources import combine
-from instahide.photos.labelled import LabelledImages
+from instahide.labelled import LabelledImages
 from instahide.pool.pool import Pool
 from instahide.randomness.keystream import Key
 

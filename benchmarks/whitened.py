@@ -20,15 +20,15 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from instahide.attacks.chain import recover
-from instahide.attacks.problem import load_problem
-from instahide.attacks.products import NOBODY, Assignment, State, mix
-from instahide.attacks.stages import NAMED, STAGES, Stages
+from instahide.attacks.choice import NAMED, STAGES, Stages
+from instahide.attacks.running import recover
+from instahide.attacks.unmixing.problem import load_problem
+from instahide.attacks.unmixing.state import NOBODY, Assignment, State, mix
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.manifest import load_manifest
-from instahide.challenge.plan import Plan, load_plan
 from instahide.challenge.private import load_private
-from instahide.challenge.scheme import Scheme
+from instahide.encodings.instahide.plan import Plan, load_plan
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.images import to_unit_range
 from instahide.scoring.metrics import challenge_scores, mean_squared_error
 from instahide.ssim import ssim

@@ -18,15 +18,15 @@ from pathlib import Path
 
 import numpy as np
 
-from instahide.attacks.chain import recover
-from instahide.attacks.problem import make_problem
+from instahide.attacks.choice import STAGES
 from instahide.attacks.protocol import Released
-from instahide.attacks.stages import STAGES
+from instahide.attacks.running import recover
+from instahide.attacks.unmixing.problem import make_problem
 from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows
-from instahide.challenge.labels import label_rows
 from instahide.challenge.private import read_labelled, select
-from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import combine
+from instahide.encodings.instahide.labels import label_rows
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.images import to_unit_range
 from instahide.pool.pool import open_pool
 from instahide.randomness.keystream import Key

@@ -16,11 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
-from instahide.attacks.products import load_state
-from instahide.attacks.stages import NAMED, Stages
+from instahide.attacks.choice import NAMED, Stages
+from instahide.attacks.unmixing.state import load_state
 from instahide.challenge.folder import ChallengeFolder
-from instahide.challenge.plan import load_plan
 from instahide.challenge.private import load_private
+from instahide.encodings.instahide.plan import load_plan
 from instahide.figures import gallery, save_figure
 from instahide.files import load_npy, load_npz
 from instahide.images import to_unit_range

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from instahide.attacks.problem import Problem
 from instahide.attacks.protocol import Recovery
-from instahide.attacks.whitened.field import cooling, learn_field, unmask
+from instahide.attacks.unmixing.parts.field import cooling, learn_field, unmask
+from instahide.attacks.unmixing.problem import Problem
 
 
 def local_contrast(

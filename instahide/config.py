@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from instahide.attacks.choice import NAMED, STAGES, Stages
 from instahide.attacks.lookup import check_choice, check_function
-from instahide.attacks.stages import NAMED, STAGES, Stages
-from instahide.challenge.scheme import Scheme
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.randomness import historical
 from instahide.schema import check_schema, check_values, fill_defaults, shown, suggest

@@ -5,9 +5,9 @@ import pytest
 import zarr
 
 from instahide.challenge.private import save_private
-from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import combine
-from instahide.photos.labelled import LabelledImages
+from instahide.encodings.instahide.scheme import Scheme
+from instahide.labelled import LabelledImages
 from instahide.pool.pool import Pool
 from instahide.pool.stores import put_array, put_names
 from instahide.randomness.keystream import Key

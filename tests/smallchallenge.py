@@ -6,9 +6,9 @@ from test_attacks_field import smooth_images
 
 from instahide.challenge.making import make_challenge
 from instahide.challenge.private import save_private
-from instahide.challenge.scheme import Scheme
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.images import to_bytes
-from instahide.photos.labelled import LabelledImages
+from instahide.labelled import LabelledImages
 from instahide.pool.stores import put_array, put_names
 from instahide.randomness.keystream import Key
 

@@ -4,7 +4,7 @@ import pytest
 
 from instahide.challenge.manifest import FORMAT_VERSION
 from instahide.errors import InstaHideError
-from instahide.scoring.ablation import ablation_table, changes, read_result, save_ablation
+from instahide.leaderboard.ablation import ablation_table, changes, read_result, save_ablation
 
 
 def save_challenge(root, name, k=6, rows=50, **changed):

@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import average, cut_tree
 from scipy.optimize import minimize_scalar
 
-from instahide.attacks.products import NOBODY, Assignment, mix
-from instahide.attacks.whitened.assignment import (
+from instahide.attacks.unmixing.assignment import (
     cluster_classes,
     count_images,
     fit_pairs,
@@ -14,13 +13,14 @@ from instahide.attacks.whitened.assignment import (
     pair_costs,
     read_labels,
 )
-from instahide.attacks.whitened.clustering import cluster, cluster_images, cut_where_large
-from instahide.attacks.whitened.similarity import (
+from instahide.attacks.unmixing.parts.clustering import cluster, cluster_images, cut_where_large
+from instahide.attacks.unmixing.similarity import (
     cosine_similarity,
     draw_coefficients,
     learn_whitening,
     mix_public,
 )
+from instahide.attacks.unmixing.state import NOBODY, Assignment, mix
 from instahide.errors import InstaHideError
 
 

@@ -7,17 +7,17 @@ from test_attacks_assignment import simulate
 from test_attacks_field import smooth_images
 from test_attacks_whitened import QUICK, challenges, few_rounds, nearest
 
-from instahide.attacks import chain
-from instahide.attacks.problem import strip_labels
-from instahide.attacks.products import NOBODY
-from instahide.attacks.whitened import blindretrieval as blind
-from instahide.attacks.whitened.assignment import members_table, read_labels
-from instahide.attacks.whitened.blindassignment import cluster_rows, equal_scale, fit_free_pairs
-from instahide.attacks.whitened.field import learn_field
-from instahide.attacks.whitened.freepairs import WeightPrior, free_pairs, weight_prior
-from instahide.attacks.whitened.rounds import Round
-from instahide.attacks.whitened.rowsigns import agree_on_signs
-from instahide.challenge.scheme import Scheme
+from instahide.attacks import running
+from instahide.attacks.unmixing import blindretrieval as blind
+from instahide.attacks.unmixing.assignment import members_table, read_labels
+from instahide.attacks.unmixing.blindassignment import cluster_rows, equal_scale, fit_free_pairs
+from instahide.attacks.unmixing.parts.field import learn_field
+from instahide.attacks.unmixing.parts.freepairs import WeightPrior, free_pairs, weight_prior
+from instahide.attacks.unmixing.parts.rounds import Round
+from instahide.attacks.unmixing.parts.signs import agree_on_signs
+from instahide.attacks.unmixing.problem import strip_labels
+from instahide.attacks.unmixing.state import NOBODY
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 
 pytestmark = pytest.mark.slow
@@ -129,7 +129,7 @@ def test_images_are_recovered_without_coefficients(challenges, labels, monkeypat
     monkeypatch.setattr(blind, "ROUNDS", (Round(10, 0.3), Round(10, 0.1), Round(12, 0.02)))
     found, private = challenges
     problem = knowing(found["cross"], labels)
-    recovery, state, _ = chain.recover(problem, FREE)
+    recovery, state, _ = running.recover(problem, FREE)
     assert np.median(nearest(recovery.private, private)) < 0.15
     assert problem.given.labels == labels
     assert state.assignment.coefficients.sum(axis=1).max() <= 1
@@ -139,11 +139,11 @@ def test_coefficients_on_the_labels_change_nothing(challenges, monkeypatch):
     monkeypatch.setattr(blind, "ROUNDS", (Round(6, 0.3),))
     problem = challenges[0]["cross"]
     one, two = (
-        chain.recover(given, FREE)[0] for given in (problem, knowing(problem, "classes"))
+        running.recover(given, FREE)[0] for given in (problem, knowing(problem, "classes"))
     )
     np.testing.assert_array_equal(one.decryption, two.decryption)
 
 
 def test_rows_without_masks_are_refused(challenges):
     with pytest.raises(InstaHideError, match="scheme mixup: without coefficients"):
-        chain.recover(challenges[0]["mixup"], FREE)
+        running.recover(challenges[0]["mixup"], FREE)

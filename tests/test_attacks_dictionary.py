@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from test_attacks_field import smooth_images
 
-from instahide.attacks.pool import dictionary as module
-from instahide.attacks.pool.dictionary import make_dictionary
+from instahide.attacks.knownpool import dictionary as module
+from instahide.attacks.knownpool.dictionary import make_dictionary
 from instahide.images import to_bytes, to_unit_range
 from instahide.pool.pool import Pool
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.fft import dctn, idctn
 
-from instahide.attacks.whitened.field import cooling, learn_field, unmask
+from instahide.attacks.unmixing.parts.field import cooling, learn_field, unmask
 
 SHAPE = (8, 8, 3)
 

@@ -5,28 +5,28 @@ import pytest
 from scipy.optimize import nnls
 from test_attacks_whitened import SHAPE, nearest, photos
 
-from instahide.attacks import chain
-from instahide.attacks.problem import make_problem
-from instahide.attacks.products import NOBODY, mix
+from instahide.attacks import running
+from instahide.attacks.choice import Stages
 from instahide.attacks.protocol import Released
-from instahide.attacks.stages import Stages
-from instahide.attacks.whitened import insideretrieval as inside
-from instahide.attacks.whitened.assignment import members_table
-from instahide.attacks.whitened.insideassignment import (
+from instahide.attacks.unmixing import insideretrieval as inside
+from instahide.attacks.unmixing.assignment import members_table
+from instahide.attacks.unmixing.insideassignment import (
     choose_places,
     count_by_weight,
     explain,
     fit_places,
     read_inside_labels,
 )
-from instahide.attacks.whitened.rounds import Round
+from instahide.attacks.unmixing.parts.rounds import Round
+from instahide.attacks.unmixing.problem import make_problem
+from instahide.attacks.unmixing.state import NOBODY, mix
 from instahide.challenge.encryption import encrypt_rows
-from instahide.challenge.labels import label_rows
-from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import combine
+from instahide.encodings.instahide.labels import label_rows
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.images import to_unit_range
-from instahide.photos.labelled import LabelledImages
+from instahide.labelled import LabelledImages
 from instahide.pool.pool import Pool
 from instahide.randomness.keystream import Key
 
@@ -133,7 +133,7 @@ def test_inside_images_are_recovered_nearly_exactly(challenge, monkeypatch):
     rounds = tuple(Round(10, error) for error in (0.5, 0.2, 0.05, 0.01))
     monkeypatch.setattr(inside, "ROUNDS", rounds)
     problem, plan, private = challenge
-    recovery, state, _ = chain.recover(problem, PLACES)
+    recovery, state, _ = running.recover(problem, PLACES)
     assert np.median(nearest(recovery.private, private)) < 1e-3
     assert recovery.decryption.shape == (1200, *SHAPE)
     differences = ((recovery.private[:, None] - private[None]) ** 2).mean(axis=(2, 3, 4))
@@ -146,6 +146,6 @@ def test_inside_images_are_recovered_nearly_exactly(challenge, monkeypatch):
 def test_cross_labels_are_refused(challenge):
     problem, _, _ = challenge
     with pytest.raises(InstaHideError, match="sums to 0"):
-        chain.recover(replace(problem, label=problem.label / 2), PLACES)
+        running.recover(replace(problem, label=problem.label / 2), PLACES)
     with pytest.raises(InstaHideError, match="scheme cross, labels coefficients"):
-        chain.recover(replace(problem, scheme=Scheme()), PLACES)
+        running.recover(replace(problem, scheme=Scheme()), PLACES)

@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 from test_attacks_field import smooth_images
 
-from instahide.attacks import chain
+from instahide.attacks import running
+from instahide.attacks.choice import NAMED, STAGES, Choice, Stages
 from instahide.attacks.needs import Size, check_needs, size_of
 from instahide.attacks.prng import attack as prng
 from instahide.attacks.prng.attack import Setting
-from instahide.attacks.problem import load_problem, make_problem
 from instahide.attacks.protocol import Released, Stopwatch
-from instahide.attacks.stages import NAMED, STAGES, Choice, Stages
-from instahide.attacks.whitened import retrieval
-from instahide.attacks.whitened.rounds import Round
+from instahide.attacks.unmixing import retrieval
+from instahide.attacks.unmixing.parts.rounds import Round
+from instahide.attacks.unmixing.problem import load_problem, make_problem
 from instahide.challenge.encryption import encrypt_rows
-from instahide.challenge.labels import label_rows
-from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import combine
+from instahide.encodings.instahide.labels import label_rows
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.images import to_bytes, to_unit_range
-from instahide.photos.labelled import LabelledImages
+from instahide.labelled import LabelledImages
 from instahide.pool.pool import Pool
 from instahide.randomness.keystream import Key
 
@@ -77,7 +77,7 @@ def test_what_stages_need_is_what_they_say(problem, monkeypatch):
     for stage in STAGES:
         choice = chosen.choice(stage)
         tracemalloc.start()
-        before = chain.run(problem, choice, before)
+        before = running.run(problem, choice, before)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert 0.8 * peak < choice.memory(size) < 3 * peak, stage
@@ -105,11 +105,11 @@ def test_functions_of_ones_own_may_say_what_they_need(tmp_path, monkeypatch):
 
 def test_attacks_in_memory_and_stages_from_files_are_refused(problem, tmp_path, monkeypatch):
     monkeypatch.setenv("INSTAHIDE_MEMORY", "1M")
-    monkeypatch.setattr(chain, "load_problem", lambda: problem)
+    monkeypatch.setattr(running, "load_problem", lambda: problem)
     with pytest.raises(InstaHideError, match="stage similarity"):
-        chain.recover(problem)
+        running.recover(problem)
     with pytest.raises(InstaHideError, match="stage similarity"):
-        chain.save_stage(tmp_path / "features.npy", None, Stages().choice("similarity"), {})
+        running.save_stage(tmp_path / "features.npy", None, Stages().choice("similarity"), {})
     assert not os.listdir(tmp_path)
 
 

@@ -5,26 +5,26 @@ import pytest
 import zarr
 from test_attacks_field import smooth_images
 
-from instahide.attacks import chain
-from instahide.attacks.pool.attack import SURE, decode
-from instahide.attacks.pool.attack import pool as pool_stage
-from instahide.attacks.pool.decoding import Settings
-from instahide.attacks.pool.passes import is_settled
-from instahide.attacks.problem import make_problem
-from instahide.attacks.products import Assignment
+from instahide.attacks import running
+from instahide.attacks.choice import Stages
+from instahide.attacks.knownpool.decoding import Settings
+from instahide.attacks.knownpool.finish import SURE, decode
+from instahide.attacks.knownpool.finish import pool as pool_stage
+from instahide.attacks.knownpool.passes import is_settled
 from instahide.attacks.protocol import Released
-from instahide.attacks.stages import Stages
-from instahide.attacks.whitened import retrieval
-from instahide.attacks.whitened.rounds import Round
+from instahide.attacks.unmixing import retrieval
+from instahide.attacks.unmixing.parts.rounds import Round
+from instahide.attacks.unmixing.problem import make_problem
+from instahide.attacks.unmixing.state import Assignment
 from instahide.challenge.encryption import encrypt_rows
-from instahide.challenge.labels import label_rows
-from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import combine
 from instahide.cli import main
+from instahide.encodings.instahide.labels import label_rows
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.files import load_npz, save_npy
 from instahide.images import to_bytes, to_unit_range
-from instahide.photos.labelled import LabelledImages
+from instahide.labelled import LabelledImages
 from instahide.pool.pool import Pool
 from instahide.pool.stores import put_array, put_names
 from instahide.randomness.keystream import Key
@@ -61,7 +61,7 @@ class Challenge:
         self.released = Released(encrypt_rows(sources, self.plan, 0), labels)
         public = to_unit_range(self.pool.patches)
         self.problem = make_problem(self.released, public, scheme, 12, pool=self.pool)
-        self.start = chain.recover(self.problem, START)[1]
+        self.start = running.recover(self.problem, START)[1]
 
     def decode(self, pool=None, settings=SETTINGS, start=None):
         problem = replace(self.problem, pool=pool or self.pool)

@@ -9,10 +9,10 @@ from instahide.attacks.prng import attack as prng
 from instahide.attacks.prng.attack import Setting
 from instahide.attacks.protocol import Released, Stopwatch, load_released
 from instahide.challenge.encryption import encrypt_rows
-from instahide.challenge.labels import label_rows
-from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import combine
 from instahide.cli import main
+from instahide.encodings.instahide.labels import label_rows
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.files import save_npy
 from instahide.images import to_unit_range

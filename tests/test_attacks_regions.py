@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from test_attacks_field import SHAPE, smooth_images
 
-from instahide.attacks.whitened.field import learn_field
-from instahide.attacks.whitened.regions import slopes, turn_regions
+from instahide.attacks.unmixing.parts.field import learn_field
+from instahide.attacks.unmixing.parts.regions import slopes, turn_regions
 
 
 @pytest.fixture(scope="module")

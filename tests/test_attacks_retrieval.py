@@ -5,10 +5,8 @@ import pytest
 from scipy.stats import foldnorm
 from test_attacks_field import SHAPE, smooth_images
 
-from instahide.attacks.products import Assignment, State
-from instahide.attacks.whitened.assignment import members_table, read_labels
-from instahide.attacks.whitened.field import learn_field
-from instahide.attacks.whitened.finish import (
+from instahide.attacks.unmixing.assignment import members_table, read_labels
+from instahide.attacks.unmixing.finish import (
     choose_images,
     error_variance,
     local_weights,
@@ -18,7 +16,8 @@ from instahide.attacks.whitened.finish import (
     split_bands,
     trust,
 )
-from instahide.attacks.whitened.pixelwise import (
+from instahide.attacks.unmixing.parts.field import learn_field
+from instahide.attacks.unmixing.parts.pixelwise import (
     first_images,
     improve,
     log_likelihood,
@@ -27,7 +26,7 @@ from instahide.attacks.whitened.pixelwise import (
     spectral_start,
     synchronise,
 )
-from instahide.attacks.whitened.rounds import (
+from instahide.attacks.unmixing.parts.rounds import (
     Round,
     expected_level,
     measure_level,
@@ -37,6 +36,7 @@ from instahide.attacks.whitened.rounds import (
     start_from_rows,
     without_spots,
 )
+from instahide.attacks.unmixing.state import Assignment, State
 
 SIZE = int(np.prod(SHAPE))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from instahide.attacks.pool.selection import NONE, select, sweep, sweep_back
+from instahide.attacks.knownpool.selection import NONE, select, sweep, sweep_back
 
 
 def inner_products(atoms, row):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from instahide.attacks.prng import solving
-from instahide.challenge.historicalgenerator import HistoricalGenerator
-from instahide.challenge.scheme import Scheme
+from instahide.encodings.instahide.mersenne import HistoricalGenerator
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.randomness import historical
 
 N, K, BLOCKS, SHAPE = 20, 6, 25, (4, 4, 3)

@@ -1,8 +1,8 @@
 import numpy as np
 from test_attacks_field import smooth_images
 
-from instahide.attacks.pool.spots import mend_spots
-from instahide.attacks.products import Assignment, State
+from instahide.attacks.knownpool.spots import mend_spots
+from instahide.attacks.unmixing.state import Assignment, State
 
 SHAPE = (8, 8, 3)
 

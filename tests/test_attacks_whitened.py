@@ -5,20 +5,20 @@ import numpy as np
 import pytest
 from test_attacks_field import smooth_images
 
-from instahide.attacks import chain
-from instahide.attacks.problem import make_problem, strip_labels
+from instahide.attacks import running
+from instahide.attacks.choice import Stages
 from instahide.attacks.protocol import Released
-from instahide.attacks.stages import Stages
-from instahide.attacks.whitened import retrieval
-from instahide.attacks.whitened.retrieval import public_spread
-from instahide.attacks.whitened.rounds import Round
+from instahide.attacks.unmixing import retrieval
+from instahide.attacks.unmixing.parts.rounds import Round
+from instahide.attacks.unmixing.problem import make_problem, strip_labels
+from instahide.attacks.unmixing.retrieval import public_spread
 from instahide.challenge.encryption import encrypt_rows
-from instahide.challenge.labels import label_rows
-from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import combine
+from instahide.encodings.instahide.labels import label_rows
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.images import to_bytes, to_unit_range
-from instahide.photos.labelled import LabelledImages
+from instahide.labelled import LabelledImages
 from instahide.pool.pool import Pool
 from instahide.randomness.keystream import Key
 
@@ -64,7 +64,7 @@ def nearest(recovered, private):
 
 def test_masked_images_are_recovered(challenges):
     found, private = challenges
-    recovery, state, watch = chain.recover(found["cross"], QUICK)
+    recovery, state, watch = running.recover(found["cross"], QUICK)
     assert np.median(nearest(recovery.private, private)) < 0.05
     assert recovery.decryption.shape == (600, *SHAPE)
     assert recovery.decryption.dtype == np.float32
@@ -79,25 +79,25 @@ def test_masked_images_are_recovered(challenges):
 
 def test_without_masks_images_are_nearly_exact(challenges):
     found, private = challenges
-    recovery, _, _ = chain.recover(found["mixup"], QUICK)
+    recovery, _, _ = running.recover(found["mixup"], QUICK)
     assert nearest(recovery.private, private).max() < 0.02
 
 
 def test_what_is_handed_in_is_one_of_the_recovered_images(challenges):
-    recovery, state, _ = chain.recover(challenges[0]["mixup"], QUICK)
+    recovery, state, _ = running.recover(challenges[0]["mixup"], QUICK)
     offered = recovery.private[state.assignment.images]
     assert (recovery.decryption[:, None] == offered).all(axis=(2, 3, 4)).any(axis=1).all()
 
 
 def test_stages_from_files_and_in_memory_give_the_same_bits(challenges, tmp_path, monkeypatch):
     problem = challenges[0]["cross"]
-    monkeypatch.setattr(chain, "load_problem", lambda: problem)
-    recovery, state, _ = chain.recover(problem, QUICK)
+    monkeypatch.setattr(running, "load_problem", lambda: problem)
+    recovery, state, _ = running.recover(problem, QUICK)
     files = {"similarity": "features.npy", "assignment": "assignment.npz",
              "retrieval": "state.npz", "finish": "mine/decryption.npy"}  # fmt: skip
     before = None
     for stage, name in files.items():
-        chain.save_stage(tmp_path / name, before, QUICK.choice(stage), {})
+        running.save_stage(tmp_path / name, before, QUICK.choice(stage), {})
         before = tmp_path / name
     np.testing.assert_array_equal(np.load(before), recovery.decryption)
     about = json.loads((tmp_path / "mine/attack.json").read_text(encoding="utf-8"))
@@ -117,7 +117,7 @@ def test_stages_from_files_and_in_memory_give_the_same_bits(challenges, tmp_path
                {"retrieval": "field,start=pixels"}, {"retrieval": "field,public_mean=False"}],
 )  # fmt: skip
 def test_every_choice_of_stages_runs(challenges, choice):
-    recovery, _, watch = chain.recover(challenges[0]["cross"], replace(QUICK, **choice))
+    recovery, _, watch = running.recover(challenges[0]["cross"], replace(QUICK, **choice))
     assert np.isfinite(recovery.decryption).all()
     assert choice.items() <= {part["name"]: part["choice"] for part in watch.stages}.items()
 
@@ -137,9 +137,9 @@ def test_stages_refuse_problems_that_they_cannot_take(challenges):
     problem = challenges[0]["cross"]
     classes = strip_labels(problem.label, "classes")
     with pytest.raises(InstaHideError, match="reads coefficients off the labels"):
-        chain.recover(replace(problem, label=classes, labels="classes"), QUICK)
+        running.recover(replace(problem, label=classes, labels="classes"), QUICK)
     with pytest.raises(InstaHideError, match="rows of 4 private images"):
-        chain.recover(replace(problem, scheme=Scheme("inside", k=4)), QUICK)
+        running.recover(replace(problem, scheme=Scheme("inside", k=4)), QUICK)
 
 
 def test_stripped_labels_keep_no_coefficients():

@@ -3,18 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from instahide.challenge.encryption import encrypt
-from instahide.challenge.folder import ChallengeFolder
-from instahide.challenge.making import make_challenge
-from instahide.challenge.plan import load_plan
-from instahide.challenge.private import save_private
-from instahide.challenge.scheme import Scheme
-from instahide.challenge.sources import combine
-from instahide.errors import InstaHideError
-from instahide.images import to_unit_range
-from instahide.photos.labelled import LabelledImages
-from instahide.randomness.keystream import Key
-from instahide.scoring.baselines import (
+from instahide.attacks.baselines import (
     BASELINES,
     absolute,
     draw_mask,
@@ -23,6 +12,17 @@ from instahide.scoring.baselines import (
     random_image,
     save_baseline,
 )
+from instahide.challenge.encryption import encrypt
+from instahide.challenge.folder import ChallengeFolder
+from instahide.challenge.making import make_challenge
+from instahide.challenge.private import save_private
+from instahide.challenge.sources import combine
+from instahide.encodings.instahide.plan import load_plan
+from instahide.encodings.instahide.scheme import Scheme
+from instahide.errors import InstaHideError
+from instahide.images import to_unit_range
+from instahide.labelled import LabelledImages
+from instahide.randomness.keystream import Key
 
 RNG = np.random.default_rng(4)
 

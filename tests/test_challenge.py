@@ -14,8 +14,8 @@ from instahide.challenge.folder import ChallengeFolder, save_release
 from instahide.challenge.making import make_challenge
 from instahide.challenge.manifest import commit, load_manifest
 from instahide.challenge.private import private_digest, save_private
-from instahide.challenge.scheme import Scheme
 from instahide.challenge.verification import verify_files
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.files import save_json, save_npy
 from instahide.randomness.keystream import Key

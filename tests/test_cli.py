@@ -6,9 +6,9 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from instahide.challenge.scheme import Scheme
 from instahide.cli import main
 from instahide.commands.attacks import published
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.pool.pool import open_pool
 from instahide.randomness.keystream import Key
 

@@ -9,8 +9,8 @@ import yaml
 
 from instahide.challenge.making import make_challenge
 from instahide.challenge.private import select_private
-from instahide.challenge.scheme import Scheme
 from instahide.config import check_config
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.files import sha256_of_file
 from instahide.photos.listing import list_photos
 from instahide.photos.samples import save_samples

@@ -3,11 +3,11 @@ import pytest
 
 from instahide.challenge import encryption
 from instahide.challenge.encryption import encrypt, encrypt_rows, save_encryption
-from instahide.challenge.labels import label_rows
-from instahide.challenge.plan import Plan
-from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import combine
 from instahide.challenge.streaming import encryption_stream
+from instahide.encodings.instahide.labels import label_rows
+from instahide.encodings.instahide.plan import Plan
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.randomness.keystream import Key
 

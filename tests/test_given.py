@@ -11,22 +11,22 @@ import yaml
 import zarr
 from workflow_project import ROOT
 
-from instahide.attacks.chain import save_stage, save_whole
+from instahide.attacks.choice import Choice
 from instahide.attacks.given import shared_share, what_is_given
-from instahide.attacks.problem import Problem, load_problem, make_problem
-from instahide.attacks.products import Assignment, State, save_state
 from instahide.attacks.protocol import Knowledge, Recovery, Released
-from instahide.attacks.stages import Choice
-from instahide.challenge.scheme import Scheme
+from instahide.attacks.running import save_stage, save_whole
+from instahide.attacks.unmixing.problem import Problem, load_problem, make_problem
+from instahide.attacks.unmixing.state import Assignment, State, save_state
 from instahide.config import check_config
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.files import save_json, save_npy
 from instahide.images import to_unit_range
+from instahide.leaderboard.records import make_record
+from instahide.leaderboard.tables import as_markdown
 from instahide.pool.pool import Pool, open_pool
 from instahide.pool.stores import put_array, put_names
 from instahide.schema import load_schema
-from instahide.scoring.leaderboard import make_record
-from instahide.scoring.standings import as_markdown
 
 SHAPE, ROWS = (4, 4, 3), 6
 METRIC = {"mean": 0.5, "low": 0.4, "high": 0.6}

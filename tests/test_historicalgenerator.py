@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instahide.challenge import historicalgenerator
-from instahide.challenge.generators import make_generator, new_key
-from instahide.challenge.historicalgenerator import HistoricalGenerator
-from instahide.challenge.labels import label_rows
 from instahide.challenge.making import make_challenge
 from instahide.challenge.manifest import load_manifest
-from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import combine
 from instahide.challenge.verification import verify_files
+from instahide.encodings.instahide import mersenne as historicalgenerator
+from instahide.encodings.instahide.generators import make_generator, new_key
+from instahide.encodings.instahide.labels import label_rows
+from instahide.encodings.instahide.mersenne import HistoricalGenerator
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.randomness import historical
 from instahide.randomness.keystream import Key

@@ -14,8 +14,8 @@ from smallchallenge import QUICK, make_small
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.manifest import load_manifest
 from instahide.challenge.manifestform import COMPLETE
-from instahide.challenge.scheme import Scheme
 from instahide.cli import main
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 
 NUMBERS = itertools.count()

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from instahide.errors import InstaHideError
-from instahide.photos.labelled import LabelledImages, read_class_folders
+from instahide.labelled import LabelledImages
+from instahide.photos.labelled import read_class_folders
 
 IMAGES = np.zeros((3, 4, 5, 3), np.uint8)
 CLASSES = np.array([0, 1, 1])

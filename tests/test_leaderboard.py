@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from instahide.attacks.protocol import Knowledge
 from instahide.errors import InstaHideError
-from instahide.scoring.leaderboard import (
+from instahide.leaderboard.records import (
     load_record,
     make_record,
     parse_record,
@@ -18,8 +18,8 @@ from instahide.scoring.leaderboard import (
     reported_records,
     save_record,
 )
+from instahide.leaderboard.tables import as_csv, as_html, as_markdown, save_leaderboard
 from instahide.scoring.metrics import METRICS
-from instahide.scoring.standings import as_csv, as_html, as_markdown, save_leaderboard
 
 DIGEST, DECRYPTION = "ab" * 32, "cd" * 32
 

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
+from instahide.attacks.choice import STAGES, Choice, module_file
 from instahide.attacks.lookup import check_choice, check_function
-from instahide.attacks.stages import STAGES, Choice, module_file
 from instahide.errors import InstaHideError
 
 SOURCE = """

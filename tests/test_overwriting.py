@@ -10,10 +10,10 @@ import pytest
 
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.making import make_challenge
-from instahide.challenge.plan import load_plan
 from instahide.challenge.private import load_private, save_private
-from instahide.challenge.scheme import Scheme
 from instahide.cli import main, make_parser
+from instahide.encodings.instahide.plan import load_plan
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.randomness.keystream import Key
 
 OUTPUTS = {"out", "record", "per_row", "into"}

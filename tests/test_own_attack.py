@@ -8,12 +8,12 @@ import pytest
 import yaml
 from workflow_project import CONFIG, ROOT, Project
 
-from instahide.attacks.chain import run, save_whole
-from instahide.attacks.problem import Problem
+from instahide.attacks.choice import Choice
 from instahide.attacks.protocol import Knowledge
-from instahide.attacks.stages import Choice
-from instahide.challenge.scheme import Scheme
+from instahide.attacks.running import run, save_whole
+from instahide.attacks.unmixing.problem import Problem
 from instahide.config import check_config
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.schema import load_schema
 
@@ -106,7 +106,7 @@ def test_an_edit_re_runs_its_stage_and_what_follows(project):
     project.edit("examples/own_attack.py", "cooling(20)", "cooling(21)")
     assert "similarity" in stale(project)  # one file holds both examples
     project.edit("examples/own_attack.py", "cooling(21)", "cooling(20)")
-    project.edit("instahide/attacks/whitened/finish.py", "HALF_SURE = 9.0", "HALF_SURE = 8.0")
+    project.edit("instahide/attacks/unmixing/finish.py", "HALF_SURE = 9.0", "HALF_SURE = 8.0")
     assert stale(project) == {"finish", "decode", "score", "leaderboard", "ablation"}
 
 
@@ -135,7 +135,7 @@ def test_products_that_the_next_stage_cannot_take_are_refused(name, message):
 
 
 def test_a_whole_attack_that_returns_something_else_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("instahide.attacks.chain.load_problem", lambda **_: problem())
+    monkeypatch.setattr("instahide.attacks.running.load_problem", lambda **_: problem())
     with pytest.raises(InstaHideError, match="Recovery is expected"):
         save_whole(tmp_path / "out", f"{__name__}:nothing", {})
     assert not (tmp_path / "out").exists()

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instahide.attacks.prng.seedsearch import load_labels
-from instahide.attacks.products import load_assignment, load_state
-from instahide.challenge.plan import load_plan
+from instahide.attacks.unmixing.state import load_assignment, load_state
 from instahide.challenge.private import load_private
+from instahide.encodings.instahide.plan import load_plan
 from instahide.errors import InstaHideError
 from instahide.files import load_npy, load_npz
 

@@ -4,14 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from instahide.challenge.plan import (
+from instahide.encodings.instahide.plan import (
     draw_coefficients,
     draw_plan,
     draw_public,
     load_plan,
     save_plan,
 )
-from instahide.challenge.scheme import Scheme
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.files import SECRET_FILE
 from instahide.randomness.keystream import Key
 

@@ -16,7 +16,7 @@ from instahide.challenge.private import (
 )
 from instahide.errors import InstaHideError
 from instahide.files import sha256_of_arrays
-from instahide.photos.labelled import LabelledImages
+from instahide.labelled import LabelledImages
 from instahide.randomness.keystream import Key
 
 STREAM = Key.from_seed(3).stream("private")

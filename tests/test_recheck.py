@@ -9,14 +9,14 @@ import pytest
 
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.making import make_challenge
-from instahide.challenge.plan import load_plan
 from instahide.challenge.private import load_private, save_private
-from instahide.challenge.scheme import Scheme
 from instahide.cli import main
+from instahide.encodings.instahide.plan import load_plan
+from instahide.encodings.instahide.scheme import Scheme
+from instahide.leaderboard.recheck import kept_beside
+from instahide.leaderboard.records import load_record, save_record
+from instahide.leaderboard.results import save_results
 from instahide.randomness.keystream import Key
-from instahide.scoring.leaderboard import load_record, save_record
-from instahide.scoring.recheck import kept_beside
-from instahide.scoring.results import save_results
 
 
 def run(*arguments):

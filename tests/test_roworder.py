@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instahide.scoring.baselines import absolute, mean_image, random_image
+from instahide.attacks.baselines import absolute, mean_image, random_image
 from instahide.scoring.roworder import order_hint
 from instahide.scoring.score import score
 

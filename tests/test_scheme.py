@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from instahide.challenge.scheme import Scheme
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 
 

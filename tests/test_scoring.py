@@ -4,11 +4,11 @@ import json
 import numpy as np
 import pytest
 
-from instahide.challenge.plan import Plan, save_plan
 from instahide.challenge.private import save_private
+from instahide.encodings.instahide.plan import Plan, save_plan
 from instahide.errors import InstaHideError
 from instahide.images import to_unit_range
-from instahide.photos.labelled import LabelledImages
+from instahide.labelled import LabelledImages
 from instahide.scoring.metrics import METRICS
 from instahide.scoring.score import as_csv, as_dict, format_table, score, score_file
 

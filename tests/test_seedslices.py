@@ -9,9 +9,9 @@ import pytest
 from instahide.attacks.prng import seedsearch, seedslices
 from instahide.attacks.prng.attack import Setting
 from instahide.challenge.encryption import encrypt_rows
-from instahide.challenge.labels import label_rows
-from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import combine
+from instahide.encodings.instahide.labels import label_rows
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.files import save_json, save_npy
 from instahide.images import to_unit_range

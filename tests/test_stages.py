@@ -1,6 +1,6 @@
 import pytest
 
-from instahide.attacks.stages import STAGES, Choice, Stages, load_function, module_file
+from instahide.attacks.choice import STAGES, Choice, Stages, load_function, module_file
 from instahide.errors import InstaHideError
 
 

@@ -84,7 +84,9 @@ def test_touching_and_checking_out_re_run_nothing(project):
 
 
 def test_comments_and_docstrings_re_run_nothing(project):
-    project.edit("instahide/challenge/plan.py", '"""Who is mixed', '"""About who is mixed')
+    project.edit(
+        "instahide/encodings/instahide/plan.py", '"""Who is mixed', '"""About who is mixed'
+    )
     project.edit("instahide/pool/crops.py", "import zarr", "import zarr  # a comment")
     project.edit("workflow/scripts/label.py", "Export the labels", "Write the labels")
     assert project.stale() == set()
@@ -94,7 +96,7 @@ def test_comments_and_docstrings_re_run_nothing(project):
     ("file", "old", "new", "expected"),
     [
         (
-            "instahide/challenge/labels.py",
+            "instahide/encodings/instahide/labels.py",
             "np.zeros((len(plan)",
             "0 * np.ones((len(plan)",
             {"label", "manifest", "release", "verify"},

@@ -167,7 +167,7 @@ rule leaderboard:
         f"{CHALLENGE}/challenge.json",
         of_attacks("decryption.npy"),
         submissions(".npy", ".zip"),
-        sorted(map(str, Path(workflow.basedir).glob("instahide/scoring/records/*.json"))),
+        sorted(map(str, Path(workflow.basedir).glob("instahide/leaderboard/reported/*.json"))),
         attacks=of_attacks("record.json"),
         submissions=submissions(".json"),
         **secrets("truth", "private"),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from instahide.attacks.problem import Problem
 from instahide.attacks.protocol import Knowledge
+from instahide.attacks.unmixing.problem import Problem
 from instahide.images import to_bytes
 from instahide.pool.pool import Pool, open_pool
 

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
-from instahide.attacks.stages import Choice, module_file
+from instahide.attacks.choice import Choice, module_file
 from instahide.errors import InstaHideError
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -55,7 +55,7 @@ class Size:
 
 
 def size_of(problem: Any) -> Size:
-    """Return the size of a problem, see `instahide.attacks.problem.Problem`."""
+    """Return the size of a problem, see `instahide.attacks.unmixing.problem.Problem`."""
     holds = (problem.label > 0).sum(axis=0)
     share = holds.max() / max(holds.sum(), 1)
     return Size(
@@ -76,7 +76,7 @@ def check_needs(choices: Iterable[Any], size: Size, available: int | None = None
 
     Parameters
     ----------
-    choices : iterable of instahide.attacks.stages.Choice
+    choices : iterable of instahide.attacks.choice.Choice
     size : Size
     available : int, optional
         Bytes; what this process may still take by default.

@@ -13,8 +13,8 @@ from pathlib import Path
 import numba
 import numpy as np
 
-from instahide.challenge.plan import Plan
 from instahide.challenge.sources import Sources
+from instahide.encodings.instahide.plan import Plan
 from instahide.files import atomic
 from instahide.parallel import map_threads
 

@@ -16,7 +16,7 @@ from instahide.challenge.private import private_digest
 from instahide.challenge.sources import Sources
 from instahide.errors import InstaHideError
 from instahide.files import load_npy, save_json, sha256_of_file
-from instahide.photos.labelled import LabelledImages
+from instahide.labelled import LabelledImages
 from instahide.randomness.keystream import Key
 
 FORMAT_VERSION = 2  # of what is written; `manifestform.FORMATS` are read

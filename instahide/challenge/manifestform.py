@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from instahide.challenge.scheme import SCHEMES, Scheme
+from instahide.encodings.instahide.scheme import SCHEMES, Scheme
 from instahide.errors import InstaHideError
 from instahide.smalljson import read_json
 

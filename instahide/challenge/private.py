@@ -9,9 +9,10 @@ import numpy as np
 
 from instahide.errors import InstaHideError
 from instahide.files import load_npz, save_npz, sha256_of_arrays
+from instahide.labelled import LabelledImages
 from instahide.names import shown
 from instahide.photos.cifar10 import is_cifar10, read_cifar10
-from instahide.photos.labelled import LabelledImages, read_class_folders
+from instahide.photos.labelled import read_class_folders
 from instahide.randomness.keystream import Key, Stream
 
 #: What a private set was selected with, as far as it can be guessed: who has the images that

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from instahide.challenge.generators import Generator, make_generator
-from instahide.challenge.historicalgenerator import PublicUse
-from instahide.challenge.plan import Plan
 from instahide.challenge.private import load_private
-from instahide.challenge.scheme import Scheme
+from instahide.encodings.instahide.generators import Generator, make_generator
+from instahide.encodings.instahide.mersenne import PublicUse
+from instahide.encodings.instahide.plan import Plan
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
+from instahide.labelled import LabelledImages
 from instahide.memory import check_memory
-from instahide.photos.labelled import LabelledImages
 from instahide.pool.pool import Pool, empty_pool, open_pool
 from instahide.randomness.keystream import Key
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from instahide.challenge.encryption import encrypt_rows
-from instahide.challenge.labels import label_rows
 from instahide.challenge.sources import Sources
+from instahide.encodings.instahide.labels import label_rows
 
 
 def encryption_stream(

@@ -19,15 +19,15 @@ import numpy as np
 
 from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows
 from instahide.challenge.folder import RELEASED, ChallengeFolder
-from instahide.challenge.labels import label_rows
 from instahide.challenge.manifest import commit, load_manifest, make_manifest
-from instahide.challenge.plan import Plan, load_plan
 from instahide.challenge.private import load_private
-from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import Sources, combine, load_pool
+from instahide.encodings.instahide.labels import label_rows
+from instahide.encodings.instahide.plan import Plan, load_plan
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.files import check_file, load_npy, save_text, sha256_of_file
-from instahide.photos.labelled import LabelledImages
+from instahide.labelled import LabelledImages
 from instahide.pool.pool import Pool
 from instahide.progress import progress_bar
 from instahide.randomness.keystream import Key

@@ -6,9 +6,9 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from instahide.attacks.stages import NAMED, STAGES, Stages
-from instahide.challenge.scheme import SCHEMES, Scheme
+from instahide.attacks.choice import NAMED, STAGES, Stages
 from instahide.commands.options import add_command, add_force, add_threads
+from instahide.encodings.instahide.scheme import SCHEMES, Scheme
 from instahide.randomness.historical import SEEDS
 
 #: Attacks made of stages, and what they do.
@@ -140,8 +140,8 @@ def add_staged(attacks) -> None:
 
 def run_staged(options: argparse.Namespace) -> int:
     """Attack a challenge with public photos at hand."""
-    from instahide.attacks.chain import save_attack
-    from instahide.attacks.problem import load_problem
+    from instahide.attacks.running import save_attack
+    from instahide.attacks.unmixing.problem import load_problem
     from instahide.placing import refuse_existing
 
     out = options.out or options.challenge / "attacks" / options.attack

@@ -4,7 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from instahide.challenge.scheme import SCHEMES, Scheme
 from instahide.commands.options import (
     add_command,
     add_force,
@@ -14,6 +13,7 @@ from instahide.commands.options import (
     parse_key,
     tell_who_looks,
 )
+from instahide.encodings.instahide.scheme import SCHEMES, Scheme
 from instahide.randomness import historical
 
 

@@ -86,7 +86,7 @@ def add_seed(
 
 def parse_key(seed: str | None, generator: str = "aes256-ctr") -> "Key":
     """Return the key of an option --seed, a new one for `generator` where it is not given."""
-    from instahide.challenge.generators import new_key
+    from instahide.encodings.instahide.generators import new_key
     from instahide.randomness.keystream import Key
 
     return new_key(generator) if seed is None else Key.parse(seed)

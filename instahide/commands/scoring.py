@@ -9,7 +9,7 @@ from instahide.commands.options import add_command, add_force, tell_who_looks
 from instahide.errors import InstaHideError
 
 if TYPE_CHECKING:
-    from instahide.scoring.leaderboard import Record
+    from instahide.leaderboard.records import Record
 
 
 def add_commands(commands) -> None:
@@ -49,9 +49,9 @@ def run_score(options: argparse.Namespace) -> int:
     """Score a decryption."""
     from instahide.challenge.folder import ChallengeFolder
     from instahide.files import save_text
+    from instahide.leaderboard.records import save_record
+    from instahide.leaderboard.results import record_of
     from instahide.placing import refuse_existing
-    from instahide.scoring.leaderboard import save_record
-    from instahide.scoring.results import record_of
     from instahide.scoring.score import as_csv, as_json, format_table, score_file
 
     about = _about(options)
@@ -99,10 +99,10 @@ def add_baselines(commands) -> None:
 
 def run_baselines(options: argparse.Namespace) -> int:
     """Make and score all baselines."""
+    from instahide.attacks.baselines import BASELINES, NOT_ON_RANGE, save_baseline
     from instahide.challenge.folder import ChallengeFolder
+    from instahide.leaderboard.results import save_results
     from instahide.placing import refuse_existing
-    from instahide.scoring.baselines import BASELINES, NOT_ON_RANGE, save_baseline
-    from instahide.scoring.results import save_results
 
     folder = ChallengeFolder(options.challenge)
     places = {name: folder.path / "attacks" / name for name in BASELINES}
@@ -143,8 +143,8 @@ def add_leaderboard(commands) -> None:
 
 def run_leaderboard(options: argparse.Namespace) -> int:
     """Write the leaderboard."""
-    from instahide.scoring.leaderboard import reported_records
-    from instahide.scoring.standings import save_leaderboard
+    from instahide.leaderboard.records import reported_records
+    from instahide.leaderboard.tables import save_leaderboard
 
     records = _records(options)
     records += reported_records() if options.reported else []
@@ -157,8 +157,8 @@ def run_leaderboard(options: argparse.Namespace) -> int:
 def _records(options: argparse.Namespace) -> "list[Record]":
     """Read the records, checked as far as the options ask for it."""
     from instahide.challenge.folder import ChallengeFolder
-    from instahide.scoring.leaderboard import load_record
-    from instahide.scoring.recheck import Truth, load_records
+    from instahide.leaderboard.recheck import Truth, load_records
+    from instahide.leaderboard.records import load_record
 
     if options.challenge is None:
         if options.recheck:
@@ -184,7 +184,7 @@ def run_check(options: argparse.Namespace) -> int:
     """Say whether a challenge is ready to be published."""
     from instahide.challenge.folder import ChallengeFolder
     from instahide.files import save_text
-    from instahide.scoring.publishing import examine, verify_again
+    from instahide.leaderboard.check import examine, verify_again
 
     folder = ChallengeFolder(options.challenge)
     result = examine(folder, verify_again(folder, options.public))

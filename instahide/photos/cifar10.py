@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from instahide.errors import InstaHideError
+from instahide.labelled import LabelledImages
 from instahide.names import UNFIT, shown
 from instahide.photos.archives import TAR_DAMAGE, list_archive, list_tar
-from instahide.photos.labelled import LabelledImages
 
 IMAGE_BYTES = 1 + 3 * 32 * 32
 CLASSES = 10

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from instahide.challenge.folder import ChallengeFolder
-from instahide.challenge.plan import load_plan
 from instahide.challenge.private import load_private
+from instahide.encodings.instahide.plan import load_plan
 from instahide.figures import save_figure
 from instahide.files import load_npy
 from instahide.images import to_bytes, to_unit_range

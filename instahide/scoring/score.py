@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from instahide.challenge.plan import load_plan
 from instahide.challenge.private import load_private
+from instahide.encodings.instahide.plan import load_plan
 from instahide.errors import InstaHideError
 from instahide.files import sha256_of_arrays
 from instahide.images import to_unit_range

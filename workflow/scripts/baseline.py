@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from instahide.attacks.baselines import save_baseline
 from instahide.challenge.folder import ChallengeFolder
 from instahide.files import close_folder
 from instahide.jobs import job
-from instahide.scoring.baselines import save_baseline
 
 with job(snakemake.log[0]):
     folder = ChallengeFolder(Path(snakemake.input[0]).parent)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from instahide.challenge.folder import ChallengeFolder
 from instahide.jobs import job
-from instahide.scoring.publishing import PASSED, examine, save_examination
+from instahide.leaderboard.check import PASSED, examine, save_examination
 
 with job(snakemake.log[0]):
     folder = ChallengeFolder(Path(snakemake.output[0]).parent)

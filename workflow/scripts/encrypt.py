@@ -2,9 +2,9 @@
 
 from instahide.challenge.encryption import save_encryption
 from instahide.challenge.folder import load_seed
-from instahide.challenge.plan import load_plan
-from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import load_sources
+from instahide.encodings.instahide.plan import load_plan
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.jobs import job
 
 with job(snakemake.log[0]):

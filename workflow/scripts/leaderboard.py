@@ -4,9 +4,9 @@ from pathlib import Path
 
 from instahide.challenge.folder import ChallengeFolder
 from instahide.jobs import job
-from instahide.scoring.leaderboard import reported_records
-from instahide.scoring.recheck import Truth, load_records
-from instahide.scoring.standings import save_leaderboard
+from instahide.leaderboard.recheck import Truth, load_records
+from instahide.leaderboard.records import reported_records
+from instahide.leaderboard.tables import save_leaderboard
 
 with job(snakemake.log[0]):
     given, out = snakemake.input, Path(snakemake.output[0]).parent

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from instahide.challenge.folder import ChallengeFolder, load_seed
 from instahide.challenge.manifest import save_manifest
-from instahide.challenge.scheme import Scheme
 from instahide.challenge.sources import load_sources
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.jobs import job
 
 with job(snakemake.log[0]):

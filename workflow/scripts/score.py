@@ -5,7 +5,7 @@ from pathlib import Path
 from instahide.challenge.folder import ChallengeFolder
 from instahide.files import close_folder
 from instahide.jobs import job
-from instahide.scoring.results import save_results
+from instahide.leaderboard.results import save_results
 
 with job(snakemake.log[0]):
     folder = ChallengeFolder(Path(snakemake.input[0]).parent)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from instahide.challenge.folder import save_seed
-from instahide.challenge.generators import new_key
+from instahide.encodings.instahide.generators import new_key
 from instahide.files import close_folder
 from instahide.jobs import job
 from instahide.randomness.keystream import Key

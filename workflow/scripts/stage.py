@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from instahide.attacks.chain import save_stage
-from instahide.attacks.stages import Choice
-from instahide.challenge.scheme import Scheme
+from instahide.attacks.choice import Choice
+from instahide.attacks.running import save_stage
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.files import close_folder
 from instahide.jobs import job
 

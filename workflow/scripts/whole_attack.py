@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from instahide.attacks.chain import save_whole
-from instahide.challenge.scheme import Scheme
+from instahide.attacks.running import save_whole
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.files import close_folder
 from instahide.jobs import job
 

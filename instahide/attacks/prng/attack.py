@@ -22,7 +22,7 @@ from instahide.attacks.prng.solving import (
     unmask,
 )
 from instahide.attacks.protocol import Knowledge, Recovery, Released, Stopwatch
-from instahide.challenge.historicalgenerator import PublicUse
+from instahide.encodings.instahide.mersenne import PublicUse
 from instahide.errors import InstaHideError
 from instahide.memory import as_text, available_memory, check_memory
 from instahide.progress import progress_bar

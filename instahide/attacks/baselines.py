@@ -1,0 +1,184 @@
+"""What every leaderboard needs to be readable: attempts without any attack.
+
+- ``absolute``: the encryptions without their signs, which anybody has.
+- ``mean``: the mean of all private images, for every row. Every private image is in
+  equally many rows, so no other constant image has a smaller Mean_L2: what knowing the
+  kind of photos, and nothing about a row, is worth at best.
+- ``random``: for each row any private image, each equally likely: what perfect images
+  are worth when they are assigned blindly.
+- ``oracle``: all masks, coefficients and pairs known. Rows without their masks are linear
+  equations in the images, solved by weighted least squares with the mean public image as
+  one more unknown: what an attack that finds all masks reaches without the public pool.
+
+All but the first see the truth. They are measures, not attacks.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from instahide.attacks.prng.solving import design_matrix, solve_with_mean, unmask
+from instahide.attacks.protocol import (
+    Knowledge,
+    Recovery,
+    Run,
+    Stopwatch,
+    load_released,
+    save_recovery,
+)
+from instahide.challenge.folder import ChallengeFolder, load_seed
+from instahide.challenge.manifest import load_manifest
+from instahide.challenge.private import load_private
+from instahide.encodings.instahide.generators import make_generator
+from instahide.encodings.instahide.plan import Plan, load_plan
+from instahide.encodings.instahide.scheme import Scheme
+from instahide.errors import InstaHideError
+from instahide.files import load_npy
+from instahide.images import to_unit_range
+from instahide.randomness.keystream import Key
+
+BASELINES = ("absolute", "mean", "random", "oracle")
+NOT_ON_RANGE = ("absolute",)  # score these with `assume_range`
+RANDOM_SEED = 0  # of the random private images; no secret
+# Of what the public has; what else a baseline sees is said in its note.
+NOTHING = Knowledge(labels="none", images=False)
+
+
+def absolute(encryption: np.ndarray) -> Recovery:
+    """Hand in the encryptions without their signs, range [0, 1]."""
+    note = "baseline: the encryption without its signs"
+    return Recovery(np.abs(encryption), None, "O(Ed)", _details(note))
+
+
+def mean_image(private: np.ndarray, rows: int) -> Recovery:
+    """Hand in the mean of the private images, (n, H, W, C), for every row."""
+    mean = private.mean(axis=0, dtype=np.float64).astype(np.float32)
+    note = "baseline, given the truth: the mean of the private images"
+    return Recovery(np.broadcast_to(mean, (rows, *mean.shape)), None, "O(nd)", _details(note))
+
+
+def random_image(private: np.ndarray, rows: int, rng: np.random.Generator) -> Recovery:
+    """Hand in, for every row, any of the private images, (n, H, W, C)."""
+    drawn = private[rng.integers(len(private), size=rows)]
+    note = "baseline, given the truth: a random private image for each row"
+    return Recovery(drawn, None, "O(Ed)", _details(note))
+
+
+def oracle(encryption: np.ndarray, mask: np.ndarray, plan: Plan, images: int) -> Recovery:
+    """Solve for the private images with everything known but public images.
+
+    Parameters
+    ----------
+    encryption : ndarray of float32, shape (E, H, W, C)
+    mask : ndarray of int8, shape (E, H, W, C)
+        -1 or 1.
+    plan : Plan
+        The truth of the E rows; its public images are not looked at.
+    images : int
+        Number n of private images.
+
+    Returns
+    -------
+    Recovery
+        For each row the image with the largest coefficient.
+    """
+    solved = _solve(unmask(encryption, mask), plan, images)
+    private = np.clip(solved, -1, 1).reshape(images, *encryption.shape[1:])
+    count = plan.pairs.shape[1]
+    leading = plan.coefficients[:, :count].argmax(axis=1)
+    chosen = np.take_along_axis(plan.pairs, leading[:, None], axis=1)[:, 0]
+    note = "oracle, given the truth: all masks, coefficients and pairs"
+    return Recovery(
+        private[chosen].astype(np.float32),
+        private.astype(np.float32),
+        "O(En(n + d))",
+        _details(note),
+    )
+
+
+def save_baseline(folder: ChallengeFolder, name: str, out: Path | str) -> None:
+    """Make a baseline from the files of a challenge, secrets included, as an attack's folder.
+
+    Only its owner may read the recovered images, and look into the folder where it is made
+    here: three of the four show private images.
+
+    Raises
+    ------
+    InstaHideError
+        When there is no baseline of this name, or a file is missing.
+    """
+    if name not in BASELINES:
+        raise InstaHideError(f"there is no baseline {name!r}; use {', '.join(BASELINES)}")
+    watch = Stopwatch()
+    with watch.stage(name):
+        recovery = _make(folder, name)
+    save_recovery(out, recovery, Run(name, NOTHING, watch.stages, baseline=True))
+
+
+def _make(folder: ChallengeFolder, name: str) -> Recovery:
+    encryption = load_released(folder.path).encryption
+    if name == "absolute":
+        return absolute(encryption)
+    private = to_unit_range(load_private(folder.private).images)
+    if private.shape[1:] != encryption.shape[1:]:
+        raise InstaHideError(
+            f"private images are {private.shape[1:]} and encryptions {encryption.shape[1:]}: "
+            "they belong to different challenges"
+        )
+    if name == "mean":
+        return mean_image(private, len(encryption))
+    if name == "random":
+        return random_image(private, len(encryption), np.random.default_rng(RANDOM_SEED))
+    mask, plan = draw_mask(folder, load_seed(folder.seed)), load_plan(folder.truth)
+    plan.check_images(len(private))
+    if len(plan) != len(encryption):
+        raise InstaHideError(
+            f"{folder.truth} tells of {len(plan)} rows, and there are {len(encryption)}"
+        )
+    return oracle(encryption, mask, plan, len(private))
+
+
+def draw_mask(folder: ChallengeFolder, key: Key) -> np.ndarray:
+    """Draw the masks of a challenge again from its manifest and its key.
+
+    Returns
+    -------
+    ndarray of int8, shape (E, H, W, C)
+        -1 or 1; 1 throughout for the schemes without a mask.
+    """
+    manifest = load_manifest(folder)
+    scheme, shape = Scheme(**manifest["scheme"]), tuple(manifest["image_shape"])
+    images, pool = manifest["images"], manifest["pool"]
+    rows, pixels = images * scheme.rows_per_image, int(np.prod(shape))
+    found = load_npy(folder.encryption).shape
+    if found != (rows, *shape):  # before masks are drawn that nobody can store
+        raise InstaHideError(
+            f"{folder.encryption} has the shape {found}, and challenge.json tells of "
+            f"{(rows, *shape)}"
+        )
+    if not scheme.masked:
+        return np.ones((rows, *shape), np.int8)
+    made = make_generator(
+        manifest["generator"],
+        key,
+        scheme,
+        images=images,
+        pool=pool["patches"] if pool else 0,
+        shape=shape,
+        public_use=manifest.get("public_use"),
+    )
+    bits = np.unpackbits(made.mask(0, rows), axis=1, count=pixels, bitorder="little")
+    return (2 * bits.astype(np.int8) - 1).reshape(rows, *shape)
+
+
+def _solve(mixed: np.ndarray, plan: Plan, images: int) -> np.ndarray:
+    """Return the solved images as rows of a float64 matrix (images, d)."""
+    if plan.public.shape[1]:
+        return solve_with_mean(mixed, plan.pairs, plan.coefficients, images)[0]
+    # Without public images every row is exact, and none deserves more weight.
+    design = design_matrix(plan.pairs, plan.coefficients, images)
+    return np.linalg.lstsq(design, mixed, rcond=None)[0]
+
+
+def _details(note: str) -> dict[str, str]:
+    return {"note": note}

@@ -1,0 +1,187 @@
+"""The pool attack: released files and the pool in, private and public images out.
+
+It is the last stage after those of the whitened attack, which need no member of the pool: it
+starts from the state that their retrieval leaves, and runs
+passes of `instahide.attacks.knownpool.passes` until nothing moves; rows still in doubt are then
+tried with every pair of images (`instahide.attacks.knownpool.retrial`), and the passes go on.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+
+import numpy as np
+
+from instahide.attacks.knownpool.decoding import Decoding, Settings, nothing_found
+from instahide.attacks.knownpool.dictionary import CHUNK, make_dictionary
+from instahide.attacks.knownpool.passes import (
+    ROWS_AT_ONCE,
+    Task,
+    is_settled,
+    make_task,
+    run_pass,
+    take_masks_off,
+)
+from instahide.attacks.knownpool.retrial import retry
+from instahide.attacks.needs import FLOAT, Size
+from instahide.attacks.protocol import Recovery
+from instahide.attacks.unmixing.assignment import pairs_needs
+from instahide.attacks.unmixing.finish import hand_in
+from instahide.attacks.unmixing.problem import Problem
+from instahide.attacks.unmixing.state import State
+from instahide.errors import InstaHideError
+from instahide.pool.pool import MEMORY_BYTES
+from instahide.progress import tracked
+
+MOVED = 1e-7  # mean squared change of the private images that counts
+SURE = 0.5  # confidence of rows that are called confident
+
+#: Called after each pass with its number, the state and the decoding.
+Observer = Callable[[int, State, Decoding], object]
+
+
+def ignore(number: int, state: State, decoding: Decoding) -> None:
+    """Observe nothing."""
+
+
+def pool_needs(size: Size) -> float:
+    """Bytes: the pool and a chunk of it; rows in eight forms, or candidates of some rows."""
+    held = min(size.pool * size.pixels, MEMORY_BYTES)
+    scan = 3 * FLOAT * min(CHUNK, size.pool) * (size.pixels + size.rows)
+    candidates = 60 * FLOAT * ROWS_AT_ONCE * size.pixels  # 20 of each row, in three forms
+    tables = max(8 * size.table, 3 * size.table + candidates)
+    return held + scan + tables + pairs_needs(size)
+
+
+def pool(
+    problem: Problem,
+    state: State,
+    rng: np.random.Generator,
+    *,
+    passes: int = 12,
+    screen: int | None = 1024,
+    shortlist: int = 16,
+    threshold: float = 30.0,
+) -> Recovery:
+    """Decode a challenge with its pool at hand: the last stage of the attack `pool`.
+
+    Besides what every attack writes, ``assignment.npz`` gets the pairs as they are at the
+    end, and ``decoding.npz`` ``public`` int (E, k - 2), with -1 for none, ``coefficients``
+    and ``confidence`` float32 (E, k - 2), ``row_confidence`` and ``level`` float32 (E,):
+    what is left of each row.
+
+    Parameters
+    ----------
+    passes, screen, shortlist, threshold
+        See `instahide.attacks.knownpool.decoding.Settings`.
+
+    Raises
+    ------
+    InstaHideError
+        When the pool is not known, has another shape, or rows have no public images.
+    """
+    if problem.pool is None:
+        raise InstaHideError("this stage decodes with the challenge's pool: public: pool")
+    settings = Settings(
+        k=problem.scheme.k,
+        masked=problem.scheme.masked,
+        passes=passes,
+        screen=screen,
+        shortlist=shortlist,
+        threshold=threshold,
+    )
+    state, decoding, used = decode(problem, state, settings)
+    recovery = hand_in(problem, state, state.images, rng)
+    return replace(
+        recovery,
+        complexity="O(ENd + Ed² + d³)",
+        details={
+            **recovery.details,
+            "pool_images": len(problem.pool),
+            "passes": used,
+            "confident_rows": round(float((decoding.row_confidence > SURE).mean()), 4),
+            "settled_rows": round(float(is_settled(state, decoding).mean()), 4),
+            **asdict(settings),
+        },
+        arrays=as_arrays(state, decoding),
+    )
+
+
+def decode(
+    problem: Problem, state: State, settings: Settings, observe: Observer = ignore
+) -> tuple[State, Decoding, int]:
+    """Find the public images of all rows, and with them the private ones.
+
+    Parameters
+    ----------
+    problem : Problem
+        With a pool: the challenge's, part of it, or one that is like it.
+    state : State
+        As a retrieval leaves it.
+    settings : Settings
+    observe : callable, optional
+        Sees what every pass makes of it.
+
+    Returns
+    -------
+    state : State
+        Private images, pairs and levels. Its last image is the pool's mean.
+    decoding : Decoding
+        The public images of each row.
+    passes : int
+        How many it took.
+
+    Raises
+    ------
+    InstaHideError
+        When shapes do not fit, or rows have no public images.
+    """
+    if settings.k < 3:
+        raise InstaHideError(f"k = {settings.k}: rows have no public images to be decoded")
+    if settings.passes < 1:
+        raise InstaHideError(f"passes = {settings.passes}: use 1 or more")
+    if settings.screen is not None and settings.screen < 1:
+        raise InstaHideError(f"screen = {settings.screen}: use 1 or more basis elements")
+    dictionary = make_dictionary(problem.pool, screen=settings.screen)
+    task = make_task(problem, state, dictionary, settings)
+    state = replace(state, images=np.vstack([state.images[:-1], dictionary.field.mean]))
+    return run_passes(task, state, observe)
+
+
+def run_passes(task: Task, state: State, observe: Observer) -> tuple[State, Decoding, int]:
+    """Run passes until nothing moves, with one retrial of doubtful rows in between."""
+    decoding, retried = nothing_found(len(state.rows), task.settings), False
+    passes = range(1, task.settings.passes + 1)
+    for number in tracked(passes, "decoding, at the most", "passes"):
+        before, open_ = state.images, count_open(state, decoding)
+        if number > 1:
+            state = replace(state, rows=take_masks_off(task, state, decoding))
+        state, decoding = run_pass(task, state, decoding)
+        observe(number, state, decoding)
+        now = count_open(state, decoding)
+        if not now:
+            break
+        if ((state.images - before) ** 2).mean() > MOVED:
+            continue
+        if not retried and now > open_ / 2:
+            state, decoding = retry(task, state, decoding)
+            retried = True
+        elif now >= open_:
+            break
+    return state, decoding, number
+
+
+def count_open(state: State, decoding: Decoding) -> int:
+    """Count the rows that are not settled."""
+    return int((~is_settled(state, decoding)).sum())
+
+
+def as_arrays(state: State, decoding: Decoding) -> dict[str, dict[str, np.ndarray]]:
+    """Return what is kept beside the recovery, see `pool`."""
+    return {
+        "assignment": vars(state.assignment),
+        "decoding": {
+            **vars(decoding),
+            "row_confidence": decoding.row_confidence,
+            "level": state.level,
+        },
+    }

@@ -1,0 +1,1 @@
+"""Attacks that unmix rows: what they mix is found by statistics, see docs/whitened.md."""

@@ -1,0 +1,1 @@
+"""What the stages of the unmixing attacks share: fields, signs, clusters, least squares."""

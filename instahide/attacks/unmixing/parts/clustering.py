@@ -1,0 +1,84 @@
+"""Clusters of rows that look alike: each stands for the image that they share."""
+
+import numpy as np
+from scipy.cluster.hierarchy import average, cut_tree
+from scipy.spatial.distance import squareform
+
+from instahide.attacks.needs import FLOAT
+from instahide.attacks.unmixing.similarity import cosine_similarity
+from instahide.attacks.unmixing.state import NOBODY
+from instahide.errors import InstaHideError
+
+
+def clustering_needs(rows: int, pixels: int) -> float:
+    """Bytes to cluster some rows: their unit vectors, and distances as three tables."""
+    return 2 * FLOAT * rows * pixels + 14 * rows**2
+
+
+def cluster_images(features: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Cluster rows, and give each cluster one of some images.
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape (rows, d)
+    images : ndarray of int64, shape (most,)
+        Padded with NOBODY.
+
+    Returns
+    -------
+    ndarray of int64, shape (rows,)
+        An image, or NOBODY.
+    """
+    images = images[images != NOBODY]
+    if not len(images):
+        return np.full(len(features), NOBODY)
+    names = cluster(features, len(images))
+    return np.where(names == NOBODY, NOBODY, images[names])
+
+
+def cluster(features: np.ndarray, count: int) -> np.ndarray:
+    """Cluster rows by average linkage, where the `count` largest clusters stand out.
+
+    The tree is cut where the `count`-th largest cluster has most members; smaller ones
+    are outliers.
+
+    Returns
+    -------
+    ndarray of int64, shape (rows,), range 0 … count - 1, or NOBODY for outliers
+
+    Raises
+    ------
+    InstaHideError
+        When there are fewer rows than clusters, or only one.
+    """
+    if len(features) < max(count, 2):
+        raise InstaHideError(f"{len(features)} rows are too few to find {count} images in")
+    distances = np.clip(1 - cosine_similarity(features), 0, 2)
+    np.fill_diagonal(distances, 0)
+    tree = average(squareform(distances, checks=False))
+    found = cut_tree(tree, n_clusters=cut_where_large(tree, count)).ravel()
+    largest = np.argsort(-np.bincount(found), kind="stable")[:count]
+    names = np.full(found.max() + 1, NOBODY)
+    names[largest] = np.arange(count)
+    return names[found]
+
+
+def cut_where_large(tree: np.ndarray, count: int) -> int:
+    """Return how many clusters to cut a tree into so that the `count`-th largest is biggest.
+
+    Parameters
+    ----------
+    tree : ndarray of float64, shape (rows - 1, 4)
+        A linkage as scipy gives it, of `count` rows or more.
+    """
+    rows = len(tree) + 1
+    sizes = np.zeros(2 * rows - 1, np.int64)
+    sizes[:rows] = 1
+    best, most = rows, 1
+    for step, (left, right, _, size) in enumerate(tree[: rows - count]):
+        sizes[[int(left), int(right)]] = 0
+        sizes[rows + step] = size
+        alive = sizes[: rows + step + 1]
+        if (kept := np.partition(alive, -count)[-count]) > most:
+            best, most = rows - step - 1, kept
+    return best

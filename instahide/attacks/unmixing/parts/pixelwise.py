@@ -1,0 +1,270 @@
+"""Phase retrieval pixel by pixel: a first guess of the private images.
+
+With the assignment known, each pixel (and channel) is a problem of its own: of the n + 1
+values x at that place (those of the private images, and the mean public image as the last)
+the rows tell |A·x + noise|. It has many local optima, so the start matters:
+
+1. *Spectral start.* Least squares of y² on λ² gives the squares x². What remains of y² is
+   2·λ₀·λ₁·x_a·x_b and noise: the sign of the product for each pair of images that share a
+   row. The leading eigenvector of these products has the signs of all images.
+2. *EM.* Given x, a row's sign is soft: ŷ = y·tanh(μ·y/σ²) with μ = A·x; given ŷ, weighted
+   least squares, with one matrix for all pixels.
+3. *Synchronisation.* x and -x fit equally well, at each pixel anew. Neighbouring pixels
+   and channels are alike, so signs are passed on along a spanning tree of their strongest
+   correlations.
+4. *Propagation.* EM starts anew from what the neighbours say; whichever solution has the
+   higher likelihood stays.
+"""
+
+import numpy as np
+from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
+
+from instahide.attacks.unmixing.assignment import ridge_fit
+from instahide.attacks.unmixing.parts.field import Field
+from instahide.attacks.unmixing.state import Assignment
+from instahide.progress import tracked
+
+LEAST_SQUARE = 3e-3  # of a pixel's estimated square, which noise may make negative
+
+
+def solve_images(
+    design: np.ndarray,
+    rows: np.ndarray,
+    weights: np.ndarray,
+    ridge: np.ndarray,
+    prior: np.ndarray | float = 0.0,
+) -> np.ndarray:
+    """Solve rows = design · images by weighted least squares, images drawn to `prior`.
+
+    Where the noise of a row has the variance v·C and an image the prior variance κ·C with
+    the same covariance C over pixels, this is the posterior mean with weights 1/v and
+    ridge 1/κ: C drops out, and all pixels share one matrix.
+
+    Parameters
+    ----------
+    design : ndarray of float32, shape (E, n + 1)
+    rows : ndarray of float32, shape (E, d)
+    weights : ndarray of float32, shape (E,)
+    ridge : ndarray of float, shape (n + 1,)
+    prior : ndarray of float32, shape (d,), or float
+
+    Returns
+    -------
+    ndarray of float32, shape (n + 1, d)
+    """
+    weighted = design * weights[:, None]
+    normal = (weighted.T @ design).astype(np.float64)
+    normal[np.diag_indices(len(normal))] += ridge
+    solver = np.linalg.solve(normal, np.hstack([weighted.T, np.diag(ridge)]))
+    solver = solver.astype(np.float32)
+    count = len(rows)
+    return solver[:, :count] @ rows + solver[:, count:].sum(axis=1)[:, None] * prior
+
+
+def spectral_start(
+    assignment: Assignment, magnitude: np.ndarray, count: int, start: np.ndarray, *, rounds=30
+) -> np.ndarray:
+    """Guess all images up to one sign per pixel, from y² alone.
+
+    Parameters
+    ----------
+    assignment : Assignment
+    magnitude : ndarray of float32, shape (E, d)
+    count : int
+        Number n of private images.
+    start : ndarray of float32, shape (n, d)
+        Random numbers, where the power iteration begins.
+
+    Returns
+    -------
+    ndarray of float32, shape (n + 1, d)
+        The last one, the mean public image, is zero.
+    """
+    design = assignment.design(count)
+    rest = design[:, count]
+    weights = 1 / (0.1 + rest**2)
+    squares = np.hstack(
+        [design[:, :count] ** 2, rest[:, None] ** 2, np.ones_like(rest)[:, None]]
+    )
+    power = magnitude**2
+    fitted = ridge_fit(squares, power, weights, 0.05)
+    products = power - squares @ fitted
+    products *= (assignment.coefficients.prod(axis=1) * weights**2)[:, None]
+    places, ones = np.arange(len(rest)), np.ones(len(rest), np.float32)
+    first, second = (
+        csr_matrix((ones, (images, places)), (count, len(rest)))
+        for images in assignment.images.T
+    )
+    # Shifted, the algebraically largest eigenvalue is the largest.
+    shift = np.abs(products).sum(axis=0) / (4 * count)
+    vector = start
+    for _ in range(rounds):
+        left, right = vector[assignment.images[:, 0]], vector[assignment.images[:, 1]]
+        vector = first @ (products * right) + second @ (products * left) + shift * vector
+        vector /= np.linalg.norm(vector, axis=0)
+    guess = np.zeros((count + 1, magnitude.shape[1]), np.float32)
+    guess[:count] = np.sign(vector) * np.sqrt(np.maximum(fitted[:count], LEAST_SQUARE))
+    return guess
+
+
+def improve(
+    design: np.ndarray,
+    magnitude: np.ndarray,
+    variance: tuple[np.ndarray, np.ndarray],
+    images: np.ndarray,
+    ridge: np.ndarray,
+    rounds: int,
+) -> np.ndarray:
+    """Run EM with soft signs, every pixel for itself.
+
+    Parameters
+    ----------
+    variance : tuple of ndarray
+        Of shape (E,) and (d,); their product is the variance of the noise.
+    """
+    level, pixel = variance
+    for _ in range(rounds):
+        signed = design @ images
+        signed *= magnitude
+        signed /= level[:, None] * pixel
+        np.tanh(signed, out=signed)
+        signed *= magnitude
+        images = solve_images(design, signed, 1 / level, ridge)
+    return images
+
+
+def log_likelihood(
+    design: np.ndarray,
+    magnitude: np.ndarray,
+    variance: tuple[np.ndarray, np.ndarray],
+    images: np.ndarray,
+) -> np.ndarray:
+    """Return each pixel's log-likelihood of a folded normal, up to a constant, shape (d,)."""
+    level, pixel = variance
+    mean = np.abs(design @ images)
+    spread = level[:, None] * pixel
+    total = np.log1p(np.exp(-2 * mean * magnitude / spread))
+    total -= (magnitude - mean) ** 2 / (2 * spread)
+    return total.sum(axis=0, dtype=np.float64)
+
+
+def synchronise(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Give all pixels the same sign, but for one that is common to all.
+
+    Parameters
+    ----------
+    images : ndarray of float32, shape (n, d)
+    shape : tuple of int
+        (H, W, C), of product d.
+    """
+    size = images.shape[1]
+    left, right = _neighbour_pairs(shape)
+    unit = images / np.maximum(np.linalg.norm(images, axis=0), 1e-12)
+    agreement = np.einsum("ij,ij->j", unit[:, left], unit[:, right])
+    distance = coo_matrix((2 - np.abs(agreement), (left, right)), (size, size)).tocsr()
+    order, parents = breadth_first_order(minimum_spanning_tree(distance), 0, directed=False)
+    opposite = coo_matrix((np.where(agreement < 0, -1, 1), (left, right)), (size, size)).tocsr()
+    opposite = opposite + opposite.T
+    step = np.ones(size)
+    step[order[1:]] = np.asarray(opposite[parents[order[1:]], order[1:]]).ravel()
+    signs = np.ones(size, np.float32)
+    for pixel in order[1:]:
+        signs[pixel] = signs[parents[pixel]] * step[pixel]
+    return images * signs
+
+
+def _neighbour_pairs(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pairs of pixels and channels that lie side by side."""
+    places = np.arange(np.prod(shape)).reshape(shape)
+    pairs = [
+        np.stack([places.take(range(1, n), axis), places.take(range(n - 1), axis)]).reshape(
+            2, -1
+        )
+        for axis, n in enumerate(shape)
+    ]
+    left, right = np.concatenate(pairs, axis=1)
+    return left, right
+
+
+def propagate(
+    design: np.ndarray,
+    magnitude: np.ndarray,
+    variance: tuple[np.ndarray, np.ndarray],
+    images: np.ndarray,
+    ridge: np.ndarray,
+    shape: tuple[int, ...],
+    rounds: int = 4,
+) -> np.ndarray:
+    """Restart each pixel from the mean of its eight neighbours, and from its mean colour.
+
+    Of these and the present solution, each after `rounds` of EM, the likeliest stays.
+    """
+    best = improve(design, magnitude, variance, images, ridge, rounds)
+    likelihood = log_likelihood(design, magnitude, variance, best)
+    for start in _suggestions(images.reshape(-1, *shape)):
+        other = improve(design, magnitude, variance, start.reshape(images.shape), ridge, rounds)
+        its = log_likelihood(design, magnitude, variance, other)
+        better = its > likelihood
+        best[:, better], likelihood[better] = other[:, better], its[better]
+    return best
+
+
+def _suggestions(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    height, width = images.shape[1:3]
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    around = -images
+    for row in range(3):
+        for column in range(3):
+            around += padded[:, row : row + height, column : column + width]
+    grey = np.broadcast_to(images.mean(axis=3, keepdims=True), images.shape)
+    return around / 8, grey
+
+
+def first_images(
+    assignment: Assignment,
+    magnitude: np.ndarray,
+    field: Field,
+    count: int,
+    rng: np.random.Generator,
+    *,
+    spread: float = 0.367,
+    propagations: int = 4,
+    public_ridge: float = 10.0,
+) -> np.ndarray:
+    """Guess the private images: all steps of this module, and the sign common to all.
+
+    The last is settled by the mean public image: what the rows have of it must agree with
+    the one known.
+
+    Parameters
+    ----------
+    magnitude : ndarray of float32, shape (E, d)
+        |encryption|.
+    field : Field
+        Model of public images.
+    spread : float
+        Mean of Σ λᵢ² over (Σ λᵢ)² for the public images of a row.
+    propagations : int
+    public_ridge : float
+        Draws the mean public image to zero; so much that it stays there leaves it out.
+
+    Returns
+    -------
+    ndarray of float32, shape (n + 1, d)
+    """
+    design = assignment.design(count)
+    start = rng.standard_normal((count, magnitude.shape[1]), np.float32)
+    images = spectral_start(assignment, magnitude, count, start)
+    noise = spread * design[:, count] ** 2 + 1e-4
+    unknown = (design[:, :count] ** 2).sum(axis=1)
+    ridge = np.append(np.ones(count), public_ridge)
+    for share in (0.6, 0.4, 0.3, 0.2):  # of an image's variance that is still unknown
+        variance = noise + share * unknown, field.variance
+        images = improve(design, magnitude, variance, images, ridge, 1)
+    images = synchronise(images, field.shape)
+    for _ in tracked(range(propagations), "first images", "propagations"):
+        images = propagate(design, magnitude, variance, images, ridge, field.shape)
+        images = synchronise(images, field.shape)
+    signed = magnitude * np.sign(design @ images)
+    return images if (design[:, count] @ signed) @ field.mean >= 0 else -images

@@ -1,0 +1,129 @@
+"""The retrieval of the attack `whitened`: a first guess of the images, then rounds.
+
+The first guess comes from rows that are unmasked one by one and agree on their signs, or from
+phase retrieval pixel by pixel (`instahide.attacks.unmixing.parts.pixelwise`), which wants the
+coefficients of the labels; the rounds are those of `instahide.attacks.unmixing.parts.rounds`.
+"""
+
+from dataclasses import replace
+from functools import partial
+from typing import Literal
+
+import numpy as np
+
+from instahide.attacks.needs import Size
+from instahide.attacks.unmixing.assignment import pairs_needs, read_problem
+from instahide.attacks.unmixing.parts.field import Field, learn_field
+from instahide.attacks.unmixing.parts.pixelwise import first_images
+from instahide.attacks.unmixing.parts.rounds import (
+    PUBLIC_RIDGE,
+    Observer,
+    Round,
+    expected_level,
+    ignore,
+    reassign,
+    rounds_needs,
+    run_rounds,
+    start_from_images,
+    start_from_rows,
+)
+from instahide.attacks.unmixing.problem import Problem
+from instahide.attacks.unmixing.similarity import draw_coefficients
+from instahide.attacks.unmixing.state import Assignment, State
+from instahide.encodings.instahide.scheme import Scheme
+
+#: Annealing steps, error of the images, median filter. Later rounds trust the images more.
+FIELD_ROUNDS = (
+    Round(12, 0.3, 9),
+    Round(12, 0.2, 7),
+    Round(16, 0.05, 3),
+    Round(20, 0.2, 7),
+    Round(20, 0.05, 3),
+    Round(20, 0.02),
+    Round(32, 0.01),
+)
+#: Before them, where rows were unmasked one by one.
+FIRST_ROUNDS = (Round(16, 0.5, turn=False), Round(16, 0.3, turn=False))
+#: For rows without masks.
+PLAIN_ROUNDS = (Round(0, 0.05), Round(0, 0.01), Round(0, 0.01))
+
+
+def field_needs(size: Size) -> float:
+    """Bytes: those of the rounds, and costs of all pairs of a row."""
+    return rounds_needs(size) + pairs_needs(size)
+
+
+def field(
+    problem: Problem,
+    assignment: Assignment,
+    rng: np.random.Generator,
+    *,
+    start: Literal["rows", "pixels"] = "rows",
+    propagations: int = 4,
+    rounds: int | None = None,
+    public_mean: bool = True,
+    observe: Observer = ignore,
+) -> State:
+    """Recover images and correct their assignment: the third stage of `whitened`.
+
+    Parameters
+    ----------
+    start : {"rows", "pixels"}
+        Rows unmasked one by one, or phase retrieval pixel by pixel.
+    propagations : int
+        Of the phase retrieval, see `instahide.attacks.unmixing.parts.pixelwise.propagate`.
+    rounds : int, optional
+        How many rounds to run; 0 leaves the first guess. All by default.
+    public_mean : bool
+        Whether the mean public image is part of the model.
+    observe : callable
+    """
+    parts, members = read_problem(problem)
+    choose = partial(reassign, parts=parts, members=members, signed=not problem.scheme.masked)
+    model = learn_field(problem.public)
+    given = {
+        "spread": public_spread(problem.scheme, rng),
+        "public_ridge": PUBLIC_RIDGE if public_mean else 1e9,
+    }
+    state, schedule = first_state(
+        problem, model, assignment, rng, start=start, propagations=propagations, **given
+    )
+    if not public_mean:
+        model = replace(model, mean=np.zeros_like(model.mean))
+    return run_rounds(model, problem.rows, state, schedule[:rounds], choose, observe, **given)
+
+
+def first_state(
+    problem: Problem,
+    model: Field,
+    assignment: Assignment,
+    rng: np.random.Generator,
+    *,
+    spread: float,
+    public_ridge: float,
+    start: str,
+    propagations: int,
+) -> tuple[State, tuple[Round, ...]]:
+    """Return the state that the rounds begin with, and the rounds."""
+    rows, images = problem.rows, problem.images
+    if not problem.scheme.masked:
+        guess = np.zeros((images + 1, rows.shape[1]), np.float32)
+        level = expected_level(assignment, spread)
+        return State(guess, assignment, level, rows), PLAIN_ROUNDS
+    if start == "rows":
+        state = start_from_rows(model, rows, assignment, images, spread)
+        return state, FIRST_ROUNDS + FIELD_ROUNDS
+    guess = first_images(
+        assignment, rows, model, images, rng,
+        spread=spread, propagations=propagations, public_ridge=public_ridge,
+    )  # fmt: skip
+    return start_from_images(rows, guess, assignment, spread), FIELD_ROUNDS
+
+
+def public_spread(scheme: Scheme, rng: np.random.Generator, draws: int = 20_000) -> float:
+    """Return the mean of Σ λᵢ² / (Σ λᵢ)² over the public images of rows; 0 without any."""
+    if not scheme.public_count:
+        return 0.0
+    drawn = draw_coefficients(rng, draws, scheme.k, scheme.c1)
+    public = drawn[scheme.accepts(drawn), scheme.private_count :]
+    return float(((public**2).sum(axis=1) / public.sum(axis=1) ** 2).mean())

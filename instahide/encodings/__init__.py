@@ -1,0 +1,1 @@
+"""How private images become what is released: one protocol, and the encodings."""

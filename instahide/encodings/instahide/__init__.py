@@ -1,0 +1,1 @@
+"""InstaHide: mixtures of private and public images under a random mask, and Mixup."""
