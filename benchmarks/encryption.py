@@ -27,8 +27,8 @@ from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows, save_encryp
 from instahide.challenge.private import select_private
 from instahide.challenge.sources import Sources, load_sources
 from instahide.challenge.streaming import encryption_stream
-from instahide.encodings.instahide.plan import Plan
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.plan import Plan
 from instahide.photos.listing import list_photos
 from instahide.photos.samples import save_samples
 from instahide.pool.build import build_pool
@@ -44,8 +44,8 @@ SCALE, ONE = np.float32(127.5), np.float32(1)
 def numpy_rows(sources: Sources, plan: Plan, signs: np.random.Generator) -> np.ndarray:
     """Encrypt rows the plain way."""
     private, pool = sources.private.images, sources.pool.patches
-    images = np.concatenate([private[plan.pairs], pool[plan.public]], axis=1)
-    coefficients = plan.coefficients.astype(np.float32)
+    images = np.concatenate([private[plan.members], pool[plan.public]], axis=1)
+    coefficients = plan.weights.astype(np.float32)
     mixture = np.einsum("ek,ekhwc->ehwc", coefficients, images / SCALE - ONE)
     return ((2 * signs.integers(0, 2, mixture.shape) - 1) * mixture).astype(np.float32)
 
@@ -53,8 +53,8 @@ def numpy_rows(sources: Sources, plan: Plan, signs: np.random.Generator) -> np.n
 def numpy_by_image(sources: Sources, plan: Plan, signs: np.random.Generator) -> np.ndarray:
     """Encrypt rows by adding up one image after the other."""
     private, pool = sources.private.images, sources.pool.patches
-    coefficients = plan.coefficients.astype(np.float32)[..., None, None, None]
-    images = [private[column] for column in plan.pairs.T]
+    coefficients = plan.weights.astype(np.float32)[..., None, None, None]
+    images = [private[column] for column in plan.members.T]
     images += [pool[column] for column in plan.public.T]
     mixture = np.zeros(images[0].shape, np.float32)
     for place, image in enumerate(images):

@@ -43,9 +43,9 @@ from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.manifest import load_manifest
 from instahide.challenge.private import load_private
 from instahide.challenge.sources import combine
-from instahide.encodings.instahide.labels import label_rows
-from instahide.encodings.instahide.plan import Plan, load_plan
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.labels import label_rows
+from instahide.encodings.plan import Plan, load_plan
 from instahide.images import shrink, to_unit_range
 from instahide.labelled import LabelledImages
 from instahide.photos.listing import PhotoError, decode, list_photos, read_photo
@@ -208,7 +208,7 @@ def make_case(private: LabelledImages, pool: Pool, k: int) -> Case:
     sources = combine(private, pool, Key.from_seed(k), scheme, "aes256-ctr")
     rows = 50 * len(private.images)
     plan = sources.generator.plan(0, rows)
-    labels = label_rows(plan, private.classes, len(private.class_names))
+    labels = label_rows(plan, private)
     released = Released(encrypt_rows(sources, plan, 0), labels)
     plan = replace(plan, public=identical(pool)[plan.public])
     return start_case(know(released, pool, scheme, len(private.images)), plan, private)
@@ -273,12 +273,12 @@ def judge(
     made = decoding.public != NONE
     hit = (places[:, :, None] == plan.public[:, None, :]) & made[:, :, None]
     right, found = hit.any(axis=2), hit.any(axis=1)
-    coefficients = np.einsum("eij,ej->ei", hit, plan.coefficients[:, 2:])
+    coefficients = np.einsum("eij,ej->ei", hit, plan.weights[:, 2:])
     close = right & (np.abs(coefficients - decoding.coefficients) < 1e-3)
     sure = decoding.row_confidence > poolattack.SURE
     if decryption is None:
         decryption = pictures[state.assignment.images[:, 0]]
-    score = challenge_scores(decryption, private, plan.pairs).max_ssim.mean()
+    score = challenge_scores(decryption, private, plan.members).max_ssim.mean()
     return [
         *pairs[:2], error.mean(), error.max(), found.mean(), mean(right[made]),
         found.all(axis=1).mean(), sure.mean(), mean(right[sure]),

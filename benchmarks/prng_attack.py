@@ -22,9 +22,9 @@ from instahide.attacks.protocol import Released, Stopwatch
 from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows
 from instahide.challenge.private import read_labelled, select
 from instahide.challenge.sources import combine
-from instahide.encodings.instahide.labels import label_rows
 from instahide.encodings.instahide.mersenne import PUBLIC_USES
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.labels import label_rows
 from instahide.images import to_unit_range
 from instahide.pool.pool import open_pool
 from instahide.randomness import historical
@@ -41,8 +41,8 @@ def make(source, pool, seed, public_use):
     plan = sources.plan()
     starts = range(0, len(plan), BATCH_ROWS)
     rows = [encrypt_rows(sources, plan[i : i + BATCH_ROWS], i) for i in starts]
-    label = label_rows(plan, private.classes, len(private.class_names))
-    return Released(np.concatenate(rows), label), to_unit_range(private.images), plan.pairs
+    label = label_rows(plan, private)
+    return Released(np.concatenate(rows), label), to_unit_range(private.images), plan.members
 
 
 def measure(released, truth, pairs, seed, public_use):

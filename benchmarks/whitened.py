@@ -27,8 +27,8 @@ from instahide.attacks.unmixing.state import NOBODY, Assignment, State, mix
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.manifest import load_manifest
 from instahide.challenge.private import load_private
-from instahide.encodings.instahide.plan import Plan, load_plan
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.plan import Plan, load_plan
 from instahide.images import to_unit_range
 from instahide.scoring.metrics import challenge_scores, mean_squared_error
 from instahide.ssim import ssim
@@ -103,7 +103,7 @@ def make_judge(paths: ChallengeFolder) -> tuple[list[str], Callable[..., list[fl
             if decryption is None:
                 decryption = pictures[assignment.images[:, 0]]
             errors = mean_squared_error(pictures, private[names])
-            scores = challenge_scores(decryption, private, plan.pairs)
+            scores = challenge_scores(decryption, private, plan.members)
             figures += [
                 ssim(pictures, private[names]).mean(),
                 errors.mean(),
@@ -113,7 +113,7 @@ def make_judge(paths: ChallengeFolder) -> tuple[list[str], Callable[..., list[fl
         print(f"{stage:<22}" + "".join(f"{figure:>11.4f}" for figure in figures), flush=True)
         return figures
 
-    some = Assignment(plan.pairs, plan.coefficients[:, : plan.pairs.shape[1]])
+    some = Assignment(plan.members, plan.weights[:, : plan.members.shape[1]])
     places = accuracy(np.arange(len(private)), some, plan, truth.classes)
     return [*places, *PICTURES], judge
 
@@ -121,7 +121,7 @@ def make_judge(paths: ChallengeFolder) -> tuple[list[str], Callable[..., list[fl
 def match(assignment: Assignment, plan: Plan, count: int) -> np.ndarray:
     """Return the true image that each recovered one is most often assigned with."""
     mine = mix(assignment.images, assignment.coefficients, count)
-    true = mix(plan.pairs, plan.coefficients, count)
+    true = mix(plan.members, plan.weights, count)
     return linear_sum_assignment(-(mine.T @ true))[1]
 
 
@@ -133,9 +133,9 @@ def accuracy(
     With two private images: the larger and the smaller coefficient's image in rows of two
     classes, whole pairs in rows of one. With more: the image of the r-th largest coefficient.
     """
-    places = plan.pairs.shape[1]
-    order = np.argsort(-plan.coefficients[:, :places], axis=1, kind="stable")
-    true = np.take_along_axis(plan.pairs, order, 1)
+    places = plan.members.shape[1]
+    order = np.argsort(-plan.weights[:, :places], axis=1, kind="stable")
+    true = np.take_along_axis(plan.members, order, 1)
     pairs = np.where(assignment.images == NOBODY, NOBODY, names[assignment.images])
     right = (true[:, :, None] == pairs[:, None, :]).any(axis=2)
     if places > 2:

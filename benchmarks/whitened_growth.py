@@ -25,8 +25,8 @@ from instahide.attacks.unmixing.problem import make_problem
 from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows
 from instahide.challenge.private import read_labelled, select
 from instahide.challenge.sources import combine
-from instahide.encodings.instahide.labels import label_rows
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.labels import label_rows
 from instahide.images import to_unit_range
 from instahide.pool.pool import open_pool
 from instahide.randomness.keystream import Key
@@ -79,11 +79,11 @@ def measure(
     plan = sources.plan()
     starts = range(0, len(plan), BATCH_ROWS)
     encryption = [encrypt_rows(sources, plan[i : i + BATCH_ROWS], i) for i in starts]
-    label = label_rows(plan, chosen.classes, len(chosen.class_names))
+    label = label_rows(plan, chosen)
     released = Released(np.concatenate(encryption), label)
     public = to_unit_range(open_pool(sample).patches[:])
     recovery, _, watch = recover(make_problem(released, public, scheme, images))
-    scores = challenge_scores(recovery.decryption, to_unit_range(chosen.images), plan.pairs)
+    scores = challenge_scores(recovery.decryption, to_unit_range(chosen.images), plan.members)
     seconds = [stage["cpu_seconds"] for stage in watch.stages]
     memory = watch.stages[-1]["peak_memory_bytes"] / 1e6
     return [*seconds, memory, float(scores.max_ssim.mean())]

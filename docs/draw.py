@@ -20,7 +20,7 @@ from instahide.attacks.choice import NAMED, Stages
 from instahide.attacks.unmixing.state import load_state
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.private import load_private
-from instahide.encodings.instahide.plan import load_plan
+from instahide.encodings.plan import load_plan
 from instahide.figures import gallery, save_figure
 from instahide.files import load_npy, load_npz
 from instahide.images import to_unit_range
@@ -65,14 +65,14 @@ ARROWS = [
 def draw_encryptions(folder: ChallengeFolder, per_class: int = 1) -> Figure:
     """Draw, for each class, the first rows that it leads, beside their private images."""
     private, plan = load_private(folder.private), load_plan(folder.truth)
-    leading = private.classes[plan.pairs[:, 0]]
+    leading = private.classes[plan.members[:, 0]]
     rows = np.concatenate(
         [
             np.flatnonzero(leading == number)[:per_class]
             for number in range(len(private.class_names))
         ]
     )
-    first, second = (private.images[images] for images in plan.pairs[rows, :2].T)
+    first, second = (private.images[images] for images in plan.members[rows, :2].T)
     columns = {
         "private (λ₀)": first,
         "private (λ₁)": second,
@@ -90,10 +90,10 @@ def draw_recovery(folder: ChallengeFolder, attack: str = "pool") -> Figure:
     path = [getattr(Stages, stage) for stage in ("similarity", "assignment", "retrieval")]
     known = "coefficients+pool" if stages.get("public") == "pool" else "coefficients"
     state = load_state(folder.path.joinpath("stages", known, *path, "state.npz"))
-    leading = private.classes[plan.pairs[:, 0]]
+    leading = private.classes[plan.members[:, 0]]
     rows = np.array([np.argmax(leading == number) for number in range(leading.max() + 1)])
     # The recovered image that a row hands in, and the private image it is nearest to.
-    truth = to_unit_range(private.images[plan.pairs[rows, :2]])
+    truth = to_unit_range(private.images[plan.members[rows, :2]])
     nearest = ((truth - handed_in[rows, None]) ** 2).mean(axis=(2, 3, 4)).argmin(axis=1)
     recovered = state.images[:-1].reshape(-1, *shape)
     pairs = load_npz(out / "assignment.npz", ("images", "coefficients"))["images"][rows]
@@ -105,7 +105,7 @@ def draw_recovery(folder: ChallengeFolder, attack: str = "pool") -> Figure:
         "mask off": np.clip(state.rows[rows].reshape(-1, *shape), -1, 1),
         "statistics": np.clip(first_guess, -1, 1),
         "with the pool": handed_in[rows],
-        "private": private.images[plan.pairs[rows, nearest]],
+        "private": private.images[plan.members[rows, nearest]],
     }
     return gallery(columns, blocks=2)
 

@@ -22,8 +22,8 @@ from instahide.attacks.unmixing.problem import make_problem
 from instahide.attacks.unmixing.state import NOBODY, mix
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.sources import combine
-from instahide.encodings.instahide.labels import label_rows
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.labels import label_rows
 from instahide.errors import InstaHideError
 from instahide.images import to_unit_range
 from instahide.labelled import LabelledImages
@@ -124,7 +124,7 @@ def challenge():
     pool = Pool(photos(2, 10))
     sources = combine(private, pool, Key.from_seed(3), scheme, "aes256-ctr")
     plan = sources.generator.plan(0, 1200)
-    released = Released(encrypt_rows(sources, plan, 0), label_rows(plan, CLASSES, 5))
+    released = Released(encrypt_rows(sources, plan, 0), label_rows(plan, private))
     problem = make_problem(released, to_unit_range(photos(4, 600)), scheme, 20)
     return problem, plan, to_unit_range(private.images)
 
@@ -139,7 +139,7 @@ def test_inside_images_are_recovered_nearly_exactly(challenge, monkeypatch):
     differences = ((recovery.private[:, None] - private[None]) ** 2).mean(axis=(2, 3, 4))
     names = differences.argmin(axis=1)
     found = mix(names[state.assignment.images], state.assignment.coefficients, 20)
-    true = mix(plan.pairs, plan.coefficients, 20)
+    true = mix(plan.members, plan.weights, 20)
     assert np.abs(found - true).max(axis=1).mean() < 0.05
 
 

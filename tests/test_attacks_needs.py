@@ -19,8 +19,8 @@ from instahide.attacks.unmixing.parts.rounds import Round
 from instahide.attacks.unmixing.problem import load_problem, make_problem
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.sources import combine
-from instahide.encodings.instahide.labels import label_rows
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.labels import label_rows
 from instahide.errors import InstaHideError
 from instahide.images import to_bytes, to_unit_range
 from instahide.labelled import LabelledImages
@@ -42,7 +42,7 @@ def released():
     scheme = Scheme(k=4, c2=0.4, rows_per_image=40)
     sources = combine(labelled, Pool(public), Key.from_seed(3), scheme, "aes256-ctr")
     plan = sources.plan()
-    made = Released(encrypt_rows(sources, plan, 0), label_rows(plan, labelled.classes, 4))
+    made = Released(encrypt_rows(sources, plan, 0), label_rows(plan, labelled))
     return made, public, scheme
 
 

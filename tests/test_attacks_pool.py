@@ -19,8 +19,8 @@ from instahide.attacks.unmixing.state import Assignment
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.sources import combine
 from instahide.cli import main
-from instahide.encodings.instahide.labels import label_rows
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.labels import label_rows
 from instahide.errors import InstaHideError
 from instahide.files import load_npz, save_npy
 from instahide.images import to_bytes, to_unit_range
@@ -57,7 +57,7 @@ class Challenge:
         scheme = Scheme(name, k=4, c2=0.4, rows_per_image=50)
         sources = combine(self.private, self.pool, Key.from_seed(3), scheme, "aes256-ctr")
         self.plan = sources.generator.plan(0, 600)
-        labels = label_rows(self.plan, self.private.classes, 3)
+        labels = label_rows(self.plan, self.private)
         self.released = Released(encrypt_rows(sources, self.plan, 0), labels)
         public = to_unit_range(self.pool.patches)
         self.problem = make_problem(self.released, public, scheme, 12, pool=self.pool)
@@ -96,7 +96,7 @@ def test_everything_is_recovered_exactly(challenge, decoded):
     assert sure.mean() > 0.98
     order, true = np.argsort(decoding.public), np.argsort(challenge.plan.public)
     found = np.take_along_axis(decoding.coefficients, order, 1)
-    truth = np.take_along_axis(challenge.plan.coefficients[:, 2:], true, 1)
+    truth = np.take_along_axis(challenge.plan.weights[:, 2:], true, 1)
     right = sure & hits(decoding.public, challenge.plan).all(axis=1)
     np.testing.assert_allclose(found[right], truth[right], atol=1e-3)
 
@@ -163,7 +163,7 @@ def test_rows_with_a_wrong_pair_are_tried_again(challenge):
     images = to_unit_range(challenge.private.images)
     mine = ((private[:, None] - images[None]) ** 2).mean(axis=(2, 3, 4)).argmin(axis=1)
     found = np.sort(mine[state.assignment.images[:12]], axis=1)
-    assert (found == np.sort(challenge.plan.pairs[:12], axis=1)).all(axis=1).mean() > 0.9
+    assert (found == np.sort(challenge.plan.members[:12], axis=1)).all(axis=1).mean() > 0.9
 
 
 def test_rows_without_masks_are_decoded_too():

@@ -11,8 +11,8 @@ from instahide.attacks.protocol import Released, Stopwatch, load_released
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.sources import combine
 from instahide.cli import main
-from instahide.encodings.instahide.labels import label_rows
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.labels import label_rows
 from instahide.errors import InstaHideError
 from instahide.files import save_npy
 from instahide.images import to_unit_range
@@ -32,8 +32,8 @@ def make(private, pool, scheme="cross", public_use="one-batch", rows=25, seed=SE
         historical.NAME, public_use,
     )  # fmt: skip
     plan = made.plan()
-    released = Released(encrypt_rows(made, plan, 0), label_rows(plan, private.classes, 4))
-    return released, to_unit_range(private.images), plan.pairs
+    released = Released(encrypt_rows(made, plan, 0), label_rows(plan, private))
+    return released, to_unit_range(private.images), plan.members
 
 
 def attack(released, seed=SEED, setting=SETTING):
@@ -137,7 +137,7 @@ def test_a_known_seed_saves_the_search(folder, tmp_path):
 def test_the_default_generator_gives_no_seed_and_says_why(sources, tmp_path, capsys):
     plan = sources.plan()
     save_npy(tmp_path / "encryption.npy", encrypt_rows(sources, plan, 0))
-    save_npy(tmp_path / "label.npy", label_rows(plan, sources.private.classes, 4))
+    save_npy(tmp_path / "label.npy", label_rows(plan, sources.private))
     span = ["--images", 20, "--stop", 200_000, "--threads", 1]
     assert run("attack", "prng", tmp_path, *span) == 1
     assert run("seed-search", tmp_path / "label.npy", *span) == 1

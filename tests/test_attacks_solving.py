@@ -23,11 +23,11 @@ def challenge(public_use, seed=20201110, k=K):
     settings = {"images": N, "k": k, **BOUNDS, "shape": SHAPE}
     generator = HistoricalGenerator(seed, Scheme(k=k), N, 500, SHAPE, public_use)
     plan = generator.plan(0, N * BLOCKS)
-    chosen = np.concatenate([private_images[plan.pairs], pool[plan.public]], axis=1)
-    rows = np.einsum("ek,ekd->ed", plan.coefficients, chosen).astype(np.float32)
+    chosen = np.concatenate([private_images[plan.members], pool[plan.public]], axis=1)
+    rows = np.einsum("ek,ekd->ed", plan.weights, chosen).astype(np.float32)
     made = islice(historical.blocks(seed, **settings), BLOCKS)
     slots = np.concatenate([block.permutations[1:].T for block in made])
-    return private_images, pool, rows, plan.pairs, slots, plan.coefficients
+    return private_images, pool, rows, plan.members, slots, plan.weights
 
 
 def mean_square(difference):

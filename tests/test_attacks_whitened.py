@@ -14,8 +14,8 @@ from instahide.attacks.unmixing.problem import make_problem, strip_labels
 from instahide.attacks.unmixing.retrieval import public_spread
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.sources import combine
-from instahide.encodings.instahide.labels import label_rows
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.labels import label_rows
 from instahide.errors import InstaHideError
 from instahide.images import to_bytes, to_unit_range
 from instahide.labelled import LabelledImages
@@ -49,9 +49,7 @@ def challenges():
         scheme = Scheme(name, k=4, c2=0.4, rows_per_image=50)
         sources = combine(private, pool, Key.from_seed(3), scheme, "aes256-ctr")
         plan = sources.generator.plan(0, 600)
-        released = Released(
-            encrypt_rows(sources, plan, 0), label_rows(plan, private.classes, 3)
-        )
+        released = Released(encrypt_rows(sources, plan, 0), label_rows(plan, private))
         found[name] = make_problem(released, public, scheme, 12)
     return found, to_unit_range(private.images)
 

@@ -17,8 +17,8 @@ from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.making import make_challenge
 from instahide.challenge.private import save_private
 from instahide.challenge.sources import combine
-from instahide.encodings.instahide.plan import load_plan
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.plan import load_plan
 from instahide.errors import InstaHideError
 from instahide.images import to_unit_range
 from instahide.labelled import LabelledImages
@@ -43,7 +43,7 @@ def test_the_oracle_solves_a_challenge_without_public_images(inside, private):
     np.testing.assert_allclose(solved, to_unit_range(private.images), atol=1e-4)
     decryption = np.load(inside.path / "oracle" / "decryption.npy")
     plan = load_plan(inside.truth)
-    leading = plan.pairs[np.arange(len(plan)), plan.coefficients.argmax(axis=1)]
+    leading = plan.members[np.arange(len(plan)), plan.weights.argmax(axis=1)]
     np.testing.assert_allclose(decryption, to_unit_range(private.images)[leading], atol=1e-4)
 
 
@@ -51,7 +51,7 @@ def test_masks_of_the_manifest_undo_the_encryption(inside):
     signs = draw_mask(inside, Key.from_seed(3))
     plan = load_plan(inside.truth)
     private = to_unit_range(np.load(inside.private)["images"])
-    mixed = np.einsum("ek,ek...->e...", plan.coefficients, private[plan.pairs])
+    mixed = np.einsum("ek,ek...->e...", plan.weights, private[plan.members])
     np.testing.assert_allclose(np.load(inside.encryption) * signs, mixed, atol=1e-6)
 
 
@@ -88,7 +88,7 @@ def test_simple_baselines():
 def test_no_constant_image_has_a_smaller_error_than_the_mean(inside, private):
     save_baseline(inside, "mean", inside.path / "mean")
     mean = np.load(inside.path / "mean" / "decryption.npy")[0]
-    truth = to_unit_range(private.images)[load_plan(inside.truth).pairs]
+    truth = to_unit_range(private.images)[load_plan(inside.truth).members]
     other = np.clip(mean + RNG.normal(0, 0.05, mean.shape), -1, 1)
     assert np.mean((truth - mean) ** 2) < np.mean((truth - other) ** 2)
 

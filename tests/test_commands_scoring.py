@@ -10,8 +10,8 @@ from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.making import make_challenge
 from instahide.challenge.private import load_private, save_private
 from instahide.cli import main
-from instahide.encodings.instahide.plan import load_plan
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.plan import load_plan
 from instahide.leaderboard.records import load_record
 from instahide.leaderboard.results import save_results
 from instahide.photos.listing import bundled_photos
@@ -39,7 +39,7 @@ def folder(private, tmp_path):
 def perfect(folder):
     """The first private image of each row."""
     images = load_private(folder.private).images / np.float32(127.5) - 1
-    return images[load_plan(folder.truth).pairs[:, 0]].astype(np.float32)
+    return images[load_plan(folder.truth).members[:, 0]].astype(np.float32)
 
 
 @pytest.fixture

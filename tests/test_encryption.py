@@ -5,21 +5,22 @@ from instahide.challenge import encryption
 from instahide.challenge.encryption import encrypt, encrypt_rows, save_encryption
 from instahide.challenge.sources import combine
 from instahide.challenge.streaming import encryption_stream
-from instahide.encodings.instahide.labels import label_rows
-from instahide.encodings.instahide.plan import Plan
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.labels import label_rows
+from instahide.encodings.plan import Plan
 from instahide.errors import InstaHideError
+from instahide.labelled import LabelledImages
 from instahide.randomness.keystream import Key
 
 
 def plain_numpy(plan, private, public, mask):
     """The same sums in the same order, without any compiled code of ours."""
     mixture = np.zeros((len(plan), *private.shape[1:]))
-    for place in range(plan.pairs.shape[1]):
-        weights = plan.coefficients[:, place, None, None, None]
-        mixture = mixture + weights * private[plan.pairs[:, place]]
+    for place in range(plan.members.shape[1]):
+        weights = plan.weights[:, place, None, None, None]
+        mixture = mixture + weights * private[plan.members[:, place]]
     for place in range(public.shape[1]):
-        weights = plan.coefficients[:, plan.pairs.shape[1] + place, None, None, None]
+        weights = plan.weights[:, plan.members.shape[1] + place, None, None, None]
         mixture = mixture + weights * public[:, place]
     signs = np.unpackbits(mask, axis=1, bitorder="little")[:, : private[0].size] * 2.0 - 1.0
     return ((mixture / 127.5 - 1.0) * signs.reshape(mixture.shape)).astype(np.float32)
@@ -88,7 +89,7 @@ def test_the_stream_gives_the_rows_of_the_challenge_in_any_batches(sources):
         batches = list(encryption_stream(sources, batch_rows=size, stop=len(plan)))
         rows, labels = map(np.concatenate, zip(*batches, strict=True))
         assert np.array_equal(rows, encrypt_rows(sources, plan, 0))
-        assert np.array_equal(labels, label_rows(plan, sources.private.classes, 4))
+        assert np.array_equal(labels, label_rows(plan, sources.private))
 
 
 def test_the_stream_goes_on_after_the_challenge(sources):
@@ -104,7 +105,8 @@ def test_labels_sum_the_private_coefficients_by_class():
         np.array([[3], [4]]),
         np.array([[0.5, 0.2, 0.3], [0.1, 0.3, 0.6]]),
     )
-    label = label_rows(plan, np.array([0, 0, 2]), 3)
+    images = np.zeros((3, 2, 2, 1), np.uint8)
+    label = label_rows(plan, LabelledImages(images, np.array([0, 0, 2]), tuple("abc")))
     assert label.dtype == np.float32
     assert np.allclose(label, [[0.7, 0, 0], [0.1, 0, 0.3]])
 

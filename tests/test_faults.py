@@ -14,7 +14,7 @@ from disks import small_disk
 
 from instahide.challenge.encryption import save_encryption
 from instahide.challenge.sources import load_sources
-from instahide.encodings.instahide.plan import save_plan
+from instahide.encodings.plan import save_plan
 from instahide.errors import InstaHideError
 from instahide.files import atomic_folder, save_text, sha256_of_file
 from instahide.photos.listing import bundled_photos

@@ -14,9 +14,9 @@ from instahide.challenge.sources import combine
 from instahide.challenge.verification import verify_files
 from instahide.encodings.instahide import mersenne as historicalgenerator
 from instahide.encodings.instahide.generators import make_generator, new_key
-from instahide.encodings.instahide.labels import label_rows
 from instahide.encodings.instahide.mersenne import HistoricalGenerator
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.labels import label_rows
 from instahide.errors import InstaHideError
 from instahide.randomness import historical
 from instahide.randomness.keystream import Key
@@ -34,9 +34,9 @@ def test_rows_are_those_of_the_blocks(public_use):
     made = generator(pool=9, public_use=public_use)
     blocks = list(islice(historical.blocks(21, **SMALL), 3))
     plan = made.plan(0, 3 * N)
-    np.testing.assert_array_equal(plan.pairs, np.concatenate([b.private for b in blocks]))
+    np.testing.assert_array_equal(plan.members, np.concatenate([b.private for b in blocks]))
     np.testing.assert_array_equal(
-        plan.coefficients, np.concatenate([b.coefficients for b in blocks])
+        plan.weights, np.concatenate([b.coefficients for b in blocks])
     )
     assert plan.public.shape == (3 * N, 4)
     assert plan.public.min() >= 0 and plan.public.max() < 9
@@ -57,7 +57,7 @@ def test_any_range_in_any_order_gives_the_same_rows(ranges):
     plan, mask = whole.plan(0, 60), whole.mask(0, 60)
     for start, stop in ranges:
         part = pieces.plan(start, stop)
-        for name in ("pairs", "public", "coefficients"):
+        for name in ("members", "public", "weights"):
             expected = getattr(plan, name)[start:stop]
             np.testing.assert_array_equal(getattr(part, name), expected)
         np.testing.assert_array_equal(pieces.mask(start, stop), mask[start:stop])
@@ -82,11 +82,11 @@ def test_fresh_rows_hold_different_public_images():
 @pytest.mark.parametrize("public_use", ["one-batch", "fresh"])
 def test_plain_pairs_need_no_public_image(public_use):
     plan = generator(pool=0, public_use=public_use, scheme=Scheme(k=2)).plan(0, 14)
-    assert plan.public.shape == (14, 0) and plan.coefficients.shape == (14, 2)
+    assert plan.public.shape == (14, 0) and plan.weights.shape == (14, 2)
 
 
 def test_images_may_meet_themselves_as_they_did():
-    pairs = generator().plan(0, 100 * N).pairs
+    pairs = generator().plan(0, 100 * N).members
     assert (pairs[:, 0] == pairs[:, 1]).any()
 
 
@@ -150,8 +150,8 @@ def test_labels_show_the_historical_coefficients(private, pool):
     sources = combine(private, pool, Key.from_seed(5), Scheme(), historical.NAME)
     plan = sources.plan()
     drawn = historical.coefficients(historical.stream(5), 20, 6, 0.65, 0.3)
-    np.testing.assert_array_equal(plan.coefficients[:20], drawn)
-    label = label_rows(plan, private.classes, 4)
+    np.testing.assert_array_equal(plan.weights[:20], drawn)
+    label = label_rows(plan, private)
     np.testing.assert_allclose(label[:20].sum(axis=1), drawn[:, :2].sum(axis=1), rtol=1e-6)
 
 

@@ -12,8 +12,8 @@ from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.making import make_challenge
 from instahide.challenge.private import load_private, save_private
 from instahide.cli import main, make_parser
-from instahide.encodings.instahide.plan import load_plan
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.plan import load_plan
 from instahide.randomness.keystream import Key
 
 OUTPUTS = {"out", "record", "per_row", "into"}
@@ -77,7 +77,7 @@ def challenge(private, tmp_path):
     save_private(tmp_path / "set.npz", private)
     folder = make_inside(tmp_path)
     images = load_private(folder.private).images / np.float32(127.5) - 1
-    first = load_plan(folder.truth).pairs[:, 0]
+    first = load_plan(folder.truth).members[:, 0]
     np.save(tmp_path / "good.npy", images[first].astype(np.float32))
     np.save(tmp_path / "bad.npy", np.zeros_like(images[first], np.float32))
     return folder.path

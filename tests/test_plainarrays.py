@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from instahide.attacks.prng.seedsearch import load_labels
 from instahide.attacks.unmixing.state import load_assignment, load_state
 from instahide.challenge.private import load_private
-from instahide.encodings.instahide.plan import load_plan
+from instahide.encodings.plan import load_plan
 from instahide.errors import InstaHideError
 from instahide.files import load_npy, load_npz
 

@@ -4,14 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from instahide.encodings.instahide.plan import (
-    draw_coefficients,
-    draw_plan,
-    draw_public,
-    load_plan,
-    save_plan,
-)
+from instahide.encodings.instahide.plan import draw_coefficients, draw_plan, draw_public
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.plan import load_plan, save_plan
 from instahide.files import SECRET_FILE
 from instahide.randomness.keystream import Key
 
@@ -28,7 +23,7 @@ KEY = Key.from_seed(11)
 def test_any_slice_is_that_of_the_whole(scheme, images, start, length):
     whole = draw_plan(KEY, scheme, images=images, pool=30, stop=160)
     part = draw_plan(KEY, scheme, images=images, pool=30, start=start, stop=start + length)
-    for name in ("pairs", "public", "coefficients"):
+    for name in ("members", "public", "weights"):
         expected = getattr(whole, name)[start : start + length]
         assert np.array_equal(getattr(part, name), expected)
 
@@ -38,16 +33,16 @@ def test_any_slice_is_that_of_the_whole(scheme, images, start, length):
 )
 def test_in_each_block_every_image_takes_every_place_once_and_never_meets_itself(scheme):
     plan = draw_plan(KEY, scheme, images=40, pool=100)
-    blocks = plan.pairs.reshape(scheme.rows_per_image, 40, scheme.private_count)
+    blocks = plan.members.reshape(scheme.rows_per_image, 40, scheme.private_count)
     assert np.array_equal(
         np.sort(blocks, axis=1), np.broadcast_to(np.arange(40)[:, None], blocks.shape)
     )
-    assert (np.diff(np.sort(plan.pairs, axis=1), axis=1) > 0).all()
+    assert (np.diff(np.sort(plan.members, axis=1), axis=1) > 0).all()
 
 
 def test_partners_are_uniform():
     plan = draw_plan(KEY, Scheme(rows_per_image=3000), images=5, pool=100)
-    partners = plan.pairs[plan.pairs[:, 0] == 2, 1]
+    partners = plan.members[plan.members[:, 0] == 2, 1]
     counts = np.bincount(partners, minlength=5)[[0, 1, 3, 4]]
     assert stats.chisquare(counts).pvalue > 1e-3
 

@@ -11,8 +11,8 @@ from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.making import make_challenge
 from instahide.challenge.private import load_private, save_private
 from instahide.cli import main
-from instahide.encodings.instahide.plan import load_plan
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.plan import load_plan
 from instahide.leaderboard.recheck import kept_beside
 from instahide.leaderboard.records import load_record, save_record
 from instahide.leaderboard.results import save_results
@@ -47,7 +47,7 @@ def folder(make):
 def hand_in(folder, name="theirs", noise=0.3, suffix=".npy"):
     """Score a decryption as an organiser does, and return its record."""
     images = load_private(folder.private).images / np.float32(127.5) - 1
-    good = images[load_plan(folder.truth).pairs[:, 0]]
+    good = images[load_plan(folder.truth).members[:, 0]]
     decryption = good + np.random.default_rng(0).uniform(-noise, noise, good.shape)
     place = folder.path / "submissions" / f"{name}.npy"
     place.parent.mkdir(exist_ok=True)

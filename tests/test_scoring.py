@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from instahide.challenge.private import save_private
-from instahide.encodings.instahide.plan import Plan, save_plan
+from instahide.encodings.plan import Plan, save_plan
 from instahide.errors import InstaHideError
 from instahide.images import to_unit_range
 from instahide.labelled import LabelledImages

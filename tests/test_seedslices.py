@@ -10,8 +10,8 @@ from instahide.attacks.prng import seedsearch, seedslices
 from instahide.attacks.prng.attack import Setting
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.sources import combine
-from instahide.encodings.instahide.labels import label_rows
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.labels import label_rows
 from instahide.errors import InstaHideError
 from instahide.files import save_json, save_npy
 from instahide.images import to_unit_range
@@ -28,7 +28,7 @@ def challenge(private, pool, tmp_path):
     )
     plan = sources.plan()
     save_npy(tmp_path / "encryption.npy", encrypt_rows(sources, plan, 0))
-    save_npy(tmp_path / "label.npy", label_rows(plan, private.classes, 4))
+    save_npy(tmp_path / "label.npy", label_rows(plan, private))
     return tmp_path
 
 

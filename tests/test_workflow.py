@@ -96,7 +96,7 @@ def test_comments_and_docstrings_re_run_nothing(project):
     ("file", "old", "new", "expected"),
     [
         (
-            "instahide/encodings/instahide/labels.py",
+            "instahide/encodings/labels.py",
             "np.zeros((len(plan)",
             "0 * np.ones((len(plan)",
             {"label", "manifest", "release", "verify"},

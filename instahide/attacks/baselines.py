@@ -30,8 +30,8 @@ from instahide.challenge.folder import ChallengeFolder, load_seed
 from instahide.challenge.manifest import load_manifest
 from instahide.challenge.private import load_private
 from instahide.encodings.instahide.generators import make_generator
-from instahide.encodings.instahide.plan import Plan, load_plan
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.plan import Plan, load_plan
 from instahide.errors import InstaHideError
 from instahide.files import load_npy
 from instahide.images import to_unit_range
@@ -84,9 +84,9 @@ def oracle(encryption: np.ndarray, mask: np.ndarray, plan: Plan, images: int) ->
     """
     solved = _solve(unmask(encryption, mask), plan, images)
     private = np.clip(solved, -1, 1).reshape(images, *encryption.shape[1:])
-    count = plan.pairs.shape[1]
-    leading = plan.coefficients[:, :count].argmax(axis=1)
-    chosen = np.take_along_axis(plan.pairs, leading[:, None], axis=1)[:, 0]
+    count = plan.members.shape[1]
+    leading = plan.weights[:, :count].argmax(axis=1)
+    chosen = np.take_along_axis(plan.members, leading[:, None], axis=1)[:, 0]
     note = "oracle, given the truth: all masks, coefficients and pairs"
     return Recovery(
         private[chosen].astype(np.float32),
@@ -174,9 +174,9 @@ def draw_mask(folder: ChallengeFolder, key: Key) -> np.ndarray:
 def _solve(mixed: np.ndarray, plan: Plan, images: int) -> np.ndarray:
     """Return the solved images as rows of a float64 matrix (images, d)."""
     if plan.public.shape[1]:
-        return solve_with_mean(mixed, plan.pairs, plan.coefficients, images)[0]
+        return solve_with_mean(mixed, plan.members, plan.weights, images)[0]
     # Without public images every row is exact, and none deserves more weight.
-    design = design_matrix(plan.pairs, plan.coefficients, images)
+    design = design_matrix(plan.members, plan.weights, images)
     return np.linalg.lstsq(design, mixed, rcond=None)[0]
 
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from instahide.challenge.encryption import save_encryption
 from instahide.challenge.folder import ChallengeFolder, load_seed, save_release, save_seed
+from instahide.challenge.label import save_label
 from instahide.challenge.manifest import save_manifest
 from instahide.challenge.private import load_selection, save_private
 from instahide.challenge.sources import Sources, load_sources
-from instahide.encodings.instahide.labels import save_label
 from instahide.encodings.instahide.mersenne import PublicUse
-from instahide.encodings.instahide.plan import save_plan
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.plan import save_plan
 from instahide.errors import InstaHideError
 from instahide.files import close_folder, filled_folder
 from instahide.placing import refuse_existing

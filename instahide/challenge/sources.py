@@ -6,8 +6,8 @@ from pathlib import Path
 from instahide.challenge.private import load_private
 from instahide.encodings.instahide.generators import Generator, make_generator
 from instahide.encodings.instahide.mersenne import PublicUse
-from instahide.encodings.instahide.plan import Plan
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.plan import Plan
 from instahide.errors import InstaHideError
 from instahide.labelled import LabelledImages
 from instahide.memory import check_memory

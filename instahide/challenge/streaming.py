@@ -6,7 +6,7 @@ import numpy as np
 
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.sources import Sources
-from instahide.encodings.instahide.labels import label_rows
+from instahide.encodings.labels import label_rows
 
 
 def encryption_stream(
@@ -36,6 +36,6 @@ def encryption_stream(
         plan = sources.generator.plan(start, end)
         yield (
             encrypt_rows(sources, plan, start),
-            label_rows(plan, private.classes, len(private.class_names)),
+            label_rows(plan, private),
         )
         start = end

@@ -22,9 +22,9 @@ from instahide.challenge.folder import RELEASED, ChallengeFolder
 from instahide.challenge.manifest import commit, load_manifest, make_manifest
 from instahide.challenge.private import load_private
 from instahide.challenge.sources import Sources, combine, load_pool
-from instahide.encodings.instahide.labels import label_rows
-from instahide.encodings.instahide.plan import Plan, load_plan
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.labels import label_rows
+from instahide.encodings.plan import Plan, load_plan
 from instahide.errors import InstaHideError
 from instahide.files import check_file, load_npy, save_text, sha256_of_file
 from instahide.labelled import LabelledImages
@@ -121,7 +121,7 @@ def verify(
         checks.append(Check("plan", "secret/truth.npz", verdict))
     verdict = _try(compare_encryption, folder.encryption, sources, plan)
     checks.append(Check("encrypt", "encryption.npy", verdict))
-    label = label_rows(plan, private.classes, len(private.class_names))
+    label = label_rows(plan, private)
     checks.append(Check("label", "label.npy", _try(compare_label, folder.label, label)))
     verdict = _try(compare_manifest, folder, manifest, sources)
     checks.append(Check("manifest", "challenge.json", verdict))
@@ -197,13 +197,13 @@ def compare_plans(found: Plan, expected: Plan) -> str:
     shapes = [[vars(plan)[name].shape for name in vars(plan)] for plan in (found, expected)]
     if shapes[0] != shapes[1]:
         return f"has arrays of the shapes {shapes[0]}, and {shapes[1]} are expected"
-    for name in ("pairs", "public"):
+    for name in ("members", "public"):
         rows = (getattr(found, name) != getattr(expected, name)).any(axis=1)
         if rows.any():
             return (
                 f"{name}: {rows.sum()} of {len(rows)} rows differ, the first is {rows.argmax()}"
             )
-    return compare_arrays(found.coefficients, expected.coefficients)
+    return compare_arrays(found.weights, expected.weights)
 
 
 def compare_arrays(found: np.ndarray, expected: np.ndarray) -> str:

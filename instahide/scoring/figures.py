@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.private import load_private
-from instahide.encodings.instahide.plan import load_plan
+from instahide.encodings.plan import load_plan
 from instahide.figures import save_figure
 from instahide.files import load_npy
 from instahide.images import to_bytes, to_unit_range
@@ -146,7 +146,7 @@ def save_gallery(path: Path | str, folder: ChallengeFolder, decryption: Path | s
         read_submission(decryption, shape=shape).decryption,
         to_unit_range(labelled.images),
         load_npy(folder.encryption),
-        plan.pairs,
+        plan.members,
         f"{folder.path.name}: {Path(decryption).parent.name}",
     )
     save_figure(path, figure, secret=True)

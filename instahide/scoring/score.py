@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from instahide.challenge.private import load_private
-from instahide.encodings.instahide.plan import load_plan
+from instahide.encodings.plan import load_plan
 from instahide.errors import InstaHideError
 from instahide.files import sha256_of_arrays
 from instahide.images import to_unit_range
@@ -135,7 +135,7 @@ def score_file(
     """
     if not Path(truth).exists():
         raise InstaHideError(f"{truth} does not exist: only who has the truth can score")
-    pairs, images = load_plan(truth).pairs, load_private(private).images
+    pairs, images = load_plan(truth).members, load_private(private).images
     shape = (len(pairs), *images.shape[1:])
     return score(
         read_submission(path, shape=shape).decryption,

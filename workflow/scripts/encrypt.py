@@ -3,8 +3,8 @@
 from instahide.challenge.encryption import save_encryption
 from instahide.challenge.folder import load_seed
 from instahide.challenge.sources import load_sources
-from instahide.encodings.instahide.plan import load_plan
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.plan import load_plan
 from instahide.jobs import job
 
 with job(snakemake.log[0]):

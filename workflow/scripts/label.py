@@ -1,8 +1,8 @@
 """Export the labels of the encryptions."""
 
+from instahide.challenge.label import save_label
 from instahide.challenge.private import load_private
-from instahide.encodings.instahide.labels import save_label
-from instahide.encodings.instahide.plan import load_plan
+from instahide.encodings.plan import load_plan
 from instahide.jobs import job
 
 with job(snakemake.log[0]):

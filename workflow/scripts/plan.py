@@ -5,8 +5,8 @@ from pathlib import Path
 from instahide.challenge.folder import load_seed
 from instahide.challenge.private import load_selection, save_private
 from instahide.challenge.sources import load_sources
-from instahide.encodings.instahide.plan import save_plan
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.plan import save_plan
 from instahide.files import close_folder
 from instahide.jobs import job
 

@@ -11,8 +11,9 @@ from typing import Protocol
 import numpy as np
 
 from instahide.encodings.instahide.mersenne import HistoricalGenerator, PublicUse
-from instahide.encodings.instahide.plan import Plan, draw_plan
+from instahide.encodings.instahide.plan import draw_plan
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.plan import Plan
 from instahide.errors import InstaHideError
 from instahide.randomness import historical
 from instahide.randomness.keystream import Key

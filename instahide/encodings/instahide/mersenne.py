@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.random import RandomState
 
-from instahide.encodings.instahide.plan import Plan
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.plan import Plan
 from instahide.errors import InstaHideError
 from instahide.randomness import historical
 from instahide.randomness.historical import Block
@@ -73,9 +73,9 @@ class HistoricalGenerator:
     def plan(self, start: int, stop: int) -> Plan:
         """Return rows `start` … `stop` - 1 of the plan."""
         return Plan(
-            pairs=self._rows(lambda part: part.pairs, start, stop),
+            members=self._rows(lambda part: part.members, start, stop),
             public=self._rows(lambda part: part.public, start, stop),
-            coefficients=self._rows(lambda part: part.coefficients, start, stop),
+            weights=self._rows(lambda part: part.weights, start, stop),
         )
 
     def mask(self, start: int, stop: int) -> np.ndarray:
@@ -104,9 +104,9 @@ class HistoricalGenerator:
         ):
             bits = block.mask.reshape(self.images, -1) > 0
             yield _Part(
-                pairs=block.private.astype(np.int64),
+                members=block.private.astype(np.int64),
                 public=pick(picks, block, self.pool, scheme.public_count),
-                coefficients=block.coefficients,
+                weights=block.coefficients,
                 mask=np.packbits(bits, axis=1, bitorder="little"),
             )
 
@@ -115,9 +115,9 @@ class HistoricalGenerator:
 class _Part:
     """The n rows of one block, see `Plan`, and their packed masks."""
 
-    pairs: np.ndarray
+    members: np.ndarray
     public: np.ndarray
-    coefficients: np.ndarray
+    weights: np.ndarray
     mask: np.ndarray
 
 

@@ -1,4 +1,4 @@
-"""Who is mixed with whom, and how much: the plan of a challenge.
+"""Who is mixed with whom, and how much: how InstaHide draws its plan.
 
 A challenge of n private images has blocks of n rows. In each block every private image
 leads one row and follows in one other (in k - 1 others for the inside schemes), as in
@@ -6,59 +6,11 @@ the challenge of 2020, but no image is ever mixed with itself. Public images are
 afresh for every row, without repetition inside it.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 
 from instahide.encodings.instahide.scheme import Scheme
-from instahide.errors import InstaHideError
-from instahide.files import load_npz, save_npz
+from instahide.encodings.plan import Plan
 from instahide.randomness.keystream import Key, Stream
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The secret truth of E rows.
-
-    Attributes
-    ----------
-    pairs : ndarray of int64, shape (E, 2), or (E, k) for the inside schemes
-        Private images, by their place in the private set.
-    public : ndarray of int64, shape (E, k - 2), or (E, 0)
-        Public images, by their place in the pool.
-    coefficients : ndarray of float64, shape (E, k)
-        Non-negative, of sum 1; those of the private images first.
-    """
-
-    pairs: np.ndarray
-    public: np.ndarray
-    coefficients: np.ndarray
-
-    def __post_init__(self):
-        for name, kinds in (("pairs", "iu"), ("public", "iu"), ("coefficients", "f")):
-            array = getattr(self, name)
-            if array.ndim != 2 or array.dtype.kind not in kinds:
-                raise InstaHideError(f"the plan's {name} are {array.dtype} {array.shape}")
-        rows, k = self.coefficients.shape
-        if len(self.pairs) != rows or len(self.public) != rows:
-            raise InstaHideError("the plan's arrays differ in their number of rows")
-        if self.pairs.shape[1] + self.public.shape[1] != k:
-            raise InstaHideError("the plan's images and coefficients differ in number")
-
-    def __len__(self) -> int:
-        return len(self.coefficients)
-
-    def __getitem__(self, rows: slice) -> "Plan":
-        return Plan(self.pairs[rows], self.public[rows], self.coefficients[rows])
-
-    def check_images(self, images: int) -> None:
-        """Refuse a plan that speaks of other private images than the `images` there are."""
-        if self.pairs.size and not 0 <= self.pairs.min() <= self.pairs.max() < images:
-            raise InstaHideError(
-                f"the plan's rows mix private images {self.pairs.min()} to {self.pairs.max()}, "
-                f"and there are {images}: it belongs to another private set"
-            )
 
 
 def draw_plan(
@@ -86,9 +38,9 @@ def draw_plan(
     wanted = np.arange(first, blocks[-1] + 1) if len(rows) else np.arange(0)
     orders = draw_orders(key, wanted, images, scheme.private_count)
     return Plan(
-        pairs=orders[blocks - first, :, places],
+        members=orders[blocks - first, :, places],
         public=draw_public(key.stream("public"), rows, pool, scheme.public_count),
-        coefficients=draw_coefficients(key.stream("coefficient"), rows, scheme),
+        weights=draw_coefficients(key.stream("coefficient"), rows, scheme),
     )
 
 
@@ -157,23 +109,3 @@ def _ordered_sum(values: np.ndarray) -> np.ndarray:
     for column in values.T:
         total = total + column
     return total
-
-
-def save_plan(path: Path | str, plan: Plan) -> None:
-    """Write a plan as the secret `truth.npz`."""
-    save_npz(path, vars(plan), secret=True)
-
-
-def load_plan(path: Path | str) -> Plan:
-    """Read `truth.npz`.
-
-    Raises
-    ------
-    InstaHideError
-        When the file is missing or damaged, or holds no plan.
-    """
-    arrays = load_npz(path, ["pairs", "public", "coefficients"])
-    try:
-        return Plan(**arrays)
-    except InstaHideError as error:
-        raise InstaHideError(f"{path} is no truth of a challenge: {error}") from None

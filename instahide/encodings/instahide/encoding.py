@@ -1,0 +1,124 @@
+"""InstaHide, and Mixup, as an encoding: what is mixed, masked and released."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from instahide.encodings.instahide.generators import DEFAULT, Generator, make_generator
+from instahide.encodings.instahide.mersenne import PublicUse
+from instahide.encodings.instahide.mixing import encrypt
+from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.plan import Plan
+from instahide.encodings.protocol import PublicImages, RowOf
+from instahide.errors import InstaHideError
+from instahide.labelled import LabelledImages
+from instahide.randomness.keystream import Key
+
+
+@dataclass(frozen=True)
+class InstaHide:
+    """The encoding of a scheme, see `instahide.encodings.protocol.Encoding`.
+
+    Attributes
+    ----------
+    private : LabelledImages
+    public : PublicImages
+        Empty where no public images are mixed in.
+    generator : Generator
+        Gives plan and masks, and knows the scheme.
+    """
+
+    private: LabelledImages
+    public: PublicImages
+    generator: Generator
+
+    @property
+    def scheme(self) -> Scheme:
+        """Which mixture, how many images, which bounds."""
+        return self.generator.scheme
+
+    @property
+    def rows(self) -> int:
+        """T rows for each private image."""
+        return len(self.private.images) * self.scheme.rows_per_image
+
+    @property
+    def arrays(self) -> Mapping[str, RowOf]:
+        """One array: the encryptions, shaped like the images."""
+        return {"encryption": RowOf("<f4", self.private.images.shape[1:])}
+
+    def plan(self, start: int, stop: int) -> Plan:
+        """Return rows `start` … `stop` - 1 of the plan."""
+        return self.generator.plan(start, stop)
+
+    def encode(self, plan: Plan, start: int) -> dict[str, np.ndarray]:
+        """Encrypt a plan whose first row is row `start`, under its masks.
+
+        Returns
+        -------
+        dict of ndarray
+            ``encryption``, float32, shape (len(plan), H, W, C), range [-1, 1].
+        """
+        mask = None
+        if self.scheme.masked:
+            mask = self.generator.mask(start, start + len(plan))
+        public = self.public.read(plan.public)
+        return {"encryption": encrypt(plan, self.private.images, public, mask)}
+
+    def describe(self) -> dict[str, Any]:
+        """Return scheme and generator."""
+        return {
+            "scheme": asdict(self.scheme),
+            "generator": self.generator.name,
+            **self.generator.options,
+        }
+
+
+def instahide(
+    private: LabelledImages,
+    public: PublicImages,
+    key: Key,
+    *,
+    scheme: Scheme | Mapping[str, Any],
+    generator: str = DEFAULT,
+    public_use: PublicUse | None = None,
+) -> InstaHide:
+    """Return InstaHide as an encoding of these images.
+
+    Parameters
+    ----------
+    private : LabelledImages
+    public : PublicImages
+        Empty where the scheme mixes no public images.
+    key : Key
+    scheme : Scheme, or mapping of its fields
+    generator : {"aes256-ctr", "mt19937-2020"}
+    public_use : {"one-batch", "fresh"}, optional
+        For the generator of 2020, see `instahide.encodings.instahide.mersenne`.
+
+    Raises
+    ------
+    InstaHideError
+        When private and public images differ in shape, or are too few for the scheme, or
+        do not suit the generator.
+    """
+    scheme = scheme if isinstance(scheme, Scheme) else Scheme(**scheme)
+    shape = private.images.shape[1:]
+    if scheme.public_count and public.shape != shape:
+        raise InstaHideError(
+            f"private images have the shape {shape} and public ones {public.shape}; make both "
+            "with the same image size and channels"
+        )
+    scheme.check_images(len(private.images), len(public))
+    made = make_generator(
+        generator,
+        key,
+        scheme,
+        images=len(private.images),
+        pool=len(public),
+        shape=shape,
+        public_use=public_use,
+    )
+    return InstaHide(private, public, made)
