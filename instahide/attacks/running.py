@@ -15,6 +15,7 @@ numbers of its own, so that it makes the same bits either way.
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -175,8 +176,13 @@ def save_attack(
     """Run all stages, and write the attack's folder."""
     given = what_is_given(problem)
     recovery, state, watch = recover(problem, stages, seed=seed)
-    save_assignment(Path(out) / "assignment.npz", state.assignment)
-    save_recovery(out, recovery, Run(name, given, watch.stages))
+    kept = with_assignment(recovery, state.assignment)
+    save_recovery(out, kept, Run(name, given, watch.stages))
+
+
+def with_assignment(recovery: Recovery, assignment: Assignment) -> Recovery:
+    """Return a recovery that keeps the assignment it began with, or its own better one."""
+    return replace(recovery, arrays={"assignment": vars(assignment), **recovery.arrays})
 
 
 def save_stage(
@@ -212,8 +218,8 @@ def save_stage(
         product = run(seen, choice, product, seed=seed)
     done = [*earlier, *watch.stages]
     if choice.stage == "finish":
-        save_assignment(out.parent / "assignment.npz", assignment)
-        save_recovery(out.parent, product, Run(out.parent.name, given, done))
+        kept = with_assignment(product, assignment)
+        save_recovery(out.parent, kept, Run(out.parent.name, given, done))
         return
     SAVE[choice.stage](out, product)
     save_json(out.with_suffix(".json"), {"stages": done})
