@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except MemoryError as error:
-        print(f"error: not enough memory: {error or 'close other programs'}", file=sys.stderr)
+        print(f"error: not enough memory: {str(error) or 'use less data'}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:  # a name that is too long, a folder that may not be read
         print(f"error: {_explain(error)}", file=sys.stderr)

@@ -48,6 +48,37 @@ def built(photos, tmp_path_factory):
     return store, report
 
 
+def describe(**changes):
+    def spoil(path):
+        about = json.loads((path / "patches/zarr.json").read_bytes())
+        (path / "patches/zarr.json").write_bytes(json.dumps(about | changes).encode())
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda path: (path / "zarr.json").write_bytes(b"{"), "is damaged"),
+        (lambda path: (path / "patches/zarr.json").write_bytes(b"[" * 10**5), "is damaged"),
+        (describe(shape=[-1, 8, 8, 3]), "is damaged"),
+        (describe(shape=[10**12, 8, 8, 3]), "lacks chunks of 'patches'"),
+        (describe(shape=[50, 192]), "is damaged"),
+        (describe(data_type="nothing"), "is damaged"),
+        (describe(data_type="float64"), "no pool: its patches are float64"),
+        (describe(codecs=[]), "is damaged"),
+        (
+            lambda path: shutil.copy(path / "zarr.json", path / "patches/zarr.json"),
+            "lacks the array 'patches'",
+        ),
+    ],
+)
+def test_a_store_that_is_none_is_refused_in_a_sentence(files, spoil, message):
+    spoil(files[1])
+    with pytest.raises(InstaHideError, match=message):
+        open_pool(files[1])
+
+
 def test_boxes_lie_in_the_photo_and_use_all_of_the_range():
     settings = CropSettings(per_photo=4_000, smallest=64, largest=128)
     boxes = draw_boxes(KEY.stream("crop"), "a.jpg", 100, 300, settings)

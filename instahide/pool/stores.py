@@ -5,6 +5,7 @@ Snakemake sees one modification time in a folder, so every store `x.zarr` comes 
 """
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,10 @@ from instahide.names import shown
 CROP_ARRAYS = ("crops", "boxes", "photos")
 POOL_ARRAYS = ("patches", "boxes", "photo", "keypoints", "photos")
 CHUNK_ROWS = 250
+#: What Zarr raises on files of metadata that it did not write.
+BAD_METADATA = (
+    ValueError, TypeError, KeyError, AttributeError, OverflowError, RuntimeError,
+)  # fmt: skip
 # A chunk's crops of one photo overlap. Plain Zstandard sees that; Blosc, which compresses
 # in small blocks, does not, and makes stores two to five times as large.
 # Its checksum tells a chunk with a wrong bit, which would be read without a word.
@@ -90,18 +95,30 @@ def open_store(path: Path | str, arrays: Iterable[str]) -> zarr.Group:
     """
     try:
         group = zarr.open_group(path, mode="r")
+        found = {name: group.get(name) for name in arrays}
     except (GroupNotFoundError, FileNotFoundError):
         raise InstaHideError(f"{path} is not a Zarr store") from None
-    for name in arrays:
-        if name not in group:
+    except BAD_METADATA as error:
+        raise InstaHideError(
+            f"{path} is damaged ({type(error).__name__} in what describes it): remove it and "
+            "make it again"
+        ) from error
+    for name, array in found.items():
+        if not isinstance(array, zarr.Array):
             raise InstaHideError(
                 f"{path} lacks the array {name!r}: it is another kind of store"
             )
-        if group[name].nchunks_initialized < group[name].nchunks and group[name].size:
+        if array.size and not _has_all_chunks(array, Path(path, name)):
             raise InstaHideError(
                 f"{path} lacks chunks of {name!r}: remove it and make it again"
             )
     return group
+
+
+def _has_all_chunks(array: zarr.Array, folder: Path) -> bool:
+    """Count files first: Zarr lists the names of all chunks that an array claims to have."""
+    files = sum(len(names) for _, _, names in os.walk(folder))
+    return array.nchunks <= files and array.nchunks_initialized == array.nchunks
 
 
 @contextlib.contextmanager
