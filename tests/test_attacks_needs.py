@@ -69,6 +69,7 @@ def test_the_covariance_of_large_images_is_known_to_be_large():
     assert Choice("retrieval", "field").memory(many) > 70 * GB  # products of all rows
 
 
+@pytest.mark.slow
 def test_what_stages_need_is_what_they_say(problem, monkeypatch):
     monkeypatch.setattr(retrieval, "FIRST_ROUNDS", (Round(4, 0.3, turn=False),))
     monkeypatch.setattr(retrieval, "FIELD_ROUNDS", (Round(4, 0.2, 3),))

@@ -66,6 +66,24 @@ def test_an_attack_that_needs_too_much_is_refused_with_the_number(
     assert run(*given, *QUICK, "--memory", "1G") == 0
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--seed", -1, "the attack's seed -1 is negative"),
+        ("--similarity", "whitened,mixtures=many", "an option does not suit: 'str' object"),
+        ("--similarity", "plain,power=x", "does not suit"),
+    ],
+)
+def test_options_that_suit_no_stage_are_a_sentence(
+    made, tmp_path, capsys, option, value, message
+):
+    given = ["attack", "whitened", made[0], "--public-sample", made[2], *QUICK]
+    assert run(*given, "--out", tmp_path / "out", option, value) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: ")
+    assert message in error
+
+
 def test_rows_that_cannot_be_solved_are_a_sentence(made, tmp_path, capsys, monkeypatch):
     def solve(*arguments, **options):
         raise np.linalg.LinAlgError("singular")

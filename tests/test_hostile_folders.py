@@ -127,6 +127,7 @@ def test_a_spoiled_manifest_is_read_whole_or_refused_in_a_sentence(made, tmp_pat
         Scheme(**manifest["scheme"])
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_command_breaks_on_a_spoiled_manifest(made, folder, capsys, data):

@@ -49,7 +49,15 @@ PRODUCTS = {
 
 
 def stage_rng(stage: str, seed: int) -> np.random.Generator:
-    """Return the random numbers of a stage."""
+    """Return the random numbers of a stage.
+
+    Raises
+    ------
+    InstaHideError
+        When the seed is negative.
+    """
+    if seed < 0:
+        raise InstaHideError(f"the attack's seed {seed} is negative; use 0 or more")
     return np.random.default_rng([seed, list(STAGES).index(stage)])
 
 
@@ -138,6 +146,12 @@ def explained(choice: Choice) -> Iterator[None]:
         raise InstaHideError(
             f"{choice.stage} ({choice.text}) finds no solution ({error}): are these the "
             "encryptions and labels of one challenge?"
+        ) from error
+    except (TypeError, ValueError) as error:
+        if choice.text.partition(",")[0] not in STAGES[choice.stage] or not choice.options:
+            raise
+        raise InstaHideError(
+            f"{choice.stage} ({choice.text}): the value of an option does not suit: {error}"
         ) from error
 
 

@@ -87,8 +87,8 @@ def make_problem(
     """
     if not 1 <= images <= len(released.encryption):
         raise InstaHideError(
-            f"{images} private images: of {len(released.encryption)} encryptions each leads "
-            "one or more, so give a number from 1 to that"
+            f"{images} private images: each leads one or more of the encryptions, so there are "
+            f"1 to {len(released.encryption)}"
         )
     if public.shape[1:] != released.encryption.shape[1:]:
         raise InstaHideError(
