@@ -207,7 +207,7 @@ def make_case(private: LabelledImages, pool: Pool, k: int) -> Case:
     scheme = Scheme("cross", k=k, rows_per_image=50)
     sources = combine(private, pool, Key.from_seed(k), scheme, "aes256-ctr")
     rows = 50 * len(private.images)
-    plan = sources.generator.plan(0, rows)
+    plan = sources.encoding.plan(0, rows)
     labels = label_rows(plan, private)
     released = Released(encrypt_rows(sources, plan, 0), labels)
     plan = replace(plan, public=identical(pool)[plan.public])

@@ -123,7 +123,7 @@ def challenge():
     scheme = Scheme("inside", k=3, rows_per_image=60)
     pool = Pool(photos(2, 10))
     sources = combine(private, pool, Key.from_seed(3), scheme, "aes256-ctr")
-    plan = sources.generator.plan(0, 1200)
+    plan = sources.encoding.plan(0, 1200)
     released = Released(encrypt_rows(sources, plan, 0), label_rows(plan, private))
     problem = make_problem(released, to_unit_range(photos(4, 600)), scheme, 20)
     return problem, plan, to_unit_range(private.images)

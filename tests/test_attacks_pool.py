@@ -56,7 +56,7 @@ class Challenge:
         self.pool = Pool(photos(2, 400))
         scheme = Scheme(name, k=4, c2=0.4, rows_per_image=50)
         sources = combine(self.private, self.pool, Key.from_seed(3), scheme, "aes256-ctr")
-        self.plan = sources.generator.plan(0, 600)
+        self.plan = sources.encoding.plan(0, 600)
         labels = label_rows(self.plan, self.private)
         self.released = Released(encrypt_rows(sources, self.plan, 0), labels)
         public = to_unit_range(self.pool.patches)

@@ -48,7 +48,7 @@ def challenges():
     for name in ("cross", "mixup"):
         scheme = Scheme(name, k=4, c2=0.4, rows_per_image=50)
         sources = combine(private, pool, Key.from_seed(3), scheme, "aes256-ctr")
-        plan = sources.generator.plan(0, 600)
+        plan = sources.encoding.plan(0, 600)
         released = Released(encrypt_rows(sources, plan, 0), label_rows(plan, private))
         found[name] = make_problem(released, public, scheme, 12)
     return found, to_unit_range(private.images)

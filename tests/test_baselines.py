@@ -12,11 +12,11 @@ from instahide.attacks.baselines import (
     random_image,
     save_baseline,
 )
-from instahide.challenge.encryption import encrypt
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.making import make_challenge
 from instahide.challenge.private import save_private
 from instahide.challenge.sources import combine
+from instahide.encodings.instahide.mixing import encrypt
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.plan import load_plan
 from instahide.errors import InstaHideError

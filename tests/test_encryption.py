@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from instahide.challenge import encryption
-from instahide.challenge.encryption import encrypt, encrypt_rows, save_encryption
+from instahide.challenge.encryption import encrypt_rows, save_encryption
 from instahide.challenge.sources import combine
 from instahide.challenge.streaming import encryption_stream
+from instahide.encodings.instahide.mixing import encrypt
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.labels import label_rows
 from instahide.encodings.plan import Plan
@@ -32,7 +33,7 @@ def test_bytes_are_those_of_plain_numpy(sources):
         plan,
         sources.private.images,
         sources.pool.read(plan.public),
-        sources.generator.mask(0, len(plan)),
+        sources.encoding.generator.mask(0, len(plan)),
     )
     assert encrypt_rows(sources, plan, 0).tobytes() == expected.tobytes()
 
@@ -42,7 +43,7 @@ def test_other_schemes_agree_with_plain_numpy(private, pool, name):
     sources = combine(private, pool, Key.from_seed(5), Scheme(name, k=4), "aes256-ctr")
     plan = sources.plan()[:40]
     keep = np.full((40, 24), 255, np.uint8)
-    mask = sources.generator.mask(0, 40) if sources.generator.scheme.masked else keep
+    mask = sources.encoding.generator.mask(0, 40) if sources.encoding.scheme.masked else keep
     public = sources.pool.read(plan.public)
     expected = plain_numpy(plan, private.images, public, mask)
     assert encrypt_rows(sources, plan, 0).tobytes() == expected.tobytes()
@@ -56,7 +57,7 @@ def test_a_grey_image_of_odd_size_mixed_with_itself_is_itself():
 
 
 def test_signs_are_fair_and_fresh_for_every_row(sources):
-    mask = np.unpackbits(sources.generator.mask(0, 500), axis=1)
+    mask = np.unpackbits(sources.encoding.generator.mask(0, 500), axis=1)
     assert abs(mask.mean() - 0.5) < 4 * 0.5 / np.sqrt(mask.size)
     assert len(np.unique(mask, axis=0)) == 500
 

@@ -61,7 +61,7 @@ STAGES = {
     "pool": (lambda crops, sources, folder: make_pool(crops, folder), "pool.zarr"),
     "plan": (
         lambda crops, sources, folder: save_plan(
-            folder / "truth.npz", sources.generator.plan(0, 6000)
+            folder / "truth.npz", sources.encoding.plan(0, 6000)
         ),
         "truth.npz",
     ),

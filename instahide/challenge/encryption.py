@@ -1,10 +1,4 @@
-"""Encryptions: the mixture of k images, its signs flipped by a random mask.
-
-An encryption is σ ∘ (λ₀x₀ + … + λ₍k₋₁₎x₍k₋₁₎) with images xᵢ in [-1, 1] and a mask σ ∈ {±1}^d
-drawn afresh for every row (InstaHide, section 3). The 8-bit values are mixed in float64 in
-a fixed order, mapped to [-1, 1] by x / 127.5 - 1 and rounded to float32 once, so every
-machine gets the same bytes.
-"""
+"""Writing `encryption.npy`, batch by batch, from any encoding that releases one."""
 
 import io
 import os
@@ -13,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from instahide.challenge.sources import Sources
-from instahide.encodings.instahide.mixing import encrypt
 from instahide.encodings.plan import Plan
 from instahide.files import atomic
 from instahide.parallel import map_threads
@@ -22,15 +15,14 @@ BATCH_ROWS = 256
 
 
 def encrypt_rows(sources: Sources, plan: Plan, start: int) -> np.ndarray:
-    """Encrypt a plan whose first row is row `start` of the challenge, under its masks.
+    """Encode a plan whose first row is row `start` of the challenge.
 
     Returns
     -------
-    ndarray of float32, shape (len(plan), H, W, C), range [-1, 1]
+    ndarray of float32, shape (len(plan), …)
+        For InstaHide (len(plan), H, W, C), range [-1, 1].
     """
-    generator = sources.generator
-    mask = generator.mask(start, start + len(plan)) if generator.scheme.masked else None
-    return encrypt(plan, sources.private.images, sources.pool.read(plan.public), mask)
+    return sources.encoding.encode(plan, start)["encryption"]
 
 
 def save_encryption(
@@ -40,7 +32,7 @@ def save_encryption(
 
     Batches go to their place in the file as they are ready, in any order.
     """
-    shape = (len(plan), *sources.private.images.shape[1:])
+    shape = (len(plan), *sources.encoding.arrays["encryption"].shape)
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(
         header, {"descr": "<f4", "fortran_order": False, "shape": shape}

@@ -2,7 +2,6 @@
 
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -77,19 +76,17 @@ def make_manifest(
 
     `version` is the format's; earlier ones serve to verify what was made with them.
     """
-    scheme, private = sources.generator.scheme, sources.private
+    private = sources.private
     return {
         "format_version": version,
-        "scheme": asdict(scheme),
-        "generator": sources.generator.name,
-        **sources.generator.options,
+        **sources.encoding.describe(),
         "images": len(private.images),
         "image_shape": list(private.images.shape[1:]),
         "classes": list(private.class_names),
         "files": {
             path.name: describe_array(path) for path in (folder.encryption, folder.label)
         },
-        "pool": sources.pool.describe() if scheme.public_count else None,
+        "pool": sources.pool.describe() if len(sources.pool) else None,
         "commitment": {"method": "HMAC-SHA256", **commit(sources.key, private, version)},
         "versions": versions(),
     }

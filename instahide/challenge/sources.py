@@ -1,13 +1,14 @@
-"""What a challenge is made from: private set, public pool, seed, scheme."""
+"""What a challenge is made from: private set, public pool, seed, and the encoding of them."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from instahide.challenge.private import load_private
-from instahide.encodings.instahide.generators import Generator, make_generator
+from instahide.encodings.instahide.encoding import instahide
 from instahide.encodings.instahide.mersenne import PublicUse
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.plan import Plan
+from instahide.encodings.protocol import Encoding
 from instahide.errors import InstaHideError
 from instahide.labelled import LabelledImages
 from instahide.memory import check_memory
@@ -27,18 +28,19 @@ class Sources:
     pool : Pool
         Empty where no public images are mixed in.
     key : Key
-    generator : Generator
+    encoding : Encoding
+        Made of these three.
     """
 
     private: LabelledImages
     pool: Pool
     key: Key
-    generator: Generator
+    encoding: Encoding
 
     @property
     def rows(self) -> int:
-        """Number E of encryptions."""
-        return len(self.private.images) * self.generator.scheme.rows_per_image
+        """Number E of rows."""
+        return self.encoding.rows
 
     def plan(self) -> Plan:
         """Return the whole plan of the challenge.
@@ -48,9 +50,9 @@ class Sources:
         InstaHideError
             When it needs more memory than there is.
         """
-        needed = PLAN_BYTES * self.generator.scheme.k * self.rows
-        check_memory(needed, f"a plan of {self.rows} rows")
-        return self.generator.plan(0, self.rows)
+        images = self.encoding.plan(0, 1).weights.shape[1]
+        check_memory(PLAN_BYTES * images * self.rows, f"a plan of {self.rows} rows")
+        return self.encoding.plan(0, self.rows)
 
 
 def combine(
@@ -61,36 +63,9 @@ def combine(
     generator: str,
     public_use: PublicUse | None = None,
 ) -> Sources:
-    """Combine private set, pool and seed with the generator of a name.
-
-    `public_use` is for the generator of 2020, see `make_generator`.
-
-    Raises
-    ------
-    InstaHideError
-        When private and public images differ in shape, or are too few for the scheme, or
-        do not suit the generator; when the scheme mixes public images and there are none.
-    """
-    shape = private.images.shape[1:]
-    if scheme.public_count and not len(pool):
-        raise InstaHideError(
-            f"scheme {scheme.name} mixes {scheme.public_count} public images into each "
-            "encryption, and none are given: name a pool of them with --public POOL"
-        )
-    if scheme.public_count and pool.shape != shape:
-        raise InstaHideError(
-            f"private images have the shape {shape} and public ones {pool.shape}; make both "
-            "with the same image size and channels"
-        )
-    scheme.check_images(len(private.images), len(pool))
-    made = make_generator(
-        generator,
-        key,
-        scheme,
-        images=len(private.images),
-        pool=len(pool),
-        shape=shape,
-        public_use=public_use,
+    """Combine private set, pool and seed by InstaHide, see `instahide` of its encoding."""
+    made = instahide(
+        private, pool, key, scheme=scheme, generator=generator, public_use=public_use
     )
     return Sources(private, pool, key, made)
 

@@ -33,7 +33,7 @@ def encryption_stream(
     private = sources.private
     while stop is None or start < stop:
         end = start + batch_rows if stop is None else min(start + batch_rows, stop)
-        plan = sources.generator.plan(start, end)
+        plan = sources.encoding.plan(start, end)
         yield (
             encrypt_rows(sources, plan, start),
             label_rows(plan, private),

@@ -102,10 +102,15 @@ def instahide(
     ------
     InstaHideError
         When private and public images differ in shape, or are too few for the scheme, or
-        do not suit the generator.
+        do not suit the generator; when the scheme mixes public images and there are none.
     """
     scheme = scheme if isinstance(scheme, Scheme) else Scheme(**scheme)
     shape = private.images.shape[1:]
+    if scheme.public_count and not len(public):
+        raise InstaHideError(
+            f"scheme {scheme.name} mixes {scheme.public_count} public images into each "
+            "encryption, and none are given: name a pool of them with --public POOL"
+        )
     if scheme.public_count and public.shape != shape:
         raise InstaHideError(
             f"private images have the shape {shape} and public ones {public.shape}; make both "
