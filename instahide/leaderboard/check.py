@@ -18,7 +18,7 @@ from instahide.challenge.verification import (
 )
 from instahide.errors import InstaHideError
 from instahide.files import check_file, save_text, sha256_of_file
-from instahide.leaderboard.htmlpage import Cell, page, paragraph, table
+from instahide.leaderboard.htmlpage import Cell, render
 from instahide.leaderboard.records import Record, encryption_digest, load_record
 from instahide.photos.listing import bundled_photos
 from instahide.randomness import historical
@@ -83,21 +83,18 @@ class Examination:
             )
             for item in self.findings
         ]
-        parts = [
-            paragraph(self.verdict),
-            table([Cell("status"), Cell("what"), Cell("finding")], findings),
-            "<h2>Baselines</h2>",
-            table(
-                [
-                    Cell("baseline", style="key"),
-                    *(Cell(TITLES[name], style="number") for name in METRICS),
-                ],
-                [("", _baseline_cells(record)) for record in self.baselines],
-            ),
-            "<h2>The challenge</h2>",
-            table([Cell("key"), Cell("value")], [("", _fact(item)) for item in _facts(self)]),
-        ]
-        return page(title, *parts)
+        numbers = [Cell(TITLES[name], style="number") for name in METRICS]
+        return render(
+            "check.html.j2",
+            title=title,
+            verdict=self.verdict,
+            finding_titles=[Cell("status"), Cell("what"), Cell("finding")],
+            findings=findings,
+            baseline_titles=[Cell("baseline", style="key"), *numbers],
+            baselines=[("", _baseline_cells(record)) for record in self.baselines],
+            fact_titles=[Cell("key"), Cell("value")],
+            facts=[("", _fact(item)) for item in _facts(self)],
+        )
 
 
 def examine(folder: ChallengeFolder, verification: Finding) -> Examination:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from instahide.attacks.protocol import Knowledge
 from instahide.files import save_text
-from instahide.leaderboard.htmlpage import Cell, page, paragraph, table
+from instahide.leaderboard.htmlpage import Cell, render
 from instahide.leaderboard.records import Record, rank
 from instahide.scoring.metrics import METRICS
 from instahide.scoring.score import TITLES
@@ -61,8 +61,14 @@ def as_html(records: list[Record], title: str) -> str:
         ("muted" if record.baseline else "", _cells(place, record, len(challenges) > 1))
         for place, record in numbered(records)
     ]
-    remarks = [paragraph(text) for text in _remarks(records)]
-    return page(title, paragraph(INTRODUCTION), table(titles, rows), *remarks)
+    return render(
+        "leaderboard.html.j2",
+        title=title,
+        introduction=INTRODUCTION,
+        titles=titles,
+        rows=rows,
+        remarks=_remarks(records),
+    )
 
 
 def as_markdown(records: list[Record], title: str) -> str:
