@@ -65,7 +65,7 @@ localrules:
     release,
 
 
-include: "workflow/sources.smk"
+include: "workflow/rules/sources.smk"
 
 
 PUBLIC = "results/public/{pool}"
@@ -130,8 +130,8 @@ def shards(pattern):
     )
 
 
-include: "workflow/attacks.smk"
-include: "workflow/scores.smk"
+include: "workflow/rules/attacks.smk"
+include: "workflow/rules/scores.smk"
 
 
 rule all:

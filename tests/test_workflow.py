@@ -271,7 +271,7 @@ def test_a_challenge_of_the_generator_of_2020_is_broken_from_its_two_files(proje
     project.edit(
         "instahide/attacks/prng/seedslices.py", 'STAGE = "', 'SEEDS = ALL >> 12\nSTAGE = "'
     )
-    project.edit("workflow/attacks.smk", "SEED_SLICES = 16", "SEED_SLICES = 2")
+    project.edit("workflow/rules/attacks.smk", "SEED_SLICES = 16", "SEED_SLICES = 2")
     project.run("--cores", "2", "results/old/verification.txt", "results/old/leaderboard.md")
     attack = project.root / "results/old/attacks/prng"
     record = json.loads((attack / "attack.json").read_text(encoding="utf-8"))

@@ -92,7 +92,7 @@ rule baseline:
     message:
         "Make the baseline {wildcards.attack} of {wildcards.challenge}"
     script:
-        "scripts/baseline.py"
+        "../scripts/baseline.py"
 
 
 rule score:
@@ -114,7 +114,7 @@ rule score:
     message:
         "Score {wildcards.attack} on {wildcards.challenge}"
     script:
-        "scripts/score.py"
+        "../scripts/score.py"
 
 
 rule gallery:
@@ -126,7 +126,7 @@ rule gallery:
     output:
         report(
             f"{ATTACK}/gallery.png",
-            caption="report/gallery.rst",
+            caption="../report/gallery.rst",
             category="Galleries",
             labels={"challenge": "{challenge}", "attack": "{attack}"},
         ),
@@ -137,7 +137,7 @@ rule gallery:
     message:
         "Draw the gallery of {wildcards.attack} on {wildcards.challenge}"
     script:
-        "scripts/gallery.py"
+        "../scripts/gallery.py"
 
 
 rule ssim:
@@ -147,7 +147,7 @@ rule ssim:
     output:
         report(
             f"{CHALLENGE}/ssim.png",
-            caption="report/ssim.rst",
+            caption="../report/ssim.rst",
             category="Scores",
             labels={"challenge": "{challenge}", "what": "SSIM by row"},
         ),
@@ -158,7 +158,7 @@ rule ssim:
     message:
         "Draw the scores by row of {wildcards.challenge}"
     script:
-        "scripts/ssim.py"
+        "../scripts/ssim.py"
 
 
 rule leaderboard:
@@ -176,7 +176,7 @@ rule leaderboard:
         f"{CHALLENGE}/leaderboard.csv",
         report(
             f"{CHALLENGE}/leaderboard.html",
-            caption="report/leaderboard.rst",
+            caption="../report/leaderboard.rst",
             category="Scores",
             labels={"challenge": "{challenge}", "what": "leaderboard"},
         ),
@@ -187,7 +187,7 @@ rule leaderboard:
     message:
         "Rank the results on {wildcards.challenge}"
     script:
-        "scripts/leaderboard.py"
+        "../scripts/leaderboard.py"
 
 
 rule ablation:
@@ -199,7 +199,7 @@ rule ablation:
     output:
         report(
             "results/ablation.md",
-            caption="report/ablation.rst",
+            caption="../report/ablation.rst",
             category="Scores",
             labels={"challenge": "all", "what": "ablation"},
         ),
@@ -210,7 +210,7 @@ rule ablation:
     message:
         "Compare the attacks that are made of stages"
     script:
-        "scripts/ablation.py"
+        "../scripts/ablation.py"
 
 
 rule check:
@@ -223,7 +223,7 @@ rule check:
     output:
         report(
             f"{CHALLENGE}/check.html",
-            caption="report/check.rst",
+            caption="../report/check.rst",
             category="Before publishing",
             labels={"challenge": "{challenge}", "what": "check"},
         ),
@@ -234,4 +234,4 @@ rule check:
     message:
         "Check that {wildcards.challenge} can be published"
     script:
-        "scripts/check.py"
+        "../scripts/check.py"

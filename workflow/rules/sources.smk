@@ -95,7 +95,7 @@ rule samples:
     message:
         "Write the photos that come with installed packages"
     script:
-        "scripts/samples.py"
+        "../scripts/samples.py"
 
 
 # No `code` in these two: the checksum decides what a download is, not how it was made.
@@ -114,7 +114,7 @@ rule download:
     message:
         "Download {wildcards.file}"
     script:
-        "scripts/download.py"
+        "../scripts/download.py"
 
 
 rule download_list:
@@ -132,4 +132,4 @@ rule download_list:
     message:
         "Download the photos of {wildcards.name}"
     script:
-        "scripts/download_list.py"
+        "../scripts/download_list.py"

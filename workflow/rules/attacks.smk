@@ -1,6 +1,6 @@
 """Attacks: what they recover from the released files alone.
 
-Each fills `results/{challenge}/attacks/{attack}/`, which workflow/scores.smk scores. What
+Each fills `results/{challenge}/attacks/{attack}/`, which workflow/rules/scores.smk scores. What
 the first three stages of an attack make is kept in `results/{challenge}/stages/`, under the
 names of the choices that led to it, so that attacks which begin alike share it.
 """
@@ -116,7 +116,7 @@ rule seed_search:
     resources:
         runtime=growing(60),
     script:
-        "scripts/seed_search.py"
+        "../scripts/seed_search.py"
 
 
 rule found_seed:
@@ -132,7 +132,7 @@ rule found_seed:
     message:
         "Join the seeds found for {wildcards.challenge}"
     script:
-        "scripts/found_seed.py"
+        "../scripts/found_seed.py"
 
 
 rule prng:
@@ -157,7 +157,7 @@ rule prng:
         mem_mb=growing(3000),
         runtime=growing(30),
     script:
-        "scripts/prng.py"
+        "../scripts/prng.py"
 
 
 rule similarity:
@@ -186,7 +186,7 @@ rule similarity:
         mem_mb=growing(3000),
         runtime=growing(60),
     script:
-        "scripts/stage.py"
+        "../scripts/stage.py"
 
 
 use rule similarity as assignment with:
@@ -299,4 +299,4 @@ rule whole_attack:
         mem_mb=growing(3000),
         runtime=growing(60),
     script:
-        "scripts/whole_attack.py"
+        "../scripts/whole_attack.py"
