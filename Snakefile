@@ -433,4 +433,4 @@ rule verify:
         "workflow/scripts/verify.py"
 
 
-include: "workflow/asked.smk"
+include: "workflow/rules/asked.smk"

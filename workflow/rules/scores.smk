@@ -18,6 +18,11 @@ localrules:
     ablation,
 
 
+def package_files(pattern):
+    """Files of the package that rules read besides its modules, which `code` knows."""
+    return sorted(map(str, Path(workflow.basedir, "instahide").glob(pattern)))
+
+
 def secrets(*names):
     """The secret files of a challenge by name."""
     return {name: f"{CHALLENGE}/secret/{name}{'' if name == 'seed' else '.npz'}" for name in names}
@@ -167,7 +172,8 @@ rule leaderboard:
         f"{CHALLENGE}/challenge.json",
         of_attacks("decryption.npy"),
         submissions(".npy", ".zip"),
-        sorted(map(str, Path(workflow.basedir).glob("instahide/leaderboard/reported/*.json"))),
+        package_files("leaderboard/reported/*.json"),
+        package_files("leaderboard/templates/*"),
         attacks=of_attacks("record.json"),
         submissions=submissions(".json"),
         **secrets("truth", "private"),
@@ -217,6 +223,7 @@ rule check:
     """Look at everything that counts before a challenge is published."""
     input:
         [f"{CHALLENGE}/attacks/{name}/record.json" for name in BASELINES],
+        package_files("leaderboard/templates/*"),
         f"{CHALLENGE}/release.zip",
         f"{CHALLENGE}/verification.txt",
         **secrets("truth", "private", "seed"),
