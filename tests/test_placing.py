@@ -6,7 +6,7 @@ import stat
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instahide.errors import InstaHideError
@@ -105,6 +105,7 @@ def test_what_is_no_file_is_never_replaced_by_one(place, tmp_path, monkeypatch):
         save_npy(place, np.arange(3))
 
 
+@settings(deadline=None)
 @given(there=TREES, made=TREES)
 def test_files_join_a_folder_all_or_none(there, made, tmp_path_factory):
     folder = tmp_path_factory.mktemp("folder")

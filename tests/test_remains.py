@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instahide.cli import main
@@ -35,6 +35,7 @@ def left(folder, name="pool.zarr", kind="new"):
     return path
 
 
+@settings(deadline=None)
 @given(name=NAMES)
 def test_hidden_names_tell_what_they_stand_for(name):
     path = beside(Path("results"), name)
@@ -42,6 +43,7 @@ def test_hidden_names_tell_what_they_stand_for(name):
     assert final_path(path / "encryption.npy") == Path("results", name, "encryption.npy")
 
 
+@settings(deadline=None)
 @given(name=NAMES)
 def test_other_names_are_not_ours(name):
     assert "instahide-" in name or not HIDDEN.fullmatch(name)
