@@ -24,7 +24,7 @@ import numpy as np
 from measuring import conditions, make_parser, quiet, spread, take_turns
 
 from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows, save_encryption
-from instahide.challenge.private import select_private
+from instahide.challenge.selection import select_private
 from instahide.challenge.sources import Sources, load_sources
 from instahide.challenge.streaming import encryption_stream
 from instahide.encodings.instahide.scheme import Scheme

@@ -20,7 +20,7 @@ from measuring import spread
 from instahide.attacks.prng.attack import Setting, recover
 from instahide.attacks.protocol import Released, Stopwatch
 from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows
-from instahide.challenge.private import read_labelled, select
+from instahide.challenge.selection import read_labelled, select
 from instahide.challenge.sources import combine
 from instahide.encodings.instahide.mersenne import PUBLIC_USES
 from instahide.encodings.instahide.scheme import Scheme

@@ -23,7 +23,7 @@ from instahide.attacks.protocol import Released
 from instahide.attacks.running import recover
 from instahide.attacks.unmixing.problem import make_problem
 from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows
-from instahide.challenge.private import read_labelled, select
+from instahide.challenge.selection import read_labelled, select
 from instahide.challenge.sources import combine
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.labels import label_rows

@@ -136,7 +136,9 @@ def test_the_largest_seed_passes():
 
 
 def test_names_of_what_the_workflow_writes_into_results_are_taken():
-    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "workflow/rules").glob("*.smk")]
+    texts = [
+        path.read_text(encoding="utf-8") for path in (ROOT / "workflow/rules").glob("*.smk")
+    ]
     texts += [(ROOT / name).read_text(encoding="utf-8") for name in ("Snakefile", "Makefile")]
     taken = set(re.findall(r"results/([a-z][\w.-]*)", "".join(texts)))
     assert {"logs", "ablation.md", "report"} < taken

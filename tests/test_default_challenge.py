@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from instahide.challenge.making import make_challenge
-from instahide.challenge.private import select_private
+from instahide.challenge.selection import select_private
 from instahide.config import check_config
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.files import sha256_of_file

@@ -10,10 +10,9 @@ from instahide.challenge.private import (
     load_private,
     load_selection,
     private_digest,
-    read_labelled,
     save_private,
-    select,
 )
+from instahide.challenge.selection import read_labelled, select
 from instahide.errors import InstaHideError
 from instahide.files import sha256_of_arrays
 from instahide.labelled import LabelledImages

@@ -13,7 +13,7 @@ import pytest
 
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.making import make_challenge
-from instahide.challenge.private import select_private
+from instahide.challenge.selection import select_private
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.files import sha256_of_file
 from instahide.photos.listing import list_photos

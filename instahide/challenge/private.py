@@ -1,7 +1,11 @@
-"""The private set: a stratified random selection of labelled images."""
+"""The private set, as a file.
+
+How it is selected from photos stands in `instahide.challenge.selection`, apart from here: what
+reads a private set does not depend on how photos are decoded, and is not run again when that
+changes.
+"""
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -10,71 +14,11 @@ import numpy as np
 from instahide.errors import InstaHideError
 from instahide.files import load_npz, save_npz, sha256_of_arrays
 from instahide.labelled import LabelledImages
-from instahide.names import shown
-from instahide.photos.cifar10 import is_cifar10, read_cifar10
-from instahide.photos.labelled import read_class_folders
-from instahide.randomness.keystream import Key, Stream
 
 #: What a private set was selected with, as far as it can be guessed: who has the images that
 #: it was selected from, and the seed, selects the same ones.
 Selection = Literal["256 bits", "integer", "unknown"]
 RANDOM, INTEGER, UNKNOWN = get_args(Selection)
-
-
-def read_labelled(source: Path | str, *, size: int, channels: int) -> LabelledImages:
-    """Read labelled images from class folders or from CIFAR-10's binary archive.
-
-    Parameters
-    ----------
-    source : path
-        A folder with one sub-folder per class, an uncompressed archive of such a folder, or
-        CIFAR-10's archive.
-
-    Raises
-    ------
-    InstaHideError
-        When the source is missing, damaged or of another size or number of channels.
-    """
-    source = Path(source)
-    if not os.path.exists(source):  # of a path that is too long, `exists` makes an error
-        raise InstaHideError(f"{shown(source)} does not exist; name a folder of class folders")
-    if source.is_dir() or not is_cifar10(source):
-        return read_class_folders(source, size=size, channels=channels)
-    images = read_cifar10(source)
-    if images.images.shape[1:] != (size, size, channels):
-        raise InstaHideError(
-            f"{source} holds 32×32 colour images, and image size {size} with {channels} "
-            "channel(s) is asked for"
-        )
-    return images
-
-
-def select(source: LabelledImages, count: int, stream: Stream) -> LabelledImages:
-    """Select `count` images, as equally many of each class as possible, in class order.
-
-    Where `count` is no multiple of the number of classes, the first classes get one more.
-
-    Raises
-    ------
-    InstaHideError
-        When a class has too few images; names it.
-    """
-    classes = len(source.class_names)
-    if count < 1:
-        raise InstaHideError(f"{count} private images: ask for 1 or more")
-    chosen = []
-    for number, name in enumerate(source.class_names):
-        wanted = count // classes + (number < count % classes)
-        members = np.flatnonzero(source.classes == number)
-        if len(members) < wanted:
-            raise InstaHideError(
-                f"class {name!r} has {len(members)} images and {wanted} are needed; bring more "
-                "or ask for fewer private images"
-            )
-        order = stream.permutations(number, len(members))[0]
-        chosen.append(members[order[:wanted]])
-    places = np.concatenate(chosen)
-    return LabelledImages(source.images[places], source.classes[places], source.class_names)
 
 
 def save_private(
@@ -152,15 +96,6 @@ def private_digest(private: LabelledImages, version: int = 2) -> str:
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.hexdigest()
-
-
-def select_private(
-    path: Path | str, source: Path | str, key: Key, *, count: int, size: int, channels: int
-) -> None:
-    """Read labelled images, select a private set and write it."""
-    images = read_labelled(source, size=size, channels=channels)
-    chosen = select(images, count, key.stream("private"))
-    save_private(path, chosen, INTEGER if key.guessable else RANDOM)
 
 
 def _arrays(private: LabelledImages) -> dict[str, np.ndarray]:

@@ -133,7 +133,8 @@ def add_private(commands) -> None:
 
 def run_private(options: argparse.Namespace) -> int:
     """Select a private set."""
-    from instahide.challenge.private import load_private, select_private
+    from instahide.challenge.private import load_private
+    from instahide.challenge.selection import select_private
     from instahide.placing import refuse_existing
 
     if options.seed is None:  # another set every time

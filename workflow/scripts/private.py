@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from instahide.challenge.folder import load_seed
-from instahide.challenge.private import select_private
+from instahide.challenge.selection import select_private
 from instahide.files import close_folder
 from instahide.jobs import job
 

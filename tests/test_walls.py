@@ -1,0 +1,72 @@
+"""The walls of the house: which rules an edit re-runs, and which it does not."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# Prints the digests of all scripts as they are, and after each edit, which is then undone.
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from instahide import codehash
+
+def digests():
+    codehash.imported.cache_clear()
+    codehash.meaning.cache_clear()
+    scripts = sorted(Path("workflow/scripts").glob("*.py"))
+    return {script.stem: codehash.code_digest(script) for script in scripts}
+
+found = [digests()]
+for file in json.load(sys.stdin):
+    path = Path("instahide", file)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text + "\\nEDITED = True\\n", encoding="utf-8")
+    found.append(digests())
+    path.write_text(text, encoding="utf-8")
+print(json.dumps(found))
+"""
+OF_CHALLENGE = {"plan", "encrypt", "label", "manifest", "release", "seed"}
+OF_RESULTS = {"score", "gallery", "ssim", "stage", "prng", "seed_search", "whole_attack"}
+#: A module that is edited, and the scripts whose rules run again.
+EDITS = {
+    "photos/headers/jpeg.py": {"check", "crops", "photos", "pool", "private", "samples"},
+    "config.py": set(),
+    "encodings/dpinstahide.py": set(),
+    "encodings/perimage.py": set(),
+    "encodings/labels.py": {"check", "label", "verify"},
+    "leaderboard/tables.py": {"leaderboard"},
+    "scoring/metrics.py": {"check", "leaderboard", "score"},
+}
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory):
+    """The scripts whose digests each edit changes."""
+    root = tmp_path_factory.mktemp("walls")
+    for name in ("instahide", "workflow"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    edits = json.dumps(list(EDITS))
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], input=edits, cwd=root, env={"PYTHONPATH": str(root)},
+        capture_output=True, text=True, encoding="utf-8", check=True,
+    )  # fmt: skip
+    before, *after = json.loads(done.stdout)
+    return {
+        name: {script for script in before if before[script] != found[script]}
+        for name, found in zip(EDITS, after, strict=True)
+    }
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_re_runs_what_it_must_and_nothing_else(changed, name):
+    assert changed[name] == EDITS[name]
+
+
+def test_no_edit_of_photos_or_pages_touches_challenges_and_results(changed):
+    for name in ("photos/headers/jpeg.py", "leaderboard/tables.py"):
+        assert not changed[name] & (OF_CHALLENGE | OF_RESULTS)
