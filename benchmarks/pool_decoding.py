@@ -35,7 +35,7 @@ from instahide.attacks.knownpool.decoding import Decoding, Settings
 from instahide.attacks.knownpool.dictionary import make_dictionary
 from instahide.attacks.knownpool.selection import NONE
 from instahide.attacks.protocol import Released, load_released
-from instahide.attacks.unmixing.finish import hand_in
+from instahide.attacks.unmixing.parts.handin import hand_in
 from instahide.attacks.unmixing.problem import Problem, make_problem, sample
 from instahide.attacks.unmixing.state import State, load_state, save_state
 from instahide.challenge.encryption import encrypt_rows

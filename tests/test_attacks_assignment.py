@@ -5,21 +5,17 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import average, cut_tree
 from scipy.optimize import minimize_scalar
 
-from instahide.attacks.unmixing.assignment import (
-    cluster_classes,
-    count_images,
-    fit_pairs,
-    members_table,
-    pair_costs,
-    read_labels,
-)
-from instahide.attacks.unmixing.parts.clustering import cluster, cluster_images, cut_where_large
-from instahide.attacks.unmixing.similarity import (
+from instahide.attacks.unmixing.assignment import cluster_classes, fit_pairs
+from instahide.attacks.unmixing.parts.clustering import (
+    cluster,
+    cluster_images,
     cosine_similarity,
-    draw_coefficients,
-    learn_whitening,
-    mix_public,
+    cut_where_large,
 )
+from instahide.attacks.unmixing.parts.coefficients import draw_coefficients
+from instahide.attacks.unmixing.parts.labels import count_images, members_table, read_labels
+from instahide.attacks.unmixing.parts.pairs import pair_costs
+from instahide.attacks.unmixing.similarity import learn_whitening, mix_public
 from instahide.attacks.unmixing.state import NOBODY, Assignment, mix
 from instahide.errors import InstaHideError
 

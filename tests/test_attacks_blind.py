@@ -9,10 +9,11 @@ from test_attacks_whitened import QUICK, challenges, few_rounds, nearest
 
 from instahide.attacks import running
 from instahide.attacks.unmixing import blindretrieval as blind
-from instahide.attacks.unmixing.assignment import members_table, read_labels
-from instahide.attacks.unmixing.blindassignment import cluster_rows, equal_scale, fit_free_pairs
+from instahide.attacks.unmixing.blindassignment import cluster_rows, fit_free_pairs
+from instahide.attacks.unmixing.parts.coefficients import WeightPrior, weight_prior
 from instahide.attacks.unmixing.parts.field import learn_field
-from instahide.attacks.unmixing.parts.freepairs import WeightPrior, free_pairs, weight_prior
+from instahide.attacks.unmixing.parts.freepairs import equal_scale, free_pairs
+from instahide.attacks.unmixing.parts.labels import members_table, read_labels
 from instahide.attacks.unmixing.parts.rounds import Round
 from instahide.attacks.unmixing.parts.signs import agree_on_signs
 from instahide.attacks.unmixing.problem import strip_labels

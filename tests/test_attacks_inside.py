@@ -9,14 +9,14 @@ from instahide.attacks import running
 from instahide.attacks.choice import Stages
 from instahide.attacks.protocol import Released
 from instahide.attacks.unmixing import insideretrieval as inside
-from instahide.attacks.unmixing.assignment import members_table
-from instahide.attacks.unmixing.insideassignment import (
-    choose_places,
+from instahide.attacks.unmixing.insideassignment import fit_places
+from instahide.attacks.unmixing.parts.labels import (
     count_by_weight,
-    explain,
-    fit_places,
+    members_table,
     read_inside_labels,
 )
+from instahide.attacks.unmixing.parts.leastsquares import solve_nonnegative
+from instahide.attacks.unmixing.parts.places import choose_places
 from instahide.attacks.unmixing.parts.rounds import Round
 from instahide.attacks.unmixing.problem import make_problem
 from instahide.attacks.unmixing.state import NOBODY, mix
@@ -92,7 +92,7 @@ def test_rows_are_explained_as_by_scipys_least_squares():
     rng = np.random.default_rng(1)
     images, rows = rng.standard_normal((6, 30)), rng.standard_normal((5, 30))
     allowed = rng.random((5, 6)) < 0.7
-    found = explain(rows @ images.T, images @ images.T, allowed, sweeps=200)
+    found = solve_nonnegative(rows @ images.T, images @ images.T, allowed, sweeps=200)
     for row, own, weights in zip(rows, allowed, found, strict=True):
         expected = np.zeros(6)
         expected[own] = nnls(images[own].T, row)[0]

@@ -5,30 +5,27 @@ import pytest
 from scipy.stats import foldnorm
 from test_attacks_field import SHAPE, smooth_images
 
-from instahide.attacks.unmixing.assignment import members_table, read_labels
-from instahide.attacks.unmixing.finish import (
+from instahide.attacks.unmixing.finish import local_weights, solve_by_bands, split_bands
+from instahide.attacks.unmixing.parts.coefficients import expected_level
+from instahide.attacks.unmixing.parts.field import learn_field
+from instahide.attacks.unmixing.parts.handin import (
     choose_images,
     error_variance,
-    local_weights,
     predict_quality,
-    solve_by_bands,
-    solve_locally,
-    split_bands,
     trust,
 )
-from instahide.attacks.unmixing.parts.field import learn_field
+from instahide.attacks.unmixing.parts.labels import members_table, read_labels
+from instahide.attacks.unmixing.parts.leastsquares import solve_images, solve_locally
 from instahide.attacks.unmixing.parts.pixelwise import (
     first_images,
     improve,
     log_likelihood,
     propagate,
-    solve_images,
     spectral_start,
     synchronise,
 )
 from instahide.attacks.unmixing.parts.rounds import (
     Round,
-    expected_level,
     measure_level,
     reassign,
     refine,
@@ -236,7 +233,7 @@ def test_local_solutions_are_those_of_each_pixel(rng):
         row[rng.choice(5, 3, replace=False)] = rng.random(3)
     rows, weights = rng.standard_normal((2, 40, 7)).astype(np.float32)
     weights = np.exp(weights)
-    found = solve_locally(design, rows, weights)
+    found = solve_locally(design, rows, weights, 0.01)
     for pixel in range(7):
         normal = design.T @ (weights[:, [pixel]] * design) + 0.01 * np.eye(5)
         right = design.T @ (weights[:, pixel] * rows[:, pixel])

@@ -9,9 +9,9 @@ from instahide.attacks import running
 from instahide.attacks.choice import Stages
 from instahide.attacks.protocol import Released
 from instahide.attacks.unmixing import retrieval
+from instahide.attacks.unmixing.parts.coefficients import public_spread
 from instahide.attacks.unmixing.parts.rounds import Round
 from instahide.attacks.unmixing.problem import make_problem, strip_labels
-from instahide.attacks.unmixing.retrieval import public_spread
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.sources import combine
 from instahide.encodings.instahide.scheme import Scheme

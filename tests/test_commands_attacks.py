@@ -88,7 +88,7 @@ def test_rows_that_cannot_be_solved_are_a_sentence(made, tmp_path, capsys, monke
     def solve(*arguments, **options):
         raise np.linalg.LinAlgError("singular")
 
-    monkeypatch.setattr("instahide.attacks.unmixing.assignment.solve", solve)
+    monkeypatch.setattr("instahide.attacks.unmixing.parts.leastsquares.solve", solve)
     given = ["attack", "whitened", made[0], "--public-sample", made[2], *QUICK]
     assert run(*given, "--out", tmp_path / "out") == 2
     assert "assignment (em,rounds=1) finds no solution" in capsys.readouterr().err

@@ -106,8 +106,8 @@ def test_an_edit_re_runs_its_stage_and_what_follows(project):
     project.edit("examples/own_attack.py", "cooling(20)", "cooling(21)")
     assert "similarity" in stale(project)  # one file holds both examples
     project.edit("examples/own_attack.py", "cooling(21)", "cooling(20)")
-    project.edit("instahide/attacks/unmixing/finish.py", "HALF_SURE = 9.0", "HALF_SURE = 8.0")
-    assert stale(project) == {"finish", "decode", "score", "leaderboard", "ablation"}
+    project.edit("instahide/attacks/unmixing/finish.py", "TRUST = 0.8", "TRUST = 0.7")
+    assert stale(project) == {"finish", "score", "leaderboard", "ablation"}
 
 
 def problem(rows=6):

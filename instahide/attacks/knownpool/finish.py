@@ -24,8 +24,8 @@ from instahide.attacks.knownpool.passes import (
 from instahide.attacks.knownpool.retrial import retry
 from instahide.attacks.needs import FLOAT, Size
 from instahide.attacks.protocol import Recovery
-from instahide.attacks.unmixing.assignment import pairs_needs
-from instahide.attacks.unmixing.finish import hand_in
+from instahide.attacks.unmixing.parts.handin import hand_in
+from instahide.attacks.unmixing.parts.pairs import pairs_needs
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import State
 from instahide.errors import InstaHideError

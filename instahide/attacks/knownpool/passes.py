@@ -24,9 +24,9 @@ from instahide.attacks.knownpool.decoding import Decoding, Settings, put, take, 
 from instahide.attacks.knownpool.dictionary import Dictionary
 from instahide.attacks.knownpool.selection import NONE, Selection, select
 from instahide.attacks.knownpool.spots import mend_spots
-from instahide.attacks.unmixing.assignment import Parts, read_problem
 from instahide.attacks.unmixing.parts.field import cooling, unmask
-from instahide.attacks.unmixing.parts.pixelwise import solve_images
+from instahide.attacks.unmixing.parts.labels import Parts, read_problem
+from instahide.attacks.unmixing.parts.leastsquares import solve_images
 from instahide.attacks.unmixing.parts.rounds import RIDGE, reassign
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import State

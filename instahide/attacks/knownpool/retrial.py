@@ -26,7 +26,7 @@ from instahide.attacks.knownpool.passes import (
     measure_level,
     take_masks_off,
 )
-from instahide.attacks.unmixing.assignment import candidates
+from instahide.attacks.unmixing.parts.labels import candidates
 from instahide.attacks.unmixing.state import NOBODY, Assignment, State
 from instahide.progress import tracked
 

@@ -10,34 +10,22 @@ well. All images are used equally often with coefficients of one distribution, s
 scaled until its mean weight is the scheme's.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from instahide.attacks.needs import Size
-from instahide.attacks.unmixing.assignment import (
-    Parts,
-    candidates,
-    count_images,
-    members_table,
-    read_labels,
-    ridge_fit,
-)
 from instahide.attacks.unmixing.parts.clustering import cluster_images, clustering_needs
-from instahide.attacks.unmixing.parts.field import Field
-from instahide.attacks.unmixing.parts.freepairs import WeightPrior, free_pairs, weight_prior
-from instahide.attacks.unmixing.parts.rounds import whiten_by_residuals
-from instahide.attacks.unmixing.problem import Problem, strip_labels
-from instahide.attacks.unmixing.state import NOBODY, Assignment, State, mix
-from instahide.errors import InstaHideError
+from instahide.attacks.unmixing.parts.coefficients import WeightPrior, weight_prior
+from instahide.attacks.unmixing.parts.freepairs import equal_scale, free_pairs
+from instahide.attacks.unmixing.parts.labels import Parts, candidates, read_classes
+from instahide.attacks.unmixing.parts.leastsquares import ridge_fit
+from instahide.attacks.unmixing.problem import Problem
+from instahide.attacks.unmixing.state import NOBODY, Assignment, mix
 from instahide.progress import tracked
 
 # ASSUME: two rounds. More of them lose an image now and then, whose rows go to others.
 ROUNDS = 2
 RIDGE = 0.05
-LEAST_WEIGHT = 1e-3  # of an image's mean weight, relative to the expected one's
 BOUNDS = (0.02, 0.6)  # of first estimates of coefficients, which are rough
-MOST = 0.97  # of two coefficients' sum
 
 
 def free_needs(size: Size) -> float:
@@ -63,24 +51,6 @@ def free(problem: Problem, features: np.ndarray, rng: np.random.Generator) -> As
     start = cluster_rows(features, parts, members)
     prior = weight_prior(problem.scheme, rng, power=2)
     return fit_free_pairs(features, parts, members, start, prior)
-
-
-def read_classes(problem: Problem) -> tuple[Parts, np.ndarray]:
-    """Return the classes of each row, and the images of each class; no coefficients.
-
-    Raises
-    ------
-    InstaHideError
-        When rows do not have two private images, or have no mask.
-    """
-    if problem.scheme.private_count != 2 or not problem.scheme.masked:
-        raise InstaHideError(
-            f"scheme {problem.scheme.name}: without coefficients only masked rows of two "
-            "private images can be taken apart"
-        )
-    label = strip_labels(problem.label, "classes")
-    parts = read_labels(label)
-    return parts, members_table(count_images(parts, label.shape[1], problem.images))
 
 
 def cluster_rows(features: np.ndarray, parts: Parts, members: np.ndarray) -> np.ndarray:
@@ -152,59 +122,3 @@ def fit_free_pairs(
         images, weights = found.images, equal_scale(found.images, found.weights, prior, count)
         rows = np.ones(len(features), bool)
     return Assignment(images, np.clip(np.sqrt(weights), *BOUNDS))
-
-
-def equal_scale(
-    images: np.ndarray, weights: np.ndarray, prior: WeightPrior, count: int
-) -> np.ndarray:
-    """Scale the weights of each image, (E, 2), to the expected mean."""
-    uses = np.bincount(images.ravel(), minlength=count)
-    total = np.bincount(images.ravel(), weights.ravel(), minlength=count)
-    mean = total / np.maximum(uses, 1)
-    factor = prior.mean / np.maximum(mean, LEAST_WEIGHT * prior.mean)
-    return (weights * factor[images]).astype(np.float32)
-
-
-def reassign_freely(
-    field: Field,
-    state: State,
-    level: np.ndarray,
-    *,
-    parts: Parts,
-    members: np.ndarray,
-    prior: WeightPrior,
-) -> State:
-    """Choose each row's pair, both coefficients and sign by the distance of the unmasked row.
-
-    With m the mean public image, x - m = λ₀·(a - m) + λ₁·(b - m) and noise, so that the
-    coefficients are free weights again.
-
-    Parameters
-    ----------
-    level : ndarray of float32, shape (E,)
-        Variance of each row about its mean.
-    prior : WeightPrior
-        Of coefficients.
-    """
-    rows, images = whiten_by_residuals(field, state, level)
-    mean, images = images[-1], images[:-1] - images[-1]
-    products, across, gram = rows @ images.T, mean @ images.T, images @ images.T
-    ridge = (level / prior.variance).astype(np.float32)
-    along = rows @ mean
-    plus, minus = (
-        free_pairs(
-            sign * products - across, gram, ridge, prior.mean, *candidates(parts, members)
-        )
-        for sign in (1, -1)
-    )
-    # |± x - m|² differ by ∓ 2·⟨x, m⟩.
-    turned = (minus.cost + 2 * along < plus.cost - 2 * along)[:, None]
-    pairs = np.where(turned, minus.images, plus.images)
-    weights = np.where(turned, minus.weights, plus.weights)
-    weights = equal_scale(pairs, weights, prior, state.count)
-    weights *= np.minimum(1, MOST / np.maximum(weights.sum(axis=1, keepdims=True), MOST))
-    return replace(
-        state,
-        rows=np.where(turned, -state.rows, state.rows),
-        assignment=Assignment(pairs, weights),
-    )

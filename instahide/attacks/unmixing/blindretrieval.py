@@ -10,9 +10,10 @@ from functools import partial
 
 import numpy as np
 
-from instahide.attacks.unmixing.blindassignment import read_classes, reassign_freely
+from instahide.attacks.unmixing.parts.coefficients import public_spread, weight_prior
 from instahide.attacks.unmixing.parts.field import learn_field
-from instahide.attacks.unmixing.parts.freepairs import weight_prior
+from instahide.attacks.unmixing.parts.freepairs import reassign_freely
+from instahide.attacks.unmixing.parts.labels import read_classes
 from instahide.attacks.unmixing.parts.rounds import (
     Observer,
     Round,
@@ -22,7 +23,6 @@ from instahide.attacks.unmixing.parts.rounds import (
     start_from_rows,
 )
 from instahide.attacks.unmixing.problem import Problem
-from instahide.attacks.unmixing.retrieval import public_spread
 from instahide.attacks.unmixing.state import Assignment, State
 
 ROUNDS = (

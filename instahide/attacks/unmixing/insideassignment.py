@@ -8,42 +8,19 @@ sum is known, and how many there are is not said; they are explained once the im
 known, by non-negative least squares.
 """
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 
 from instahide.attacks.needs import Size
-from instahide.attacks.unmixing.assignment import members_table, ridge_fit, share_out
 from instahide.attacks.unmixing.parts.clustering import cluster_images, clustering_needs
-from instahide.attacks.unmixing.parts.field import Field
-from instahide.attacks.unmixing.parts.rounds import whiten_by_residuals
+from instahide.attacks.unmixing.parts.labels import InsideParts, read_inside
+from instahide.attacks.unmixing.parts.leastsquares import ridge_fit
+from instahide.attacks.unmixing.parts.places import choose_places
 from instahide.attacks.unmixing.problem import Problem
-from instahide.attacks.unmixing.state import NOBODY, Assignment, State, mix
-from instahide.errors import InstaHideError
+from instahide.attacks.unmixing.state import NOBODY, Assignment, mix
 from instahide.progress import tracked
 
-SWEEPS = 4  # over the places of a row
 ROUNDS = 4
 RIDGE = 0.05
-LEAST = 1e-9
-
-
-@dataclass(frozen=True)
-class InsideParts:
-    """Rows whose labels name k classes.
-
-    Attributes
-    ----------
-    rows : ndarray of int64, shape (R,)
-        Which rows these are.
-    classes : ndarray of int64, shape (R, k)
-        The largest coefficient's class first.
-    coefficients : ndarray of float32, shape (R, k)
-    """
-
-    rows: np.ndarray
-    classes: np.ndarray
-    coefficients: np.ndarray
 
 
 def places_needs(size: Size) -> float:
@@ -75,61 +52,6 @@ def places(problem: Problem, features: np.ndarray, rng: np.random.Generator) -> 
     return Assignment(images, coefficients)
 
 
-def read_inside(problem: Problem) -> tuple[InsideParts, np.ndarray]:
-    """Return what the labels of k classes say, and the images of each class.
-
-    Raises
-    ------
-    InstaHideError
-        When the scheme is no masked inside one, or labels do not fit it.
-    """
-    scheme = problem.scheme
-    if not (scheme.inside and scheme.masked) or problem.labels != "coefficients":
-        raise InstaHideError(
-            f"scheme {scheme.name}, labels {problem.labels}: this stage takes masked "
-            "inside-dataset rows whose labels have coefficients"
-        )
-    parts = read_inside_labels(problem.label, scheme.k)
-    return parts, members_table(count_by_weight(problem.label, problem.images))
-
-
-def read_inside_labels(label: np.ndarray, k: int) -> InsideParts:
-    """Read the rows of k classes.
-
-    Raises
-    ------
-    InstaHideError
-        When a row has no class or more than k, or coefficients do not sum to 1; when no row
-        has k classes.
-    """
-    found = (label > 0).sum(axis=1)
-    wrong = (found < 1) | (found > k) | (np.abs(label.sum(axis=1) - 1) > 1e-3)
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise InstaHideError(
-            f"the label of row {row} names {found[row]} classes and sums to "
-            f"{label[row].sum():.3g}; inside-dataset rows of k = {k} name 1 to {k} and sum to 1"
-        )
-    rows = np.flatnonzero(found == k)
-    if not len(rows):
-        raise InstaHideError(f"no row's label names k = {k} classes; there is nothing to start")
-    classes = np.argsort(-label[rows], axis=1, kind="stable")[:, :k].astype(np.int64)
-    coefficients = np.take_along_axis(label[rows], classes, 1).astype(np.float32)
-    return InsideParts(rows, classes, coefficients)
-
-
-def count_by_weight(label: np.ndarray, images: int) -> np.ndarray:
-    """Tell how many images each class has, by its share of all coefficients.
-
-    All images are used equally often with coefficients of one distribution.
-
-    Returns
-    -------
-    ndarray of int64, shape (classes,)
-    """
-    return share_out(images, label.sum(axis=0, dtype=np.float64))
-
-
 def cluster_leaders(
     features: np.ndarray, parts: InsideParts, members: np.ndarray
 ) -> np.ndarray:
@@ -145,47 +67,6 @@ def cluster_leaders(
         rows = np.flatnonzero(parts.classes[:, 0] == number)
         found[rows] = cluster_images(features[rows], images)
     return found
-
-
-def choose_places(
-    products: np.ndarray,
-    gram: np.ndarray,
-    weights: np.ndarray,
-    candidates: np.ndarray,
-    start: np.ndarray,
-    sweeps: int = SWEEPS,
-) -> np.ndarray:
-    """Choose the image of each place in turn, the others as they are.
-
-    Parameters
-    ----------
-    products : ndarray of float32, shape (R, n)
-        Inner products of rows and images.
-    gram : ndarray of float32, shape (n, n)
-        Inner products of images.
-    weights : ndarray of float32, shape (R, k)
-    candidates : ndarray of int64, shape (R, k, most)
-        Padded with NOBODY.
-    start : ndarray of int64, shape (R, k)
-        Images, or NOBODY where a place is empty as yet.
-    sweeps : int
-        Over all places.
-
-    Returns
-    -------
-    ndarray of int64, shape (R, k)
-    """
-    images, at = start.copy(), np.arange(len(start))
-    for _ in range(sweeps):
-        for place in range(images.shape[1]):
-            names, weight = candidates[:, place], weights[:, [place]]
-            others = images.copy()
-            others[:, place] = NOBODY
-            rest = products - mix(others, weights, len(gram)) @ gram
-            cost = weight * gram.diagonal()[names] - 2 * np.take_along_axis(rest, names, 1)
-            cost[names == NOBODY] = np.inf
-            images[:, place] = names[at, cost.argmin(axis=1)]
-    return images
 
 
 def fit_places(
@@ -228,60 +109,3 @@ def fit_places(
         )
         rows = np.ones(len(rows), bool)
     return Assignment(images, parts.coefficients)
-
-
-def reassign_places(
-    field: Field, state: State, level: np.ndarray, *, parts: InsideParts, members: np.ndarray
-) -> State:
-    """Choose each row's images and sign by the distance of the unmasked row.
-
-    Parameters
-    ----------
-    level : ndarray of float32, shape (R,)
-        Variance of each row about its mean.
-    """
-    rows, images = whiten_by_residuals(field, state, level)
-    images = images[:-1]
-    products, gram = rows @ images.T, images @ images.T
-    weights, names = parts.coefficients, members[parts.classes]
-    choices = []
-    for sign in (1, -1):
-        found = choose_places(sign * products, gram, weights, names, state.assignment.images)
-        design = mix(found, weights, len(gram))
-        cost = ((design @ gram - 2 * sign * products) * design).sum(axis=1)
-        choices.append((found, cost))
-    turned = (choices[1][1] < choices[0][1])[:, None]
-    return replace(
-        state,
-        rows=np.where(turned, -state.rows, state.rows),
-        assignment=Assignment(np.where(turned, choices[1][0], choices[0][0]), weights),
-    )
-
-
-def explain(
-    products: np.ndarray, gram: np.ndarray, allowed: np.ndarray, *, sweeps: int = 30
-) -> np.ndarray:
-    """Solve non-negative least squares for all rows at once, by coordinate descent.
-
-    Parameters
-    ----------
-    products : ndarray of float32, shape (R, n)
-        Inner products of rows and images.
-    gram : ndarray of float32, shape (n, n)
-    allowed : ndarray of bool, shape (R, n)
-        Images that a row may hold.
-
-    Returns
-    -------
-    ndarray of float32, shape (R, n)
-        Weights.
-    """
-    weights = np.zeros_like(products)
-    rest = products.copy()
-    for _ in range(sweeps):
-        for image, own in enumerate(gram.diagonal()):
-            new = np.maximum(weights[:, image] + rest[:, image] / max(own, LEAST), 0)
-            new *= allowed[:, image]
-            rest -= (new - weights[:, image])[:, None] * gram[image]
-            weights[:, image] = new
-    return weights

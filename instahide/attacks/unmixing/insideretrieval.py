@@ -12,13 +12,10 @@ from functools import partial
 
 import numpy as np
 
-from instahide.attacks.unmixing.insideassignment import (
-    InsideParts,
-    explain,
-    read_inside,
-    reassign_places,
-)
 from instahide.attacks.unmixing.parts.field import Field, cooling, learn_field, unmask
+from instahide.attacks.unmixing.parts.labels import InsideParts, read_inside
+from instahide.attacks.unmixing.parts.leastsquares import solve_nonnegative
+from instahide.attacks.unmixing.parts.places import reassign_places
 from instahide.attacks.unmixing.parts.rounds import (
     Observer,
     Round,
@@ -154,7 +151,7 @@ def _explainer(
         products, choices = (field.transform(rows) * gain) @ white.T, []
         for sign in (1, -1):
             total = known + sign * products
-            weights = explain(total, gram, allowed)
+            weights = solve_nonnegative(total, gram, allowed)
             choices.append((weights, ((weights @ gram - 2 * total) * weights).sum(axis=1)))
         turned = (choices[1][1] < choices[0][1])[:, None]
         return np.where(turned, choices[1][0], choices[0][0]), np.where(turned, -rows, rows)

@@ -12,14 +12,15 @@ from typing import Literal
 import numpy as np
 
 from instahide.attacks.needs import Size
-from instahide.attacks.unmixing.assignment import pairs_needs, read_problem
+from instahide.attacks.unmixing.parts.coefficients import expected_level, public_spread
 from instahide.attacks.unmixing.parts.field import Field, learn_field
+from instahide.attacks.unmixing.parts.labels import read_problem
+from instahide.attacks.unmixing.parts.pairs import pairs_needs
 from instahide.attacks.unmixing.parts.pixelwise import first_images
 from instahide.attacks.unmixing.parts.rounds import (
     PUBLIC_RIDGE,
     Observer,
     Round,
-    expected_level,
     ignore,
     reassign,
     rounds_needs,
@@ -28,9 +29,7 @@ from instahide.attacks.unmixing.parts.rounds import (
     start_from_rows,
 )
 from instahide.attacks.unmixing.problem import Problem
-from instahide.attacks.unmixing.similarity import draw_coefficients
 from instahide.attacks.unmixing.state import Assignment, State
-from instahide.encodings.instahide.scheme import Scheme
 
 #: Annealing steps, error of the images, median filter. Later rounds trust the images more.
 FIELD_ROUNDS = (
@@ -118,12 +117,3 @@ def first_state(
         spread=spread, propagations=propagations, public_ridge=public_ridge,
     )  # fmt: skip
     return start_from_images(rows, guess, assignment, spread), FIELD_ROUNDS
-
-
-def public_spread(scheme: Scheme, rng: np.random.Generator, draws: int = 20_000) -> float:
-    """Return the mean of Σ λᵢ² / (Σ λᵢ)² over the public images of rows; 0 without any."""
-    if not scheme.public_count:
-        return 0.0
-    drawn = draw_coefficients(rng, draws, scheme.k, scheme.c1)
-    public = drawn[scheme.accepts(drawn), scheme.private_count :]
-    return float(((public**2).sum(axis=1) / public.sum(axis=1) ** 2).mean())

@@ -19,6 +19,7 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
 from instahide.attacks.needs import FLOAT, Size
+from instahide.attacks.unmixing.parts.coefficients import draw_coefficients
 from instahide.attacks.unmixing.parts.field import learn_field
 from instahide.attacks.unmixing.problem import Problem
 from instahide.progress import tracked
@@ -103,23 +104,6 @@ def plain(problem: Problem, rng: np.random.Generator, *, power: int = 2) -> np.n
     return squares - squares.mean(axis=0)
 
 
-def draw_coefficients(
-    rng: np.random.Generator, rows: int, k: int, largest: float
-) -> np.ndarray:
-    """Draw mixing coefficients as the scheme does: |N(0, 1)| over their sum, none > `largest`.
-
-    Returns
-    -------
-    ndarray of float32, shape (rows, k)
-    """
-    kept: list[np.ndarray] = []
-    while sum(map(len, kept)) < rows:
-        drawn = np.abs(rng.standard_normal((rows, k)))
-        drawn /= drawn.sum(axis=1, keepdims=True)
-        kept.append(drawn[drawn.max(axis=1) <= largest])
-    return np.concatenate(kept)[:rows].astype(np.float32)
-
-
 def mix_public(
     public: np.ndarray, coefficients: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
@@ -188,9 +172,3 @@ def learn_whitening(
     moment.flat[:: size + 1] += floor * moment.diagonal().mean()
     factor = cholesky(moment, lower=True, overwrite_a=True, check_finite=False)
     return Whitening(mean, factor)
-
-
-def cosine_similarity(features: np.ndarray) -> np.ndarray:
-    """Return the cosines between all pairs of rows, shape (E, E)."""
-    unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-    return unit @ unit.T

@@ -1,1 +1,1 @@
-"""What the stages of the unmixing attacks share: fields, signs, clusters, least squares."""
+"""What stages of the whitened family share; none of it knows a stage."""

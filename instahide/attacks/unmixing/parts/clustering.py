@@ -5,7 +5,6 @@ from scipy.cluster.hierarchy import average, cut_tree
 from scipy.spatial.distance import squareform
 
 from instahide.attacks.needs import FLOAT
-from instahide.attacks.unmixing.similarity import cosine_similarity
 from instahide.attacks.unmixing.state import NOBODY
 from instahide.errors import InstaHideError
 
@@ -82,3 +81,9 @@ def cut_where_large(tree: np.ndarray, count: int) -> int:
         if (kept := np.partition(alive, -count)[-count]) > most:
             best, most = rows - step - 1, kept
     return best
+
+
+def cosine_similarity(features: np.ndarray) -> np.ndarray:
+    """Return the cosines between all pairs of rows, shape (E, E)."""
+    unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    return unit @ unit.T

@@ -11,38 +11,20 @@ feature,
 is least. Where weights are uncertain, this draws them to their mean and not to zero.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from instahide.attacks.unmixing.similarity import draw_coefficients
-from instahide.attacks.unmixing.state import NOBODY
-from instahide.encodings.instahide.scheme import Scheme
+from instahide.attacks.unmixing.parts.coefficients import WeightPrior
+from instahide.attacks.unmixing.parts.field import Field
+from instahide.attacks.unmixing.parts.labels import Parts, candidates
+from instahide.attacks.unmixing.parts.rounds import whiten_by_residuals
+from instahide.attacks.unmixing.state import NOBODY, Assignment, State
 
 AT_ONCE = 500_000  # pairs that are compared at a time
 LEAST = 1e-9
-
-
-@dataclass(frozen=True)
-class WeightPrior:
-    """Mean and variance of a weight over the private images of all rows."""
-
-    mean: float
-    variance: float
-
-
-def weight_prior(
-    scheme: Scheme, rng: np.random.Generator, *, power: int, draws: int = 20_000
-) -> WeightPrior:
-    """Return mean and variance of λ to a power, over the two private images of rows.
-
-    Parameters
-    ----------
-    power : {1, 2}
-    """
-    drawn = draw_coefficients(rng, draws, scheme.k, scheme.c1)
-    weights = drawn[scheme.accepts(drawn), :2] ** power
-    return WeightPrior(float(weights.mean()), float(weights.var()))
+LEAST_WEIGHT = 1e-3  # of an image's mean weight, relative to the expected one's
+MOST = 0.97  # of two coefficients' sum
 
 
 @dataclass(frozen=True)
@@ -130,3 +112,59 @@ def weigh(products, gram, ridge, mean, images) -> tuple[np.ndarray, np.ndarray]:
     weights = np.where(inside, joint, alone)
     cost = 2 * ridge * mean**2 - (weights * with_both).sum(axis=1)
     return weights.astype(np.float32), cost
+
+
+def equal_scale(
+    images: np.ndarray, weights: np.ndarray, prior: WeightPrior, count: int
+) -> np.ndarray:
+    """Scale the weights of each image, (E, 2), to the expected mean."""
+    uses = np.bincount(images.ravel(), minlength=count)
+    total = np.bincount(images.ravel(), weights.ravel(), minlength=count)
+    mean = total / np.maximum(uses, 1)
+    factor = prior.mean / np.maximum(mean, LEAST_WEIGHT * prior.mean)
+    return (weights * factor[images]).astype(np.float32)
+
+
+def reassign_freely(
+    field: Field,
+    state: State,
+    level: np.ndarray,
+    *,
+    parts: Parts,
+    members: np.ndarray,
+    prior: WeightPrior,
+) -> State:
+    """Choose each row's pair, both coefficients and sign by the distance of the unmasked row.
+
+    With m the mean public image, x - m = λ₀·(a - m) + λ₁·(b - m) and noise, so that the
+    coefficients are free weights again.
+
+    Parameters
+    ----------
+    level : ndarray of float32, shape (E,)
+        Variance of each row about its mean.
+    prior : WeightPrior
+        Of coefficients.
+    """
+    rows, images = whiten_by_residuals(field, state, level)
+    mean, images = images[-1], images[:-1] - images[-1]
+    products, across, gram = rows @ images.T, mean @ images.T, images @ images.T
+    ridge = (level / prior.variance).astype(np.float32)
+    along = rows @ mean
+    plus, minus = (
+        free_pairs(
+            sign * products - across, gram, ridge, prior.mean, *candidates(parts, members)
+        )
+        for sign in (1, -1)
+    )
+    # |± x - m|² differ by ∓ 2·⟨x, m⟩.
+    turned = (minus.cost + 2 * along < plus.cost - 2 * along)[:, None]
+    pairs = np.where(turned, minus.images, plus.images)
+    weights = np.where(turned, minus.weights, plus.weights)
+    weights = equal_scale(pairs, weights, prior, state.count)
+    weights *= np.minimum(1, MOST / np.maximum(weights.sum(axis=1, keepdims=True), MOST))
+    return replace(
+        state,
+        rows=np.where(turned, -state.rows, state.rows),
+        assignment=Assignment(pairs, weights),
+    )

@@ -20,46 +20,12 @@ import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
-from instahide.attacks.unmixing.assignment import ridge_fit
 from instahide.attacks.unmixing.parts.field import Field
+from instahide.attacks.unmixing.parts.leastsquares import ridge_fit, solve_images
 from instahide.attacks.unmixing.state import Assignment
 from instahide.progress import tracked
 
 LEAST_SQUARE = 3e-3  # of a pixel's estimated square, which noise may make negative
-
-
-def solve_images(
-    design: np.ndarray,
-    rows: np.ndarray,
-    weights: np.ndarray,
-    ridge: np.ndarray,
-    prior: np.ndarray | float = 0.0,
-) -> np.ndarray:
-    """Solve rows = design · images by weighted least squares, images drawn to `prior`.
-
-    Where the noise of a row has the variance v·C and an image the prior variance κ·C with
-    the same covariance C over pixels, this is the posterior mean with weights 1/v and
-    ridge 1/κ: C drops out, and all pixels share one matrix.
-
-    Parameters
-    ----------
-    design : ndarray of float32, shape (E, n + 1)
-    rows : ndarray of float32, shape (E, d)
-    weights : ndarray of float32, shape (E,)
-    ridge : ndarray of float, shape (n + 1,)
-    prior : ndarray of float32, shape (d,), or float
-
-    Returns
-    -------
-    ndarray of float32, shape (n + 1, d)
-    """
-    weighted = design * weights[:, None]
-    normal = (weighted.T @ design).astype(np.float64)
-    normal[np.diag_indices(len(normal))] += ridge
-    solver = np.linalg.solve(normal, np.hstack([weighted.T, np.diag(ridge)]))
-    solver = solver.astype(np.float32)
-    count = len(rows)
-    return solver[:, :count] @ rows + solver[:, count:].sum(axis=1)[:, None] * prior
 
 
 def spectral_start(

@@ -24,15 +24,16 @@ import numpy as np
 from scipy.ndimage import median_filter
 
 from instahide.attacks.needs import FLOAT, Size
-from instahide.attacks.unmixing.assignment import Parts, candidates, pair_costs
+from instahide.attacks.unmixing.parts.coefficients import LEAST_LEVEL, expected_level
 from instahide.attacks.unmixing.parts.field import Field, cooling, unmask
-from instahide.attacks.unmixing.parts.pixelwise import solve_images
+from instahide.attacks.unmixing.parts.labels import Parts, candidates
+from instahide.attacks.unmixing.parts.leastsquares import solve_images
+from instahide.attacks.unmixing.parts.pairs import pair_costs
 from instahide.attacks.unmixing.parts.regions import turn_regions
 from instahide.attacks.unmixing.parts.signs import agree_on_signs
 from instahide.attacks.unmixing.state import Assignment, State
 from instahide.progress import tracked
 
-LEAST_LEVEL = 1e-4  # of a row's noise: float32 and rows that are all but private
 RIDGE = 0.5  # precision of an image's prior, in that of a public image
 PUBLIC_RIDGE = 10.0  # the mean public image is known better
 UNSURE = 0.05  # level of a row that was unmasked for itself
@@ -74,12 +75,6 @@ def rounds_needs(size: Size) -> float:
     """Bytes: photos centred and transformed; rows in nine forms; products of all rows."""
     learning = 3 * FLOAT * size.public * size.pixels
     return max(learning, 9 * size.table, 3 * size.table + 2 * FLOAT * size.rows**2)
-
-
-def expected_level(assignment: Assignment, spread: float) -> np.ndarray:
-    """Return the expected level of rows: `spread` times the squared public sum."""
-    rest = 1 - assignment.coefficients.sum(axis=1)
-    return (spread * rest**2 + LEAST_LEVEL).astype(np.float32)
 
 
 def start_from_images(

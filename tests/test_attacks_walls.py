@@ -1,0 +1,18 @@
+"""Walls between the stages of attacks: what stands behind one re-runs alone."""
+
+import pytest
+
+from instahide.codehash import PACKAGE, reachable
+
+ATTACKS = PACKAGE / "attacks"
+SHARED = {"__init__.py", "problem.py", "state.py"}
+STAGES = {path for path in (ATTACKS / "unmixing").glob("*.py") if path.name not in SHARED}
+FILES = sorted((ATTACKS / "unmixing").rglob("*.py")) + sorted(
+    (ATTACKS / "knownpool").glob("*.py")
+)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ATTACKS)))
+def test_a_change_of_one_stage_is_a_change_of_no_other(path):
+    assert STAGES
+    assert not (reachable(path) - {path}) & STAGES
