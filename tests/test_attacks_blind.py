@@ -12,8 +12,16 @@ from instahide.attacks.unmixing import blindretrieval as blind
 from instahide.attacks.unmixing.blindassignment import cluster_rows, fit_free_pairs
 from instahide.attacks.unmixing.parts.coefficients import WeightPrior, weight_prior
 from instahide.attacks.unmixing.parts.field import learn_field
-from instahide.attacks.unmixing.parts.freepairs import equal_scale, free_pairs
-from instahide.attacks.unmixing.parts.labels import members_table, read_labels
+from instahide.attacks.unmixing.parts.freepairs import (
+    FreePairs,
+    equal_scale,
+    nearest_pairs,
+)
+from instahide.attacks.unmixing.parts.labels import (
+    Parts,
+    make_roster,
+    parts_of_pairs,
+)
 from instahide.attacks.unmixing.parts.rounds import Round
 from instahide.attacks.unmixing.parts.signs import agree_on_signs
 from instahide.attacks.unmixing.problem import strip_labels
@@ -43,13 +51,12 @@ def brute_force(row, images, ridge, mean):
 def test_free_pairs_are_those_of_least_squares_over_all_pairs(ridge):
     rng = np.random.default_rng(0)
     rows, images = rng.standard_normal((30, 12)), rng.standard_normal((5, 12))
-    everybody = np.tile(np.arange(5), (30, 1))
-    found = free_pairs(
-        rows @ images.T, images @ images.T, np.full(30, ridge), 0.2, everybody, everybody
+    one = np.zeros((30, 2), int)
+    parts = Parts(one, np.zeros((30, 2)), np.ones(30, bool), np.arange(5)[None])
+    found = FreePairs(parts, WeightPrior(0.2, 1.0)).choose(
+        rows @ images.T, images @ images.T, np.full(30, ridge), one
     )
-    for row, pair, weights, cost in zip(
-        rows, found.images, found.weights, found.cost, strict=True
-    ):
+    for row, pair, weights, cost in zip(rows, *found, strict=True):
         least, best, expected = brute_force(row, images, ridge, 0.2)
         assert cost + row @ row == pytest.approx(least, abs=1e-6)
         order = np.argsort(pair)
@@ -60,10 +67,9 @@ def test_free_pairs_are_those_of_least_squares_over_all_pairs(ridge):
 
 def test_free_pairs_respect_padding_and_never_pair_an_image_with_itself():
     products, gram = np.array([[9.0, 1.0, 5.0]]), np.eye(3)
-    found = free_pairs(
-        products, gram, np.zeros(1), 0.0, np.array([[0, NOBODY]]), np.array([[0, 1]])
-    )
-    assert found.images.tolist() == [[0, 1]]
+    first, second = np.array([[0, NOBODY]]), np.array([[0, 1]])
+    found = nearest_pairs(products, gram, np.zeros(1), 0.0, first, second)
+    assert found.tolist() == [[0, 1]]
 
 
 def test_the_prior_is_that_of_the_scheme():
@@ -75,9 +81,10 @@ def test_the_prior_is_that_of_the_scheme():
 
 
 def test_no_labels_are_one_class_of_all():
-    parts = read_labels(strip_labels(np.ones((3, 2), np.float32), "none"))
+    parts = parts_of_pairs(strip_labels(np.ones((3, 2), np.float32), "none"), 5)
     assert parts.classes.tolist() == [[0, 0]] * 3
     assert parts.same.all()
+    assert parts.candidates[0].tolist() == [[0, 1, 2, 3, 4]] * 2
 
 
 @pytest.mark.parametrize("labels", ["classes", "none"])
@@ -85,11 +92,10 @@ def test_pairs_and_weights_are_found_without_coefficients(labels):
     rng = np.random.default_rng(2)
     pairs, label, mixed = simulate(rng, [3, 5], 600, 200, power=2)
     label = strip_labels(label, labels)
-    members = members_table(np.array([3, 5] if labels == "classes" else [8]))
-    parts = read_labels(label)
-    prior = WeightPrior(0.1, 0.01)
-    start = cluster_rows(mixed, parts, members)
-    found = fit_free_pairs(mixed, parts, members, start, prior, rounds=6)
+    roster = make_roster(np.array([3, 5] if labels == "classes" else [8]))
+    parts = replace(parts_of_pairs(label, 8), roster=roster)
+    start = cluster_rows(mixed, parts)
+    found = fit_free_pairs(mixed, parts, start, WeightPrior(0.1, 0.01), rounds=6)
     together = np.zeros((8, 8))
     np.add.at(together, (found.images[:, :, None], pairs[:, None, :]), 1)
     names = together.argmax(axis=1)[found.images]
@@ -99,7 +105,7 @@ def test_pairs_and_weights_are_found_without_coefficients(labels):
 def test_images_are_scaled_to_the_expected_mean_weight():
     images = np.array([[0, 1], [1, 2], [2, 0]])
     weights = np.array([[1, 2], [4, 3], [5, 3]], np.float32)
-    scaled = equal_scale(images, weights, WeightPrior(0.5, 0.1), 3)
+    scaled = equal_scale(images, weights, 0.5, 3)
     for image in range(3):
         assert scaled[images == image].mean() == pytest.approx(0.5)
 

@@ -11,12 +11,12 @@ from instahide.attacks.protocol import Released
 from instahide.attacks.unmixing import insideretrieval as inside
 from instahide.attacks.unmixing.insideassignment import fit_places
 from instahide.attacks.unmixing.parts.labels import (
-    count_by_weight,
-    members_table,
-    read_inside_labels,
+    Parts,
+    make_roster,
+    parts_of_places,
 )
 from instahide.attacks.unmixing.parts.leastsquares import solve_nonnegative
-from instahide.attacks.unmixing.parts.places import choose_places
+from instahide.attacks.unmixing.parts.places import Places
 from instahide.attacks.unmixing.parts.rounds import Round
 from instahide.attacks.unmixing.problem import make_problem
 from instahide.attacks.unmixing.state import NOBODY, mix
@@ -48,8 +48,8 @@ def mixtures(rng, rows, size=80, k=3):
 
 def test_only_rows_of_k_classes_are_read():
     label = np.array([[0.2, 0.5, 0.3, 0], [0.4, 0.6, 0, 0]], np.float32)
-    parts = read_inside_labels(label, 3)
-    assert parts.rows.tolist() == [0]
+    rows, parts = parts_of_places(label, 3, 10)
+    assert rows.tolist() == [0]
     assert parts.classes.tolist() == [[1, 2, 0]]
     np.testing.assert_allclose(parts.coefficients, [[0.5, 0.3, 0.2]])
 
@@ -65,12 +65,13 @@ def test_only_rows_of_k_classes_are_read():
 )
 def test_labels_of_other_rows_are_refused(label, words):
     with pytest.raises(InstaHideError, match=words):
-        read_inside_labels(np.array(label, np.float32), 2)
+        parts_of_places(np.array(label, np.float32), 2, 10)
 
 
 def test_classes_are_counted_by_their_share_of_coefficients():
     label = np.array([[0.55, 0.45, 0], [0.45, 0.35, 0.2]], np.float32)
-    assert count_by_weight(label, 10).tolist() == [5, 4, 1]
+    _, parts = parts_of_places(label, 3, 10)
+    assert (parts.roster != NOBODY).sum(axis=1).tolist() == [5, 4, 1]
 
 
 def test_places_are_chosen_as_by_trying_all_combinations():
@@ -81,11 +82,18 @@ def test_places_are_chosen_as_by_trying_all_combinations():
     weights = rng.dirichlet(np.ones(3), 40).astype(np.float32)
     rows = np.einsum("ei,eid->ed", weights, images[held]) + 0.05 * rows
     empty = np.full((40, 3), NOBODY)
-    found = choose_places(rows @ images.T, images @ images.T, weights, names, empty)
+    places, roster = np.tile(np.arange(3), (40, 1)), np.arange(9).reshape(3, 3)
+    parts = Parts(places, weights, np.zeros(40, bool), roster)
+    found, _, cost = Places(parts).choose(
+        rows @ images.T, images @ images.T, np.ones(40), empty
+    )
     grid = np.stack(np.meshgrid(*names[0], indexing="ij"), -1).reshape(-1, 3)
     sums = np.einsum("ei,cid->ecd", weights, images[grid])
-    best = grid[((rows[:, None] - sums) ** 2).sum(-1).argmin(1)]
-    assert (found == best).all(axis=1).mean() > 0.95
+    distance = ((rows[:, None] - sums) ** 2).sum(-1)
+    best = (found == grid[distance.argmin(1)]).all(axis=1)
+    assert best.mean() > 0.95
+    least = distance.min(axis=1) - (rows**2).sum(axis=1)
+    np.testing.assert_allclose(cost[best], least[best], rtol=1e-4)
 
 
 def test_rows_are_explained_as_by_scipys_least_squares():
@@ -102,15 +110,15 @@ def test_rows_are_explained_as_by_scipys_least_squares():
 def test_images_of_some_weight_are_assigned_exactly_without_noise():
     rng = np.random.default_rng(2)
     held, label, mixed = mixtures(rng, 900)
-    parts = read_inside_labels(label, 3)
-    members = members_table(np.full(5, 4))
-    own = held[parts.rows]
+    rows, parts = parts_of_places(label, 3, 20)
+    parts = replace(parts, roster=make_roster(np.full(5, 4)))
+    own = held[rows]
     first = (CLASSES[own] == parts.classes[:, :1]).argmax(axis=1)
     leaders = own[np.arange(len(own)), first]
     leaders[100:] = NOBODY
-    found = fit_places(mixed[parts.rows], parts, members, leaders)
+    found = fit_places(mixed[rows], parts, leaders)
     mine = mix(found.images, found.coefficients, 20)
-    true = mix(own, np.take_along_axis(label[parts.rows], CLASSES[own], 1), 20)
+    true = mix(own, np.take_along_axis(label[rows], CLASSES[own], 1), 20)
     np.testing.assert_allclose(mine[true > 0.2], true[true > 0.2])
     np.testing.assert_array_equal(found.coefficients, parts.coefficients)
 

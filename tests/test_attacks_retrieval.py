@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,8 +15,12 @@ from instahide.attacks.unmixing.parts.handin import (
     predict_quality,
     trust,
 )
-from instahide.attacks.unmixing.parts.labels import members_table, read_labels
+from instahide.attacks.unmixing.parts.labels import (
+    make_roster,
+    parts_of_pairs,
+)
 from instahide.attacks.unmixing.parts.leastsquares import solve_images, solve_locally
+from instahide.attacks.unmixing.parts.pairs import KnownPairs
 from instahide.attacks.unmixing.parts.pixelwise import (
     first_images,
     improve,
@@ -24,10 +29,10 @@ from instahide.attacks.unmixing.parts.pixelwise import (
     spectral_start,
     synchronise,
 )
+from instahide.attacks.unmixing.parts.reassignment import reassign
 from instahide.attacks.unmixing.parts.rounds import (
     Round,
     measure_level,
-    reassign,
     refine,
     start_from_images,
     start_from_rows,
@@ -49,7 +54,7 @@ def field():
 
 
 def mixtures(rng, field, images=8, rows=400, noise=0.1, offset=0.2):
-    """A challenge in small: (true state, parts, members, rows with their signs)."""
+    """A challenge in small: (true state, what the labels say)."""
     private = smooth_images(rng, images).reshape(images, SIZE) + offset
     pairs = np.array([rng.choice(images, 2, replace=False) for _ in range(rows)])
     coefficients = rng.uniform(0.2, 0.45, (rows, 2)).astype(np.float32)
@@ -60,8 +65,9 @@ def mixtures(rng, field, images=8, rows=400, noise=0.1, offset=0.2):
     signed = assignment.design(images) @ truth + noise * field.sample(rng, rows)
     label = np.zeros((rows, 2), np.float32)
     np.add.at(label, (np.arange(rows)[:, None], pairs * 2 // images), coefficients)
-    members = members_table(np.array([images // 2, images // 2]))
-    return State(truth, assignment, level, signed), read_labels(label), members
+    roster = make_roster(np.array([images // 2, images // 2]))
+    parts = replace(parts_of_pairs(label, images), roster=roster)
+    return State(truth, assignment, level, signed), parts
 
 
 def error(images, truth):
@@ -83,7 +89,7 @@ def test_images_are_solved_as_by_least_squares_with_prior_rows(rng):
 
 
 def test_the_spectral_start_has_most_signs_right(rng, field):
-    state, _, _ = mixtures(rng, field, noise=0.02)
+    state, _ = mixtures(rng, field, noise=0.02)
     magnitude = np.abs(state.rows)
     start = rng.standard_normal((8, SIZE)).astype(np.float32)
     found = spectral_start(state.assignment, magnitude, 8, start)[:8]
@@ -95,7 +101,7 @@ def test_the_spectral_start_has_most_signs_right(rng, field):
 
 
 def test_em_stays_at_the_truth_without_noise(rng, field):
-    state, _, _ = mixtures(rng, field, noise=0)
+    state, _ = mixtures(rng, field, noise=0)
     variance = np.full(400, 1e-4, np.float32), field.variance
     found = improve(
         state.design(), np.abs(state.rows), variance, state.images, np.full(9, 1e-6), 3
@@ -104,7 +110,7 @@ def test_em_stays_at_the_truth_without_noise(rng, field):
 
 
 def test_the_likelihood_is_that_of_folded_normals(rng, field):
-    state, _, _ = mixtures(rng, field, images=4, rows=20)
+    state, _ = mixtures(rng, field, images=4, rows=20)
     magnitude, design = np.abs(state.rows), state.design()
     level, pixel = np.full(20, 0.3, np.float32), np.full(SIZE, 0.5, np.float32)
     other = state.images + 0.2 * rng.standard_normal(state.images.shape).astype(np.float32)
@@ -128,7 +134,7 @@ def test_random_signs_of_pixels_are_synchronised(rng):
 
 
 def test_neighbours_rescue_a_pixel(rng, field):
-    state, _, _ = mixtures(rng, field, noise=0.05)
+    state, _ = mixtures(rng, field, noise=0.05)
     variance = state.level + 0.01, field.variance
     spoilt = state.images.copy()
     spoilt[:, [50, 100]] = rng.standard_normal((9, 2))
@@ -141,7 +147,7 @@ def test_neighbours_rescue_a_pixel(rng, field):
 
 
 def test_the_first_images_have_the_right_sign(rng, field):
-    state, _, _ = mixtures(rng, field, noise=0.05)
+    state, _ = mixtures(rng, field, noise=0.05)
     field = learn_field(smooth_images(rng, 400) + 0.3)
     rest = state.design()[:, 8:]
     rows = state.rows + rest * (field.mean - state.images[8])
@@ -159,11 +165,11 @@ def test_a_spot_is_filtered_away_and_the_public_image_left_alone():
 
 
 def test_reassignment_finds_pairs_splits_and_signs(rng, field):
-    state, parts, members = mixtures(rng, field, noise=0.02)
+    state, parts = mixtures(rng, field, noise=0.02)
     turned = rng.choice([-1, 1], 400).astype(np.float32)
-    wrong = Assignment(members[parts.classes, 0], parts.coefficients)
+    wrong = Assignment(parts.candidates[:, :, 0], parts.coefficients)
     start = State(state.images, wrong, state.level, state.rows * turned[:, None])
-    found = reassign(field, start, state.level, parts=parts, members=members)
+    found = reassign(field, start, state.level, KnownPairs(parts))
     right = (np.sort(found.assignment.images) == np.sort(state.assignment.images)).all(1)
     assert right.mean() > 0.97
     np.testing.assert_array_equal(found.rows[right], state.rows[right])
@@ -172,17 +178,17 @@ def test_reassignment_finds_pairs_splits_and_signs(rng, field):
 
 
 def test_a_round_repairs_images_assignments_and_masks(rng, field):
-    state, parts, members = mixtures(rng, field)
+    state, parts = mixtures(rng, field)
     images = state.images + 0.3 * rng.standard_normal(state.images.shape).astype(np.float32)
     pairs = state.assignment.images.copy()
     spoilt = rng.choice(400, 40, replace=False)
-    pairs[spoilt, 1] = members[parts.classes[spoilt, 1], rng.integers(0, 4, 40)]
+    pairs[spoilt, 1] = parts.candidates[spoilt, 1, rng.integers(0, 4, 40)]
     start = State(
         images, Assignment(pairs, parts.coefficients), state.level, np.abs(state.rows)
     )
     magnitude, round_ = np.abs(state.rows), Round(12, 0.1, median=3)
-    choose = partial(reassign, parts=parts, members=members)
-    found = refine(field, magnitude, start, round_, choose, spread=0.1)
+    again = partial(reassign, chooser=KnownPairs(parts))
+    found = refine(field, magnitude, start, round_, again, spread=0.1)
     assert error(found.images[:8], state.images[:8]) < 0.2 * error(images, state.images)
     right = (np.sort(found.assignment.images) == np.sort(state.assignment.images)).all(1)
     assert right.mean() > 0.95
@@ -190,7 +196,7 @@ def test_a_round_repairs_images_assignments_and_masks(rng, field):
 
 def test_rows_unmasked_one_by_one_are_a_start(rng):
     field = learn_field(smooth_images(rng, 400) - 0.4)  # the mean tells a row's sign
-    state, _, _ = mixtures(rng, field, offset=-0.4)
+    state, _ = mixtures(rng, field, offset=-0.4)
     magnitude = np.abs(state.rows)
     found = start_from_rows(field, magnitude, state.assignment, 8, 0.1)
     assert (np.abs(found.rows) <= magnitude).all()
@@ -201,13 +207,13 @@ def test_rows_unmasked_one_by_one_are_a_start(rng):
 
 
 def test_rows_take_the_signs_of_the_images_they_start_from(rng, field):
-    state, _, _ = mixtures(rng, field, noise=0)
+    state, _ = mixtures(rng, field, noise=0)
     found = start_from_images(np.abs(state.rows), state.images, state.assignment, 0.1)
     np.testing.assert_allclose(found.rows, state.rows, atol=1e-6)
 
 
 def test_levels_tell_noisy_rows_from_others(rng, field):
-    state, _, _ = mixtures(rng, field)
+    state, _ = mixtures(rng, field)
     noisy = state.rows.copy()
     noisy[:50] += 0.5 * field.sample(rng, 50)
     level = measure_level(field, State(state.images, state.assignment, state.level, noisy), 0.1)
@@ -251,12 +257,12 @@ def test_busy_places_weigh_less(rng):
 
 
 def test_solving_by_bands_is_no_worse_without_noise(rng, field):
-    state, _, _ = mixtures(rng, field, noise=0)
+    state, _ = mixtures(rng, field, noise=0)
     assert error(solve_by_bands(state, SHAPE)[:8], state.images[:8]) < 2e-3
 
 
 def test_predicted_errors_are_those_that_noise_makes(rng, field):
-    state, _, _ = mixtures(rng, field)
+    state, _ = mixtures(rng, field)
     predicted = error_variance(state) * field.power
     found = solve_images(state.design(), state.rows, 1 / state.level, np.ones(9), field.mean)
     actual = ((found - state.images)[:8] ** 2).mean()

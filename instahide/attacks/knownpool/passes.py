@@ -25,9 +25,11 @@ from instahide.attacks.knownpool.dictionary import Dictionary
 from instahide.attacks.knownpool.selection import NONE, Selection, select
 from instahide.attacks.knownpool.spots import mend_spots
 from instahide.attacks.unmixing.parts.field import cooling, unmask
-from instahide.attacks.unmixing.parts.labels import Parts, read_problem
+from instahide.attacks.unmixing.parts.labels import Parts, read_pairs
 from instahide.attacks.unmixing.parts.leastsquares import solve_images
-from instahide.attacks.unmixing.parts.rounds import RIDGE, reassign
+from instahide.attacks.unmixing.parts.pairs import KnownPairs
+from instahide.attacks.unmixing.parts.reassignment import reassign
+from instahide.attacks.unmixing.parts.rounds import RIDGE
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import State
 from instahide.errors import InstaHideError
@@ -50,15 +52,13 @@ class Task:
     ----------
     given : ndarray of float32, shape (E, d)
         |encryption|, or the rows themselves where there is no mask.
-    parts, members
-        See `assignment`.
+    parts : Parts
     dictionary : Dictionary
     settings : Settings
     """
 
     given: np.ndarray
     parts: Parts
-    members: np.ndarray
     dictionary: Dictionary
     settings: Settings
 
@@ -71,14 +71,8 @@ def run_pass(task: Task, state: State, decoding: Decoding) -> tuple[State, Decod
     state = fit_images(replace(state, level=measure_level(task, state)))
     if task.settings.masked:
         state = mend_spots(state, public, task.given)
-    state = reassign(
-        task.dictionary.field,
-        state,
-        state.level,
-        parts=task.parts,
-        members=task.members,
-        signed=True,
-    )
+    pairs = KnownPairs(task.parts)
+    state = reassign(task.dictionary.field, state, state.level, pairs, signed=True)
     state = fit_images(state)
     return replace(state, rows=state.rows + public), decoding
 
@@ -204,4 +198,4 @@ def make_task(
         raise InstaHideError(
             f"the start is of {len(state.rows)} rows and the challenge of {len(problem.rows)}"
         )
-    return Task(problem.rows, *read_problem(problem), dictionary, settings)
+    return Task(problem.rows, read_pairs(problem), dictionary, settings)

@@ -26,7 +26,6 @@ from instahide.attacks.knownpool.passes import (
     measure_level,
     take_masks_off,
 )
-from instahide.attacks.unmixing.parts.labels import candidates
 from instahide.attacks.unmixing.state import NOBODY, Assignment, State
 from instahide.progress import tracked
 
@@ -74,7 +73,7 @@ def hear(task: Task, state: State, rows: np.ndarray) -> tuple[np.ndarray, State,
 
 def all_pairs(task: Task, rows: np.ndarray) -> tuple[np.ndarray, Assignment]:
     """List all pairs that the labels of some rows allow; also the row of each."""
-    first, second = (table[rows] for table in candidates(task.parts, task.members))
+    first, second = task.parts.candidates[rows].transpose(1, 0, 2)
     same = task.parts.same[rows]
     valid = (first[:, :, None] != second[:, None, :]) & (first != NOBODY)[:, :, None]
     valid &= (second != NOBODY)[:, None, :]

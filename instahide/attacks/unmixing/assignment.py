@@ -10,15 +10,17 @@ squares, every row is close to a weighted sum
 which hard EM fits: the best pair (z₀, z₁) of the row's classes, then least squares for Q.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from instahide.attacks.needs import Size
 from instahide.attacks.unmixing.parts.clustering import cluster_images, clustering_needs
-from instahide.attacks.unmixing.parts.labels import Parts, candidates, read_problem
-from instahide.attacks.unmixing.parts.leastsquares import ridge_fit
-from instahide.attacks.unmixing.parts.pairs import pair_costs, pairs_needs
+from instahide.attacks.unmixing.parts.hardem import run_hard_em
+from instahide.attacks.unmixing.parts.labels import Parts, read_pairs
+from instahide.attacks.unmixing.parts.pairs import KnownPairs, pairs_needs
 from instahide.attacks.unmixing.problem import Problem
-from instahide.attacks.unmixing.state import NOBODY, Assignment, mix
+from instahide.attacks.unmixing.state import NOBODY, Assignment
 from instahide.progress import tracked
 
 ROWS_PER_IMAGE = 16  # that are clustered
@@ -47,18 +49,14 @@ def em(
     InstaHideError
         When rows do not have two private images, or are too few.
     """
-    parts, members = read_problem(problem)
-    start = cluster_classes(features, parts, members)
+    parts = read_pairs(problem)
+    leaders = cluster_classes(features, parts)
     power = 2 if problem.scheme.masked else 1
-    return fit_pairs(features, parts, members, start, power=power, rounds=rounds)
+    return fit_pairs(features, parts, leaders, power=power, rounds=rounds)
 
 
 def cluster_classes(
-    features: np.ndarray,
-    parts: Parts,
-    members: np.ndarray,
-    *,
-    rows_per_image: int = ROWS_PER_IMAGE,
+    features: np.ndarray, parts: Parts, *, rows_per_image: int = ROWS_PER_IMAGE
 ) -> np.ndarray:
     """Cluster, per class, the rows with the largest coefficients.
 
@@ -67,24 +65,22 @@ def cluster_classes(
     ndarray of int64, shape (E,)
         The image with the larger coefficient, or NOBODY.
     """
-    found = np.full(len(features), NOBODY)
-    for number, images in tracked(list(enumerate(members)), "clusters", "classes"):
+    leaders = np.full(len(features), NOBODY)
+    for number, images in tracked(list(enumerate(parts.roster)), "clusters", "classes"):
         rows = np.flatnonzero((parts.classes[:, 0] == number) & ~parts.same)
         order = np.argsort(-parts.coefficients[rows, 0], kind="stable")
         rows = rows[order[: rows_per_image * np.count_nonzero(images != NOBODY)]]
-        found[rows] = cluster_images(features[rows], images)
-    return found
+        leaders[rows] = cluster_images(features[rows], images)
+    return leaders
 
 
 def fit_pairs(
     features: np.ndarray,
     parts: Parts,
-    members: np.ndarray,
-    start: np.ndarray,
+    leaders: np.ndarray,
     *,
     power: int = 2,
     rounds: int = 6,
-    ridge: float = 0.05,
 ) -> Assignment:
     """Assign pairs of images to rows by hard EM.
 
@@ -93,31 +89,19 @@ def fit_pairs(
     features : ndarray of float32, shape (E, d)
         Whitened squares of the rows; where there is no mask, whitened rows.
     parts : Parts
-    members : ndarray of int64, shape (classes, most)
-    start : ndarray of int64, shape (E,)
+    leaders : ndarray of int64, shape (E,)
         The image with the larger coefficient, or NOBODY.
     power : {2, 1}
         Features are linear in coefficients to this power.
     rounds : int
-    ridge : float
-        Draws Q to zero, as a share of the mean diagonal of the normal matrix.
     """
-    count = int(members.max()) + 1
-    weights = parts.coefficients**power
-    rest = 1 - parts.coefficients.sum(axis=1)
-    common = np.stack([rest**power, np.ones_like(rest)], axis=1)
-    trust = 1 / (0.1 + rest**2)
-    first, second = candidates(parts, members)
-    free = parts.same & (power == 1)
-    images = np.stack([start, np.full(len(start), NOBODY)], axis=1)
-    used = weights
-    rows = start != NOBODY
-    for _ in tracked(range(rounds), "pairs", "rounds"):
-        design = np.hstack([mix(images[rows], used[rows], count), common[rows]])
-        fitted = ridge_fit(design, features[rows], trust[rows], ridge)
-        profiles = fitted[:count]
-        products = features @ profiles.T - common @ (fitted[count:] @ profiles.T)
-        costs = pair_costs(products, profiles @ profiles.T, weights, free, first, second)
-        images, used, _ = costs.best()
-        rows = np.ones(len(start), bool)
-    return Assignment(images, used if power == 1 else parts.coefficients)
+    members = np.stack([leaders, np.full(len(leaders), NOBODY)], axis=1)
+    found = run_hard_em(
+        features,
+        Assignment(members, parts.coefficients**power),
+        KnownPairs(parts, power).choose,
+        parts.image_count,
+        rounds=rounds,
+        public=(parts.rest**power, 1 / (0.1 + parts.rest**2)),
+    )
+    return found if power == 1 else replace(found, coefficients=parts.coefficients)

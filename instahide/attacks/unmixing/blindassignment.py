@@ -13,18 +13,18 @@ scaled until its mean weight is the scheme's.
 import numpy as np
 
 from instahide.attacks.needs import Size
+from instahide.attacks.unmixing.parts.choosing import Chosen
 from instahide.attacks.unmixing.parts.clustering import cluster_images, clustering_needs
 from instahide.attacks.unmixing.parts.coefficients import WeightPrior, weight_prior
-from instahide.attacks.unmixing.parts.freepairs import equal_scale, free_pairs
-from instahide.attacks.unmixing.parts.labels import Parts, candidates, read_classes
-from instahide.attacks.unmixing.parts.leastsquares import ridge_fit
+from instahide.attacks.unmixing.parts.freepairs import FreePairs, equal_scale
+from instahide.attacks.unmixing.parts.hardem import run_hard_em
+from instahide.attacks.unmixing.parts.labels import Parts, read_classes
 from instahide.attacks.unmixing.problem import Problem
-from instahide.attacks.unmixing.state import NOBODY, Assignment, mix
+from instahide.attacks.unmixing.state import NOBODY, Assignment
 from instahide.progress import tracked
 
 # ASSUME: two rounds. More of them lose an image now and then, whose rows go to others.
 ROUNDS = 2
-RIDGE = 0.05
 BOUNDS = (0.02, 0.6)  # of first estimates of coefficients, which are rough
 
 
@@ -47,13 +47,12 @@ def free(problem: Problem, features: np.ndarray, rng: np.random.Generator) -> As
     InstaHideError
         When rows do not have two private images, have no mask, or are too few.
     """
-    parts, members = read_classes(problem)
-    start = cluster_rows(features, parts, members)
-    prior = weight_prior(problem.scheme, rng, power=2)
-    return fit_free_pairs(features, parts, members, start, prior)
+    parts = read_classes(problem)
+    start = cluster_rows(features, parts)
+    return fit_free_pairs(features, parts, start, weight_prior(problem.scheme, rng, power=2))
 
 
-def cluster_rows(features: np.ndarray, parts: Parts, members: np.ndarray) -> np.ndarray:
+def cluster_rows(features: np.ndarray, parts: Parts) -> np.ndarray:
     """Cluster, per class, all rows that hold it.
 
     Which of a row's images weighs more is unknown, so rows are clustered with every class
@@ -66,19 +65,18 @@ def cluster_rows(features: np.ndarray, parts: Parts, members: np.ndarray) -> np.
         An image of each of the row's two classes, or NOBODY; the second is always NOBODY
         where both classes are the same.
     """
-    found = np.full((len(features), 2), NOBODY)
-    for number, images in tracked(list(enumerate(members)), "clusters", "classes"):
+    members = np.full((len(features), 2), NOBODY)
+    for number, images in tracked(list(enumerate(parts.roster)), "clusters", "classes"):
         holds = parts.classes == number
         rows = np.flatnonzero(holds.any(axis=1))
         place = holds[rows].argmax(axis=1)
-        found[rows, place] = cluster_images(features[rows], images)
-    return found
+        members[rows, place] = cluster_images(features[rows], images)
+    return members
 
 
 def fit_free_pairs(
     features: np.ndarray,
     parts: Parts,
-    members: np.ndarray,
     start: np.ndarray,
     prior: WeightPrior,
     *,
@@ -91,8 +89,7 @@ def fit_free_pairs(
     features : ndarray of float32, shape (E, d)
         Whitened squares of the rows.
     parts : Parts
-        Only the classes are used.
-    members : ndarray of int64, shape (classes, most)
+        Only classes are looked at.
     start : ndarray of int64, shape (E, 2)
         Images, or NOBODY.
     prior : WeightPrior
@@ -104,21 +101,13 @@ def fit_free_pairs(
     Assignment
         With rough coefficients, the larger first.
     """
-    count = int(members.max()) + 1
-    images, weights = start, np.full(start.shape, prior.mean, np.float32)
-    rows = (start != NOBODY).any(axis=1)
-    for _ in tracked(range(rounds), "pairs", "rounds"):
-        # The last two columns are exempt from the ridge: nothing, and a constant.
-        common = np.tile(np.array([0, 1], np.float32), (rows.sum(), 1))
-        design = np.hstack([mix(images[rows], weights[rows], count), common])
-        fitted = ridge_fit(design, features[rows], np.ones(rows.sum(), np.float32), RIDGE)
-        profiles, constant = fitted[:count], fitted[-1]
-        residual = features[rows] - design @ fitted
-        ridge = np.full(len(features), (residual**2).mean() / prior.variance, np.float32)
-        products = features @ profiles.T - constant @ profiles.T
-        found = free_pairs(
-            products, profiles @ profiles.T, ridge, prior.mean, *candidates(parts, members)
-        )
-        images, weights = found.images, equal_scale(found.images, found.weights, prior, count)
-        rows = np.ones(len(features), bool)
-    return Assignment(images, np.clip(np.sqrt(weights), *BOUNDS))
+    chooser, count = FreePairs(parts, prior), parts.image_count
+
+    def choose(*given: np.ndarray) -> Chosen:
+        chosen = chooser.choose(*given)
+        weights = equal_scale(chosen.members, chosen.weights, prior.mean, count)
+        return chosen._replace(weights=weights)
+
+    begin = Assignment(start, np.full(start.shape, prior.mean, np.float32))
+    found = run_hard_em(features, begin, choose, count, rounds=rounds)
+    return Assignment(found.images, np.clip(np.sqrt(found.coefficients), *BOUNDS))

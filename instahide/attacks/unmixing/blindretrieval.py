@@ -6,14 +6,16 @@ rows that are unmasked one by one, because phase retrieval pixel by pixel needs 
 coefficients than there are at first.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from instahide.attacks.unmixing.parts.coefficients import public_spread, weight_prior
-from instahide.attacks.unmixing.parts.field import learn_field
-from instahide.attacks.unmixing.parts.freepairs import reassign_freely
+from instahide.attacks.unmixing.parts.field import Field, learn_field
+from instahide.attacks.unmixing.parts.freepairs import FreePairs, equal_scale
 from instahide.attacks.unmixing.parts.labels import read_classes
+from instahide.attacks.unmixing.parts.reassignment import reassign
 from instahide.attacks.unmixing.parts.rounds import (
     Observer,
     Round,
@@ -25,6 +27,7 @@ from instahide.attacks.unmixing.parts.rounds import (
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import Assignment, State
 
+MOST = 0.97  # of two coefficients' sum
 ROUNDS = (
     Round(16, 0.5),
     Round(16, 0.3),
@@ -57,10 +60,21 @@ def free(
     InstaHideError
         When rows do not have two private images, or have no mask.
     """
-    parts, members = read_classes(problem)
+    parts = read_classes(problem)
     model = learn_field(problem.public)
     spread = public_spread(problem.scheme, rng)
     prior = weight_prior(problem.scheme, rng, power=1)
-    choose = partial(reassign_freely, parts=parts, members=members, prior=prior)
+    again = partial(reassign_and_scale, chooser=FreePairs(parts, prior))
     state = start_from_rows(model, problem.rows, assignment, problem.images, spread)
-    return run_rounds(model, problem.rows, state, ROUNDS, choose, observe, spread=spread)
+    return run_rounds(model, problem.rows, state, ROUNDS, again, observe, spread=spread)
+
+
+def reassign_and_scale(
+    field: Field, state: State, level: np.ndarray, chooser: FreePairs
+) -> State:
+    """Choose each row's pair, both coefficients and sign; see `reassign` and `equal_scale`."""
+    state = reassign(field, state, level, chooser)
+    found = state.assignment
+    weights = equal_scale(found.images, found.coefficients, chooser.prior.mean, state.count)
+    weights *= np.minimum(1, MOST / np.maximum(weights.sum(axis=1, keepdims=True), MOST))
+    return replace(state, assignment=replace(found, coefficients=weights))

@@ -8,19 +8,20 @@ sum is known, and how many there are is not said; they are explained once the im
 known, by non-negative least squares.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from instahide.attacks.needs import Size
 from instahide.attacks.unmixing.parts.clustering import cluster_images, clustering_needs
-from instahide.attacks.unmixing.parts.labels import InsideParts, read_inside
-from instahide.attacks.unmixing.parts.leastsquares import ridge_fit
-from instahide.attacks.unmixing.parts.places import choose_places
+from instahide.attacks.unmixing.parts.hardem import run_hard_em
+from instahide.attacks.unmixing.parts.labels import Parts, read_inside
+from instahide.attacks.unmixing.parts.places import Places
 from instahide.attacks.unmixing.problem import Problem
-from instahide.attacks.unmixing.state import NOBODY, Assignment, mix
+from instahide.attacks.unmixing.state import NOBODY, Assignment
 from instahide.progress import tracked
 
 ROUNDS = 4
-RIDGE = 0.05
 
 
 def places_needs(size: Size) -> float:
@@ -43,18 +44,16 @@ def places(problem: Problem, features: np.ndarray, rng: np.random.Generator) -> 
     InstaHideError
         When labels are none of k private images, or rows are too few.
     """
-    parts, members = read_inside(problem)
-    start = cluster_leaders(features[parts.rows], parts, members)
-    found = fit_places(features[parts.rows], parts, members, start)
+    rows, parts = read_inside(problem)
+    own = features[rows]
+    found = fit_places(own, parts, cluster_leaders(own, parts))
     images = np.full((len(features), problem.scheme.k), NOBODY)
     coefficients = np.zeros(images.shape, np.float32)
-    images[parts.rows], coefficients[parts.rows] = found.images, found.coefficients
+    images[rows], coefficients[rows] = found.images, found.coefficients
     return Assignment(images, coefficients)
 
 
-def cluster_leaders(
-    features: np.ndarray, parts: InsideParts, members: np.ndarray
-) -> np.ndarray:
+def cluster_leaders(features: np.ndarray, parts: Parts) -> np.ndarray:
     """Cluster rows by the image of their largest coefficient, class by class.
 
     Returns
@@ -62,20 +61,15 @@ def cluster_leaders(
     ndarray of int64, shape (R,)
         Images, or NOBODY.
     """
-    found = np.full(len(features), NOBODY)
-    for number, images in tracked(list(enumerate(members)), "clusters", "classes"):
+    leaders = np.full(len(features), NOBODY)
+    for number, images in tracked(list(enumerate(parts.roster)), "clusters", "classes"):
         rows = np.flatnonzero(parts.classes[:, 0] == number)
-        found[rows] = cluster_images(features[rows], images)
-    return found
+        leaders[rows] = cluster_images(features[rows], images)
+    return leaders
 
 
 def fit_places(
-    features: np.ndarray,
-    parts: InsideParts,
-    members: np.ndarray,
-    start: np.ndarray,
-    *,
-    rounds: int = ROUNDS,
+    features: np.ndarray, parts: Parts, leaders: np.ndarray, *, rounds: int = ROUNDS
 ) -> Assignment:
     """Assign images to rows by hard EM.
 
@@ -83,7 +77,7 @@ def fit_places(
     ----------
     features : ndarray of float32, shape (R, d)
         Whitened squares of the rows.
-    start : ndarray of int64, shape (R,)
+    leaders : ndarray of int64, shape (R,)
         The image with the largest coefficient, or NOBODY.
 
     Returns
@@ -91,21 +85,10 @@ def fit_places(
     Assignment
         Of k images each, in the order of `parts`.
     """
-    count, squares = int(members.max()) + 1, parts.coefficients**2
-    images = np.full(parts.classes.shape, NOBODY)
-    images[:, 0] = start
-    rows = start != NOBODY
-    for step in tracked(range(rounds), "places", "rounds"):
-        common = np.tile(np.array([0, 1], np.float32), (rows.sum(), 1))
-        design = np.hstack([mix(images[rows], squares[rows], count), common])
-        fitted = ridge_fit(design, features[rows], np.ones(rows.sum(), np.float32), RIDGE)
-        profiles = fitted[:count]
-        images = choose_places(
-            features @ profiles.T - fitted[-1] @ profiles.T,
-            profiles @ profiles.T,
-            squares,
-            members[parts.classes],
-            images if step else np.full_like(images, NOBODY),
-        )
-        rows = np.ones(len(rows), bool)
-    return Assignment(images, parts.coefficients)
+    members = np.full(parts.classes.shape, NOBODY)
+    members[:, 0] = leaders
+    start, choose = Assignment(members, parts.coefficients**2), Places(parts, 2).choose
+    found = run_hard_em(
+        features, start, choose, parts.image_count, rounds=rounds, shown="places"
+    )
+    return replace(found, coefficients=parts.coefficients)

@@ -12,10 +12,12 @@ from functools import partial
 
 import numpy as np
 
+from instahide.attacks.unmixing.parts.choosing import Chosen, Seen, choose_signs
 from instahide.attacks.unmixing.parts.field import Field, cooling, learn_field, unmask
-from instahide.attacks.unmixing.parts.labels import InsideParts, read_inside
+from instahide.attacks.unmixing.parts.labels import Parts, read_inside
 from instahide.attacks.unmixing.parts.leastsquares import solve_nonnegative
-from instahide.attacks.unmixing.parts.places import reassign_places
+from instahide.attacks.unmixing.parts.places import Places
+from instahide.attacks.unmixing.parts.reassignment import reassign
 from instahide.attacks.unmixing.parts.rounds import (
     Observer,
     Round,
@@ -58,19 +60,19 @@ def places(
     InstaHideError
         When labels are none of k private images.
     """
-    parts, members = read_inside(problem)
+    rows, parts = read_inside(problem)
     model = learn_field(problem.public)
-    own = problem.rows[parts.rows]
-    some = Assignment(assignment.images[parts.rows], assignment.coefficients[parts.rows])
-    choose = partial(reassign_places, parts=parts, members=members)
+    own = problem.rows[rows]
+    some = Assignment(assignment.images[rows], assignment.coefficients[rows])
+    again = partial(reassign, chooser=Places(parts))
     state = start_from_rows(model, own, some, problem.images, spread=0.0)
 
     def observe_all(name, state):
-        observe(name, among_all(state, parts.rows, problem.rows))
+        observe(name, among_all(state, rows, problem.rows))
 
     watched = ignore if observe is ignore else observe_all
-    state = run_rounds(model, own, state, ROUNDS, choose, watched, spread=0.0)
-    return explain_others(model, problem.rows, state, parts, problem.label, members)
+    state = run_rounds(model, own, state, ROUNDS, again, watched, spread=0.0)
+    return explain_others(model, problem, state, rows, parts)
 
 
 def among_all(state: State, places: np.ndarray, rows: np.ndarray) -> State:
@@ -85,12 +87,7 @@ def among_all(state: State, places: np.ndarray, rows: np.ndarray) -> State:
 
 
 def explain_others(
-    field: Field,
-    magnitude: np.ndarray,
-    state: State,
-    parts: InsideParts,
-    label: np.ndarray,
-    members: np.ndarray,
+    field: Field, problem: Problem, state: State, rows: np.ndarray, parts: Parts
 ) -> State:
     """Add the rows whose labels name fewer than k classes, with the images as they are.
 
@@ -100,60 +97,64 @@ def explain_others(
 
     Parameters
     ----------
-    magnitude : ndarray of float32, shape (E, d)
     state : State
-        Of the rows of `parts`.
-    label : ndarray of float32, shape (E, classes)
+        Of some rows.
+    rows : ndarray of int64, shape (R,)
+        Which these are.
+    parts : Parts
+        What their labels say.
 
     Returns
     -------
     State
         Of all rows.
     """
-    whole = among_all(state, parts.rows, magnitude)
-    others = np.setdiff1d(np.arange(len(label)), parts.rows)
+    magnitude, label = problem.rows, problem.label
+    whole = among_all(state, rows, magnitude)
+    others = np.setdiff1d(np.arange(len(label)), rows)
     if not len(others):
         return whole
     pictures = state.images[:-1]
-    explain_rows = _explainer(field, pictures, label[others], members)
+    explain = make_explainer(field, pictures, label[others], parts.roster)
     mean = np.broadcast_to(pictures.mean(axis=0), (len(others), magnitude.shape[1]))
     for level in tracked(LEVELS, "other rows", "levels"):
         levels = np.full(len(others), level, np.float32)
-        rows = unmask(field, magnitude[others], mean, levels, cooling(16))
-        weights, rows = explain_rows(rows)
+        unmasked = unmask(field, magnitude[others], mean, levels, cooling(16))
+        weights, unmasked = explain(unmasked)
         mean = weights @ pictures
     names = np.argsort(-weights, axis=1, kind="stable")[:, : parts.classes.shape[1]]
     whole.assignment.images[others] = names
     whole.assignment.coefficients[others] = np.take_along_axis(weights, names, 1)
-    whole.rows[others] = rows
+    whole.rows[others] = unmasked
     return replace(whole, level=measure_level(field, whole, 0.0))
 
 
-def _explainer(
-    field: Field, images: np.ndarray, label: np.ndarray, members: np.ndarray
+def make_explainer(
+    field: Field, images: np.ndarray, label: np.ndarray, roster: np.ndarray
 ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Return a function that explains unmasked rows, and gives them their signs.
 
     A label is a few features more of its row, which sum like the others: an image has a one
-    for its class.
+    for its class. They have no sign to be turned, so they stand on the background's side.
     """
     gain = 1 / np.sqrt(field.spectrum + SPECTRUM_FLOOR * field.power)
     white = field.transform(images) * gain
-    one_hot = np.zeros((len(images), len(members)), np.float32)
-    for number, names in enumerate(members):
+    one_hot = np.zeros((len(images), len(roster)), np.float32)
+    for number, names in enumerate(roster):
         one_hot[names[names != NOBODY], number] = 1
     trust = LABEL_TRUST * float((white**2).sum(axis=1).mean())
     gram = white @ white.T + trust * one_hot @ one_hot.T
     known = trust * label @ one_hot.T
     allowed = label @ one_hot.T > 0
+    everybody = np.broadcast_to(np.arange(len(images)), allowed.shape)
 
-    def explain_rows(rows):
-        products, choices = (field.transform(rows) * gain) @ white.T, []
-        for sign in (1, -1):
-            total = known + sign * products
-            weights = solve_nonnegative(total, gram, allowed)
-            choices.append((weights, ((weights @ gram - 2 * total) * weights).sum(axis=1)))
-        turned = (choices[1][1] < choices[0][1])[:, None]
-        return np.where(turned, choices[1][0], choices[0][0]), np.where(turned, -rows, rows)
+    def choose(products, gram, noise, before):
+        weights = solve_nonnegative(products, gram, allowed)
+        return Chosen(before, weights, ((weights @ gram - 2 * products) * weights).sum(axis=1))
 
-    return explain_rows
+    def explain(rows):
+        seen = Seen((field.transform(rows) * gain) @ white.T, gram, across=-known)
+        found, turned = choose_signs(seen, choose, np.ones(len(rows), np.float32), everybody)
+        return found.weights, np.where(turned, -rows, rows)
+
+    return explain

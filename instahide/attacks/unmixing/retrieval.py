@@ -14,15 +14,15 @@ import numpy as np
 from instahide.attacks.needs import Size
 from instahide.attacks.unmixing.parts.coefficients import expected_level, public_spread
 from instahide.attacks.unmixing.parts.field import Field, learn_field
-from instahide.attacks.unmixing.parts.labels import read_problem
-from instahide.attacks.unmixing.parts.pairs import pairs_needs
+from instahide.attacks.unmixing.parts.labels import read_pairs
+from instahide.attacks.unmixing.parts.pairs import KnownPairs, pairs_needs
 from instahide.attacks.unmixing.parts.pixelwise import first_images
+from instahide.attacks.unmixing.parts.reassignment import reassign
 from instahide.attacks.unmixing.parts.rounds import (
     PUBLIC_RIDGE,
     Observer,
     Round,
     ignore,
-    reassign,
     rounds_needs,
     run_rounds,
     start_from_images,
@@ -77,8 +77,8 @@ def field(
         Whether the mean public image is part of the model.
     observe : callable
     """
-    parts, members = read_problem(problem)
-    choose = partial(reassign, parts=parts, members=members, signed=not problem.scheme.masked)
+    chooser = KnownPairs(read_pairs(problem))
+    again = partial(reassign, chooser=chooser, signed=not problem.scheme.masked)
     model = learn_field(problem.public)
     given = {
         "spread": public_spread(problem.scheme, rng),
@@ -89,7 +89,7 @@ def field(
     )
     if not public_mean:
         model = replace(model, mean=np.zeros_like(model.mean))
-    return run_rounds(model, problem.rows, state, schedule[:rounds], choose, observe, **given)
+    return run_rounds(model, problem.rows, state, schedule[:rounds], again, observe, **given)
 
 
 def first_state(

@@ -11,50 +11,70 @@ feature,
 is least. Where weights are uncertain, this draws them to their mean and not to zero.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
+from instahide.attacks.unmixing.parts.choosing import Chosen, Seen
 from instahide.attacks.unmixing.parts.coefficients import WeightPrior
-from instahide.attacks.unmixing.parts.field import Field
-from instahide.attacks.unmixing.parts.labels import Parts, candidates
-from instahide.attacks.unmixing.parts.rounds import whiten_by_residuals
-from instahide.attacks.unmixing.state import NOBODY, Assignment, State
+from instahide.attacks.unmixing.parts.labels import Parts
+from instahide.attacks.unmixing.state import NOBODY
 
-AT_ONCE = 500_000  # pairs that are compared at a time
-LEAST = 1e-9
+PAIRS_AT_ONCE = 500_000  # that are compared
+LEAST_DETERMINANT = 1e-9
 LEAST_WEIGHT = 1e-3  # of an image's mean weight, relative to the expected one's
-MOST = 0.97  # of two coefficients' sum
 
 
 @dataclass(frozen=True)
 class FreePairs:
-    """The nearest pair of each row.
+    """Chooses pairs whose coefficients are unknown.
 
     Attributes
     ----------
-    images : ndarray of int64, shape (E, 2)
-        The one of larger weight first.
-    weights : ndarray of float32, shape (E, 2)
-        Not negative.
-    cost : ndarray of float32, shape (E,)
-        Squared distance with the prior's term, up to |f|² of the row.
+    parts : Parts
+        Only classes are looked at.
+    prior : WeightPrior
+        Of the weights that rows are linear in.
     """
 
-    images: np.ndarray
-    weights: np.ndarray
-    cost: np.ndarray
+    parts: Parts
+    prior: WeightPrior
+
+    def see(self, rows: np.ndarray, images: np.ndarray) -> Seen:
+        """Return inner products with images less the mean public one, the background.
+
+        With m the mean public image, x - m = λ₀·(a - m) + λ₁·(b - m) and noise, so that the
+        coefficients are free weights.
+        """
+        mean, images = images[-1], images[:-1] - images[-1]
+        return Seen(rows @ images.T, images @ images.T, mean @ images.T, rows @ mean)
+
+    def choose(
+        self, products: np.ndarray, gram: np.ndarray, noise: np.ndarray, before: np.ndarray
+    ) -> Chosen:
+        """Return the nearest pairs and their weights, the larger first."""
+        ridge, mean = (noise / self.prior.variance).astype(np.float32), self.prior.mean
+        first, second = self.parts.candidates.transpose(1, 0, 2)
+        step = max(1, PAIRS_AT_ONCE // (first.shape[1] * second.shape[1]))
+        members = np.concatenate([
+            nearest_pairs(products[at], gram, ridge[at], mean, first[at], second[at])
+            for at in (slice(start, start + step) for start in range(0, len(products), step))
+        ])  # fmt: skip
+        weights, cost = weigh_pairs(products, gram, ridge, mean, members)
+        order = np.argsort(-weights, axis=1, kind="stable")
+        ordered = (np.take_along_axis(values, order, 1) for values in (members, weights))
+        return Chosen(*ordered, cost)
 
 
-def free_pairs(
+def nearest_pairs(
     products: np.ndarray,
     gram: np.ndarray,
     ridge: np.ndarray,
     mean: float,
     first: np.ndarray,
     second: np.ndarray,
-) -> FreePairs:
-    """Find each row's nearest pair of candidates, and its weights.
+) -> np.ndarray:
+    """Return the nearest pair of candidates of each row, int64, shape (E, 2).
 
     Parameters
     ----------
@@ -69,26 +89,13 @@ def free_pairs(
     first, second : ndarray of int64, shape (E, most)
         Candidates, padded with NOBODY.
     """
-    step = max(1, AT_ONCE // (first.shape[1] * second.shape[1]))
-    places = [slice(start, start + step) for start in range(0, len(products), step)]
-    images = np.concatenate(
-        [nearest(products[at], gram, ridge[at], mean, first[at], second[at]) for at in places]
-    )
-    weights, cost = weigh(products, gram, ridge, mean, images)
-    order = np.argsort(-weights, axis=1, kind="stable")
-    images, weights = (np.take_along_axis(x, order, 1) for x in (images, weights))
-    return FreePairs(images, weights, cost)
-
-
-def nearest(products, gram, ridge, mean, first, second) -> np.ndarray:
-    """Return the nearest pairs of some rows, (rows, 2); arguments as in `free_pairs`."""
     own, pull = gram.diagonal(), ridge[:, None]
     with_a = (np.take_along_axis(products, first, 1) + pull * mean)[:, :, None]
     with_b = (np.take_along_axis(products, second, 1) + pull * mean)[:, None, :]
     a, b = (own[first] + pull)[:, :, None], (own[second] + pull)[:, None, :]
     both = gram[first[:, :, None], second[:, None, :]]
     s, t = b * with_a - both * with_b, a * with_b - both * with_a
-    gain = (s * with_a + t * with_b) / np.maximum(a * b - both * both, LEAST)
+    gain = (s * with_a + t * with_b) / np.maximum(a * b - both * both, LEAST_DETERMINANT)
     alone = np.maximum(np.maximum(with_a, 0) ** 2 / a, np.maximum(with_b, 0) ** 2 / b)
     gain = np.where((s > 0) & (t > 0), gain, alone)
     gain[first[:, :, None] == second[:, None, :]] = -np.inf
@@ -98,13 +105,19 @@ def nearest(products, gram, ridge, mean, first, second) -> np.ndarray:
     return np.stack([first[at, left], second[at, right]], axis=1)
 
 
-def weigh(products, gram, ridge, mean, images) -> tuple[np.ndarray, np.ndarray]:
-    """Return the best weights (E, 2) of given pairs (E, 2), and their cost (E,)."""
-    with_both = np.take_along_axis(products, images, 1) + ridge[:, None] * mean
-    own = gram.diagonal()[images] + ridge[:, None]
-    both = gram[images[:, 0], images[:, 1]]
+def weigh_pairs(
+    products: np.ndarray, gram: np.ndarray, ridge: np.ndarray, mean: float, members: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the best weights of given pairs, both (E, 2), and their cost (E,).
+
+    Weights are not negative; the cost is the squared distance with the prior's term, up to
+    |f|² of the row. Other arguments as in `nearest_pairs`.
+    """
+    with_both = np.take_along_axis(products, members, 1) + ridge[:, None] * mean
+    own = gram.diagonal()[members] + ridge[:, None]
+    both = gram[members[:, 0], members[:, 1]]
     joint = own[:, ::-1] * with_both - both[:, None] * with_both[:, ::-1]
-    joint /= np.maximum(own.prod(axis=1) - both**2, LEAST)[:, None]
+    joint /= np.maximum(own.prod(axis=1) - both**2, LEAST_DETERMINANT)[:, None]
     alone = np.maximum(with_both, 0) / own
     gain = alone * with_both
     alone[np.arange(len(alone)), gain.argmin(axis=1)] = 0
@@ -115,56 +128,11 @@ def weigh(products, gram, ridge, mean, images) -> tuple[np.ndarray, np.ndarray]:
 
 
 def equal_scale(
-    images: np.ndarray, weights: np.ndarray, prior: WeightPrior, count: int
+    members: np.ndarray, weights: np.ndarray, mean: float, image_count: int
 ) -> np.ndarray:
-    """Scale the weights of each image, (E, 2), to the expected mean."""
-    uses = np.bincount(images.ravel(), minlength=count)
-    total = np.bincount(images.ravel(), weights.ravel(), minlength=count)
-    mean = total / np.maximum(uses, 1)
-    factor = prior.mean / np.maximum(mean, LEAST_WEIGHT * prior.mean)
-    return (weights * factor[images]).astype(np.float32)
-
-
-def reassign_freely(
-    field: Field,
-    state: State,
-    level: np.ndarray,
-    *,
-    parts: Parts,
-    members: np.ndarray,
-    prior: WeightPrior,
-) -> State:
-    """Choose each row's pair, both coefficients and sign by the distance of the unmasked row.
-
-    With m the mean public image, x - m = λ₀·(a - m) + λ₁·(b - m) and noise, so that the
-    coefficients are free weights again.
-
-    Parameters
-    ----------
-    level : ndarray of float32, shape (E,)
-        Variance of each row about its mean.
-    prior : WeightPrior
-        Of coefficients.
-    """
-    rows, images = whiten_by_residuals(field, state, level)
-    mean, images = images[-1], images[:-1] - images[-1]
-    products, across, gram = rows @ images.T, mean @ images.T, images @ images.T
-    ridge = (level / prior.variance).astype(np.float32)
-    along = rows @ mean
-    plus, minus = (
-        free_pairs(
-            sign * products - across, gram, ridge, prior.mean, *candidates(parts, members)
-        )
-        for sign in (1, -1)
-    )
-    # |± x - m|² differ by ∓ 2·⟨x, m⟩.
-    turned = (minus.cost + 2 * along < plus.cost - 2 * along)[:, None]
-    pairs = np.where(turned, minus.images, plus.images)
-    weights = np.where(turned, minus.weights, plus.weights)
-    weights = equal_scale(pairs, weights, prior, state.count)
-    weights *= np.minimum(1, MOST / np.maximum(weights.sum(axis=1, keepdims=True), MOST))
-    return replace(
-        state,
-        rows=np.where(turned, -state.rows, state.rows),
-        assignment=Assignment(pairs, weights),
-    )
+    """Scale the weights (E, 2) of each image to the expected mean; float32 (E, 2)."""
+    uses = np.bincount(members.ravel(), minlength=image_count)
+    total = np.bincount(members.ravel(), weights.ravel(), minlength=image_count)
+    found = total / np.maximum(uses, 1)
+    factor = mean / np.maximum(found, LEAST_WEIGHT * mean)
+    return (weights * factor[members]).astype(np.float32)

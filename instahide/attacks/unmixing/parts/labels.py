@@ -1,7 +1,7 @@
 """What the labels say: which classes a row holds, how much of each, and images of each class.
 
 A label is all that tells one image of a row from another before anything is recovered. Three
-kinds of rows are read here: two private images with their coefficients (`read_problem`), two
+kinds of rows are read here: two private images with their coefficients (`read_pairs`), two
 without (`read_classes`), and k private ones (`read_inside`).
 """
 
@@ -16,43 +16,43 @@ from instahide.errors import InstaHideError
 
 @dataclass(frozen=True)
 class Parts:
-    """What the labels say of each row's two private images.
+    """What the labels say of the p private images of each row, and of all images.
 
     Attributes
     ----------
-    classes : ndarray of int64, shape (E, 2)
-        The larger coefficient's class first.
-    coefficients : ndarray of float32, shape (E, 2)
-        λ of each; half of the sum each where both images are of one class.
+    classes : ndarray of int64, shape (E, p)
+        The largest coefficient's class first.
+    coefficients : ndarray of float32, shape (E, p)
+        λ of each; half of the sum each where both images of a pair are of one class.
     same : ndarray of bool, shape (E,)
-        Both images are of one class, so that only the sum is known.
+        Both images of a pair are of one class, so that only the sum is known.
+    roster : ndarray of int64, shape (classes, most)
+        The images of each class, padded with NOBODY.
     """
 
     classes: np.ndarray
     coefficients: np.ndarray
     same: np.ndarray
+    roster: np.ndarray
+
+    @property
+    def image_count(self) -> int:
+        """Number n of private images."""
+        return int(self.roster.max()) + 1
+
+    @property
+    def rest(self) -> np.ndarray:
+        """What is left of 1 for public images, float32, shape (E,)."""
+        return 1 - self.coefficients.sum(axis=1)
+
+    @property
+    def candidates(self) -> np.ndarray:
+        """The images that may be at each place of a row, int64, shape (E, p, most), padded."""
+        return self.roster[self.classes]
 
 
-@dataclass(frozen=True)
-class InsideParts:
-    """Rows whose labels name k classes.
-
-    Attributes
-    ----------
-    rows : ndarray of int64, shape (R,)
-        Which rows these are.
-    classes : ndarray of int64, shape (R, k)
-        The largest coefficient's class first.
-    coefficients : ndarray of float32, shape (R, k)
-    """
-
-    rows: np.ndarray
-    classes: np.ndarray
-    coefficients: np.ndarray
-
-
-def read_problem(problem: Problem) -> tuple[Parts, np.ndarray]:
-    """Return what the labels say of each row, and the images of each class.
+def read_pairs(problem: Problem) -> Parts:
+    """Return what the labels say of each row's two images.
 
     Raises
     ------
@@ -69,12 +69,11 @@ def read_problem(problem: Problem) -> tuple[Parts, np.ndarray]:
             f"rows of {problem.scheme.private_count} private images: this stage takes two; for "
             "inside-dataset rows choose assignment and retrieval 'places'"
         )
-    parts = read_labels(problem.label)
-    return parts, members_table(count_images(parts, problem.label.shape[1], problem.images))
+    return parts_of_pairs(problem.label, problem.images)
 
 
-def read_classes(problem: Problem) -> tuple[Parts, np.ndarray]:
-    """Return the classes of each row, and the images of each class; no coefficients.
+def read_classes(problem: Problem) -> Parts:
+    """Return the classes of each row's two images; no coefficients.
 
     Raises
     ------
@@ -86,13 +85,11 @@ def read_classes(problem: Problem) -> tuple[Parts, np.ndarray]:
             f"scheme {problem.scheme.name}: without coefficients only masked rows of two "
             "private images can be taken apart"
         )
-    label = strip_labels(problem.label, "classes")
-    parts = read_labels(label)
-    return parts, members_table(count_images(parts, label.shape[1], problem.images))
+    return parts_of_pairs(strip_labels(problem.label, "classes"), problem.images)
 
 
-def read_inside(problem: Problem) -> tuple[InsideParts, np.ndarray]:
-    """Return what the labels of k classes say, and the images of each class.
+def read_inside(problem: Problem) -> tuple[np.ndarray, Parts]:
+    """Return which rows' labels name k classes, int64 (R,), and what they say of those rows.
 
     Raises
     ------
@@ -105,12 +102,13 @@ def read_inside(problem: Problem) -> tuple[InsideParts, np.ndarray]:
             f"scheme {scheme.name}, labels {problem.labels}: this stage takes masked "
             "inside-dataset rows whose labels have coefficients"
         )
-    parts = read_inside_labels(problem.label, scheme.k)
-    return parts, members_table(count_by_weight(problem.label, problem.images))
+    return parts_of_places(problem.label, scheme.k, problem.images)
 
 
-def read_labels(label: np.ndarray) -> Parts:
-    """Read classes and coefficients off the labels.
+def parts_of_pairs(label: np.ndarray, image_count: int) -> Parts:
+    """Read classes and coefficients of two images off each label, shape (E, classes).
+
+    Every private image is used equally often, so a class appears in proportion to its images.
 
     Raises
     ------
@@ -130,11 +128,15 @@ def read_labels(label: np.ndarray) -> Parts:
     same = found == 1
     classes[same, 1] = classes[same, 0]
     coefficients[same] = coefficients[same, :1] / 2
-    return Parts(classes, coefficients, same)
+    uses = np.bincount(classes.ravel(), minlength=label.shape[1])
+    return Parts(classes, coefficients, same, make_roster(share_out(image_count, uses)))
 
 
-def read_inside_labels(label: np.ndarray, k: int) -> InsideParts:
-    """Read the rows of k classes.
+def parts_of_places(label: np.ndarray, k: int, image_count: int) -> tuple[np.ndarray, Parts]:
+    """Read the rows of k classes off labels, shape (E, classes); see `read_inside`.
+
+    All images are used equally often with coefficients of one distribution, so a class's share
+    of all coefficients is that of its images.
 
     Raises
     ------
@@ -155,32 +157,8 @@ def read_inside_labels(label: np.ndarray, k: int) -> InsideParts:
         raise InstaHideError(f"no row's label names k = {k} classes; there is nothing to start")
     classes = np.argsort(-label[rows], axis=1, kind="stable")[:, :k].astype(np.int64)
     coefficients = np.take_along_axis(label[rows], classes, 1).astype(np.float32)
-    return InsideParts(rows, classes, coefficients)
-
-
-def count_images(parts: Parts, classes: int, images: int) -> np.ndarray:
-    """Tell how many private images each class has, given their total.
-
-    Every private image is used equally often, so a class appears in proportion to its
-    images.
-
-    Returns
-    -------
-    ndarray of int64, shape (classes,)
-    """
-    return share_out(images, np.bincount(parts.classes.ravel(), minlength=classes))
-
-
-def count_by_weight(label: np.ndarray, images: int) -> np.ndarray:
-    """Tell how many images each class has, by its share of all coefficients.
-
-    All images are used equally often with coefficients of one distribution.
-
-    Returns
-    -------
-    ndarray of int64, shape (classes,)
-    """
-    return share_out(images, label.sum(axis=0, dtype=np.float64))
+    roster = make_roster(share_out(image_count, label.sum(axis=0, dtype=np.float64)))
+    return rows, Parts(classes, coefficients, np.zeros(len(rows), bool), roster)
 
 
 def share_out(total: int, weights: np.ndarray) -> np.ndarray:
@@ -196,13 +174,8 @@ def share_out(total: int, weights: np.ndarray) -> np.ndarray:
     return counts
 
 
-def members_table(counts: np.ndarray) -> np.ndarray:
+def make_roster(counts: np.ndarray) -> np.ndarray:
     """Number the images class after class; (classes, most) int64, padded with NOBODY."""
     places = np.arange(counts.max())
     starts = np.cumsum(counts) - counts
     return np.where(places < counts[:, None], starts[:, None] + places, NOBODY)
-
-
-def candidates(parts: Parts, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the candidate images of a row's two places, each (E, most), padded."""
-    return members[parts.classes[:, 0]], members[parts.classes[:, 1]]

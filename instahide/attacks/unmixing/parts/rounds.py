@@ -26,9 +26,7 @@ from scipy.ndimage import median_filter
 from instahide.attacks.needs import FLOAT, Size
 from instahide.attacks.unmixing.parts.coefficients import LEAST_LEVEL, expected_level
 from instahide.attacks.unmixing.parts.field import Field, cooling, unmask
-from instahide.attacks.unmixing.parts.labels import Parts, candidates
 from instahide.attacks.unmixing.parts.leastsquares import solve_images
-from instahide.attacks.unmixing.parts.pairs import pair_costs
 from instahide.attacks.unmixing.parts.regions import turn_regions
 from instahide.attacks.unmixing.parts.signs import agree_on_signs
 from instahide.attacks.unmixing.state import Assignment, State
@@ -39,8 +37,9 @@ PUBLIC_RIDGE = 10.0  # the mean public image is known better
 UNSURE = 0.05  # level of a row that was unmasked for itself
 FLOOR = 0.02  # of the spectrum, where levels are measured: signs limit fine detail
 
-#: Assigns rows anew, given field, state and the variance of each row about its mean.
-Choose = Callable[[Field, State, np.ndarray], State]
+#: Assigns rows anew, given field, state and the variance of each row about its mean: `reassign`
+#: of `instahide.attacks.unmixing.parts.reassignment`, with a chooser.
+Reassign = Callable[[Field, State, np.ndarray], State]
 #: Called with the name of a step and the state after it, to measure it.
 Observer = Callable[[str, State], object]
 
@@ -109,7 +108,7 @@ def refine(
     magnitude: np.ndarray,
     state: State,
     round_: Round,
-    choose: Choose,
+    reassign: Reassign,
     *,
     spread: float = 0.367,
     public_ridge: float = PUBLIC_RIDGE,
@@ -123,8 +122,8 @@ def refine(
         |encryption|.
     state : State
     round_ : Round
-    choose : callable
-        Assigns rows anew, such as `reassign` with what the labels say.
+    reassign : callable
+        See `Reassign`.
     spread : float
         See `expected_level`.
     public_ridge : float
@@ -141,7 +140,7 @@ def refine(
         rows = unmask(field, magnitude, mean, level, cooling(round_.steps))
         state = replace(state, rows=rows)
     state = replace(state, images=fit_images(field, state, public_ridge))
-    state = choose(field, state, level)
+    state = reassign(field, state, level)
     state = replace(state, level=measure_level(field, state, spread))
     return replace(state, images=fit_images(field, state, public_ridge))
 
@@ -151,14 +150,14 @@ def run_rounds(
     magnitude: np.ndarray,
     state: State,
     rounds: Iterable[Round],
-    choose: Choose,
+    reassign: Reassign,
     observe: Observer,
     **given: float,
 ) -> State:
     """Run rounds, see `refine`; `observe` sees the state before them and after each."""
     observe("first images", state)
     for number, round_ in enumerate(tracked(list(rounds), "images and pairs", "rounds")):
-        state = refine(field, magnitude, state, round_, choose, **given)
+        state = refine(field, magnitude, state, round_, reassign, **given)
         observe(f"round {number + 1}", state)
     return state
 
@@ -179,61 +178,6 @@ def fit_images(field: Field, state: State, public_ridge: float = PUBLIC_RIDGE) -
     """
     ridge = np.append(np.full(state.count, RIDGE), public_ridge)
     return solve_images(state.design(), state.rows, 1 / state.level, ridge, field.mean)
-
-
-def reassign(
-    field: Field,
-    state: State,
-    level: np.ndarray,
-    *,
-    parts: Parts,
-    members: np.ndarray,
-    signed: bool = False,
-) -> State:
-    """Choose each row's pair, split and sign by the distance of the unmasked row.
-
-    Distances are whitened by the residuals' own mean spectrum, relative to `level`.
-
-    Parameters
-    ----------
-    level : ndarray of float32, shape (E,)
-        Variance of each row about its mean.
-    parts : Parts
-        What the labels say.
-    members : ndarray of int64, shape (classes, most)
-    signed : bool
-        Rows have their true sign (there is no mask).
-    """
-    rows, images = whiten_by_residuals(field, state, level)
-    products, gram = rows @ images.T, images @ images.T
-    rest = 1 - parts.coefficients.sum(axis=1)
-    choices = []
-    for sign in (1,) if signed else (1, -1):
-        within = sign * products[:, :-1] - rest[:, None] * gram[-1, :-1]
-        costs = pair_costs(
-            within, gram[:-1, :-1], parts.coefficients, parts.same, *candidates(parts, members)
-        )
-        pairs, weights, cost = costs.best()
-        choices.append((pairs, weights, cost - 2 * sign * rest * products[:, -1]))
-    turned = (choices[-1][2] < choices[0][2])[:, None]
-    return replace(
-        state,
-        rows=np.where(turned, -state.rows, state.rows),
-        assignment=Assignment(
-            np.where(turned, choices[-1][0], choices[0][0]),
-            np.where(turned, choices[-1][1], choices[0][1]).astype(np.float32),
-        ),
-    )
-
-
-def whiten_by_residuals(
-    field: Field, state: State, level: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows (E, d) and images (n + 1, d) whose noise has variance `level` throughout."""
-    left = field.transform(state.rows - state.design() @ state.images)
-    spectrum = np.einsum("ij,ij,i->j", left, left, 1 / level) / len(level)
-    gain = 1 / np.sqrt(np.maximum(spectrum, 1e-9 * spectrum.max()))
-    return field.transform(state.rows) * gain, field.transform(state.images) * gain
 
 
 def measure_level(field: Field, state: State, spread: float) -> np.ndarray:

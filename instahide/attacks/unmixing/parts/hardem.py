@@ -1,0 +1,67 @@
+"""Hard EM in the space of features: who is in each row, and what each image looks like there.
+
+Features are linear in the images of a row: f ≈ Σ wᵢ·Q[zᵢ] + a common part. So the two take
+turns, least squares for the profiles Q given who is in each row, then a choice of who is in
+each row given Q (`instahide.attacks.unmixing.parts.choosing`).
+"""
+
+import numpy as np
+
+from instahide.attacks.unmixing.parts.choosing import Choose
+from instahide.attacks.unmixing.parts.leastsquares import ridge_fit
+from instahide.attacks.unmixing.state import NOBODY, Assignment, mix
+from instahide.progress import tracked
+
+PROFILE_RIDGE = 0.05  # draws Q to zero, as a share of the normal matrix's mean diagonal
+
+
+def run_hard_em(
+    features: np.ndarray,
+    start: Assignment,
+    choose: Choose,
+    image_count: int,
+    *,
+    rounds: int,
+    public: tuple[np.ndarray, np.ndarray] | None = None,
+    shown: str = "pairs",
+) -> Assignment:
+    """Assign images to rows.
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape (E, d)
+        Whitened squares of the rows, or whitened rows.
+    start : Assignment
+        Rows without anybody take no part in the first fit.
+    choose : callable
+        See `instahide.attacks.unmixing.parts.choosing.Chooser.choose`.
+    image_count : int
+        Number n of private images.
+    rounds : int
+    public : tuple of ndarray, optional
+        The weight of each row's public part, and the trust in the row, float32 (E,) each. By
+        default nothing is known of the former, and all rows are trusted alike.
+    shown : str
+        What the progress says that is being fitted.
+
+    Returns
+    -------
+    Assignment
+        With the weights that features have.
+    """
+    weight, trust = public or np.repeat(np.array([[0], [1]], np.float32), len(features), axis=1)
+    common = np.stack([weight, np.ones_like(weight)], axis=1)
+    members, weights = start.images, start.coefficients
+    rows, before = (members != NOBODY).any(axis=1), np.full_like(members, NOBODY)
+    for _ in tracked(range(rounds), shown, "rounds"):
+        design = np.hstack([mix(members[rows], weights[rows], image_count), common[rows]])
+        fitted = ridge_fit(design, features[rows], trust[rows], PROFILE_RIDGE)
+        profiles = fitted[:image_count]
+        left = features[rows] - design @ fitted
+        noise = np.full(len(features), (left**2).mean(), np.float32)
+        # The last two profiles are common to all rows: the public part, and a constant.
+        across = common @ (fitted[-2:] @ profiles.T) if public else fitted[-1] @ profiles.T
+        products = features @ profiles.T - across
+        members, weights, _ = choose(products, profiles @ profiles.T, noise, before)
+        rows, before = np.ones(len(features), bool), members
+    return Assignment(members, weights)
