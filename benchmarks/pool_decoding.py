@@ -117,7 +117,7 @@ def measure_scale(arguments: argparse.Namespace) -> None:
         one, rate = time_scan(case, larger, screen)
         print(
             f"\n{count} candidates, scan in {screen or everything[0].size} elements of the "
-            f"basis: {one:.1f} s for {len(case.start.rows)} rows, {rate:.2f} ns for a row and "
+            f"basis: {one:.1f} s for {len(case.plan)} rows, {rate:.2f} ns for a row and "
             "candidate"
         )
         settings = Settings(passes=arguments.passes, screen=screen)
@@ -277,7 +277,7 @@ def judge(
     close = right & (np.abs(coefficients - decoding.coefficients) < 1e-3)
     sure = decoding.row_confidence > poolattack.SURE
     if decryption is None:
-        decryption = pictures[state.assignment.images[:, 0]]
+        decryption = pictures[state.assignment.members[:, 0]]
     score = challenge_scores(decryption, private, plan.members).max_ssim.mean()
     return [
         *pairs[:2], error.mean(), error.max(), found.mean(), mean(right[made]),
@@ -351,7 +351,7 @@ def cut_many(folder: Path, count: int) -> np.ndarray:
 def time_scan(case: Case, pool: Pool, screen: int | None) -> tuple[float, float]:
     """Time one scan; return seconds, and nanoseconds for a row and candidate."""
     dictionary = make_dictionary(pool, screen=screen)
-    rows = dictionary.whiten(case.start.rows - case.start.design() @ case.start.images)
+    rows = dictionary.whiten(case.start.unmasked - case.start.design() @ case.start.images)
     begin = time.perf_counter()
     dictionary.shortlist(rows, Settings.shortlist)
     seconds = time.perf_counter() - begin

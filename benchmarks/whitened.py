@@ -101,7 +101,7 @@ def make_judge(paths: ChallengeFolder) -> tuple[list[str], Callable[..., list[fl
         if images is not None:
             pictures = np.clip(images, -1, 1).reshape(-1, *private.shape[1:])[: len(private)]
             if decryption is None:
-                decryption = pictures[assignment.images[:, 0]]
+                decryption = pictures[assignment.members[:, 0]]
             errors = mean_squared_error(pictures, private[names])
             scores = challenge_scores(decryption, private, plan.members)
             figures += [
@@ -120,7 +120,7 @@ def make_judge(paths: ChallengeFolder) -> tuple[list[str], Callable[..., list[fl
 
 def match(assignment: Assignment, plan: Plan, count: int) -> np.ndarray:
     """Return the true image that each recovered one is most often assigned with."""
-    mine = mix(assignment.images, assignment.coefficients, count)
+    mine = mix(assignment.members, assignment.weights, count)
     true = mix(plan.members, plan.weights, count)
     return linear_sum_assignment(-(mine.T @ true))[1]
 
@@ -136,7 +136,7 @@ def accuracy(
     places = plan.members.shape[1]
     order = np.argsort(-plan.weights[:, :places], axis=1, kind="stable")
     true = np.take_along_axis(plan.members, order, 1)
-    pairs = np.where(assignment.images == NOBODY, NOBODY, names[assignment.images])
+    pairs = np.where(assignment.members == NOBODY, NOBODY, names[assignment.members])
     right = (true[:, :, None] == pairs[:, None, :]).any(axis=2)
     if places > 2:
         return {f"place {rank + 1}": right[:, rank].mean() for rank in range(places)}

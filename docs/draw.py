@@ -96,13 +96,13 @@ def draw_recovery(folder: ChallengeFolder, attack: str = "pool") -> Figure:
     truth = to_unit_range(private.images[plan.members[rows, :2]])
     nearest = ((truth - handed_in[rows, None]) ** 2).mean(axis=(2, 3, 4)).argmin(axis=1)
     recovered = state.images[:-1].reshape(-1, *shape)
-    pairs = load_npz(out / "assignment.npz", ("images", "coefficients"))["images"][rows]
+    pairs = load_npz(out / "assignment.npz", ("members", "weights"))["members"][rows]
     solved = np.asarray(load_npy(out / "private.npy"))[pairs]
     chosen = (solved == handed_in[rows, None]).all(axis=(2, 3, 4)).argmax(axis=1)
     first_guess = recovered[pairs[np.arange(len(rows)), chosen]]
     columns = {
         "encryption": load_npy(folder.encryption)[rows],
-        "mask off": np.clip(state.rows[rows].reshape(-1, *shape), -1, 1),
+        "mask off": np.clip(state.unmasked[rows].reshape(-1, *shape), -1, 1),
         "statistics": np.clip(first_guess, -1, 1),
         "with the pool": handed_in[rows],
         "private": private.images[plan.members[rows, nearest]],

@@ -11,7 +11,7 @@ def local_contrast(
     problem: Problem, rng: np.random.Generator, *, power: float = 2.0
 ) -> np.ndarray:
     """A similarity: what of |y| stands out from the rows' own mean, pixel by pixel."""
-    features = np.abs(problem.rows) ** power
+    features = np.abs(problem.magnitudes) ** power
     features -= features.mean(axis=0)
     return features / features.std(axis=0)
 
@@ -19,9 +19,9 @@ def local_contrast(
 def each_row_for_itself(problem: Problem, rng: np.random.Generator) -> Recovery:
     """A whole attack: take the mask off every row, and hand in the mixture that is left."""
     field = learn_field(problem.public)
-    level = np.full(len(problem.rows), 0.3, np.float32)
-    mean = np.broadcast_to(field.mean, problem.rows.shape)
-    mixtures = unmask(field, problem.rows, mean, level, cooling(20))
+    level = np.full(len(problem.magnitudes), 0.3, np.float32)
+    mean = np.broadcast_to(field.mean, problem.magnitudes.shape)
+    mixtures = unmask(field, problem.magnitudes, mean, level, cooling(20))
     return Recovery(
         decryption=np.clip(mixtures, -1, 1).reshape(-1, *problem.shape),
         private=None,

@@ -14,15 +14,14 @@ from instahide.attacks.unmixing.parts.clustering import (
     cosine_similarity,
     cut_where_large,
 )
-from instahide.attacks.unmixing.parts.coefficients import draw_coefficients
-from instahide.attacks.unmixing.parts.labels import (
-    Parts,
-    make_roster,
-    parts_of_pairs,
+from instahide.attacks.unmixing.parts.coefficients import (
+    simulate_coefficients,
 )
+from instahide.attacks.unmixing.parts.labels import Parts, make_roster, parts_of_pairs
 from instahide.attacks.unmixing.parts.pairs import KnownPairs, pair_costs
 from instahide.attacks.unmixing.similarity import learn_whitening, mix_public
 from instahide.attacks.unmixing.state import NOBODY, Assignment, mix
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 
 
@@ -157,8 +156,8 @@ def test_unbalanced_classes_are_assigned_exactly_without_noise(power):
     parts = replace(parts_of_pairs(label, 11), roster=make_roster(np.array([3, 6, 2])))
     found = fit_pairs(mixed, parts, cluster_classes(mixed, parts), power=power)
     names = np.zeros((11, 11))
-    np.add.at(names, (found.images[:, :, None], pairs[:, None, :]), 1)
-    found_pairs = names.argmax(1)[found.images]
+    np.add.at(names, (found.members[:, :, None], pairs[:, None, :]), 1)
+    found_pairs = names.argmax(1)[found.members]
     two = ~parts.same
     assert (np.sort(found_pairs[two]) == np.sort(pairs[two])).all()
     if power == 1:
@@ -174,15 +173,16 @@ def test_the_design_holds_coefficients_and_what_is_left_of_one():
 def test_whitened_public_mixtures_have_unit_covariance():
     rng = np.random.default_rng(4)
     public = np.tanh(rng.standard_normal((60, 4, 4, 1)).cumsum(1)).astype(np.float32)
-    whitening = learn_whitening(public, rng, k=3, mixtures=6000, floor=1e-6)
-    fresh = mix_public(public, draw_coefficients(rng, 6000, 3, 0.65), rng)
+    whitening = learn_whitening(public, Scheme(k=3), rng, mixtures=6000, floor=1e-6)
+    fresh = mix_public(public, simulate_coefficients(Scheme(k=3), rng, 6000), rng)
     white = whitening.apply(fresh**2)
     np.testing.assert_allclose(np.cov(white.T), np.eye(16), atol=0.15)
     np.testing.assert_allclose(white.mean(0), 0, atol=0.1)
 
 
 def test_coefficients_of_mixtures_keep_their_bound():
-    drawn = draw_coefficients(np.random.default_rng(5), 500, 4, 0.5)
+    scheme = Scheme(k=4, c1=0.5)
+    drawn = simulate_coefficients(scheme, np.random.default_rng(5), 500)
     np.testing.assert_allclose(drawn.sum(1), 1, rtol=1e-5)
     assert drawn.shape == (500, 4)
     assert drawn.max() <= 0.5

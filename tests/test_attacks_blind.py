@@ -12,16 +12,8 @@ from instahide.attacks.unmixing import blindretrieval as blind
 from instahide.attacks.unmixing.blindassignment import cluster_rows, fit_free_pairs
 from instahide.attacks.unmixing.parts.coefficients import WeightPrior, weight_prior
 from instahide.attacks.unmixing.parts.field import learn_field
-from instahide.attacks.unmixing.parts.freepairs import (
-    FreePairs,
-    equal_scale,
-    nearest_pairs,
-)
-from instahide.attacks.unmixing.parts.labels import (
-    Parts,
-    make_roster,
-    parts_of_pairs,
-)
+from instahide.attacks.unmixing.parts.freepairs import FreePairs, equal_scale, nearest_pairs
+from instahide.attacks.unmixing.parts.labels import Parts, make_roster, parts_of_pairs
 from instahide.attacks.unmixing.parts.rounds import Round
 from instahide.attacks.unmixing.parts.signs import agree_on_signs
 from instahide.attacks.unmixing.problem import strip_labels
@@ -97,8 +89,8 @@ def test_pairs_and_weights_are_found_without_coefficients(labels):
     start = cluster_rows(mixed, parts)
     found = fit_free_pairs(mixed, parts, start, WeightPrior(0.1, 0.01), rounds=6)
     together = np.zeros((8, 8))
-    np.add.at(together, (found.images[:, :, None], pairs[:, None, :]), 1)
-    names = together.argmax(axis=1)[found.images]
+    np.add.at(together, (found.members[:, :, None], pairs[:, None, :]), 1)
+    names = together.argmax(axis=1)[found.members]
     assert (np.sort(names) == np.sort(pairs)).all(axis=1).mean() > 0.95
 
 
@@ -133,17 +125,19 @@ FREE = replace(QUICK, assignment="free", retrieval="free")
 
 @pytest.mark.parametrize("labels", ["classes", "none"])
 def test_images_are_recovered_without_coefficients(challenges, labels, monkeypatch):
-    monkeypatch.setattr(blind, "ROUNDS", (Round(10, 0.3), Round(10, 0.1), Round(12, 0.02)))
+    monkeypatch.setattr(
+        blind, "BLIND_ROUNDS", (Round(10, 0.3), Round(10, 0.1), Round(12, 0.02))
+    )
     found, private = challenges
     problem = knowing(found["cross"], labels)
     recovery, state, _ = running.recover(problem, FREE)
     assert np.median(nearest(recovery.private, private)) < 0.15
     assert problem.given.labels == labels
-    assert state.assignment.coefficients.sum(axis=1).max() <= 1
+    assert state.assignment.weights.sum(axis=1).max() <= 1
 
 
 def test_coefficients_on_the_labels_change_nothing(challenges, monkeypatch):
-    monkeypatch.setattr(blind, "ROUNDS", (Round(6, 0.3),))
+    monkeypatch.setattr(blind, "BLIND_ROUNDS", (Round(6, 0.3),))
     problem = challenges[0]["cross"]
     one, two = (
         running.recover(given, FREE)[0] for given in (problem, knowing(problem, "classes"))

@@ -10,11 +10,7 @@ from instahide.attacks.choice import Stages
 from instahide.attacks.protocol import Released
 from instahide.attacks.unmixing import insideretrieval as inside
 from instahide.attacks.unmixing.insideassignment import fit_places
-from instahide.attacks.unmixing.parts.labels import (
-    Parts,
-    make_roster,
-    parts_of_places,
-)
+from instahide.attacks.unmixing.parts.labels import Parts, make_roster, parts_of_places
 from instahide.attacks.unmixing.parts.leastsquares import solve_nonnegative
 from instahide.attacks.unmixing.parts.places import Places
 from instahide.attacks.unmixing.parts.rounds import Round
@@ -117,10 +113,10 @@ def test_images_of_some_weight_are_assigned_exactly_without_noise():
     leaders = own[np.arange(len(own)), first]
     leaders[100:] = NOBODY
     found = fit_places(mixed[rows], parts, leaders)
-    mine = mix(found.images, found.coefficients, 20)
+    mine = mix(found.members, found.weights, 20)
     true = mix(own, np.take_along_axis(label[rows], CLASSES[own], 1), 20)
     np.testing.assert_allclose(mine[true > 0.2], true[true > 0.2])
-    np.testing.assert_array_equal(found.coefficients, parts.coefficients)
+    np.testing.assert_array_equal(found.weights, parts.coefficients)
 
 
 @pytest.fixture(scope="module")
@@ -139,14 +135,14 @@ def challenge():
 
 def test_inside_images_are_recovered_nearly_exactly(challenge, monkeypatch):
     rounds = tuple(Round(10, error) for error in (0.5, 0.2, 0.05, 0.01))
-    monkeypatch.setattr(inside, "ROUNDS", rounds)
+    monkeypatch.setattr(inside, "INSIDE_ROUNDS", rounds)
     problem, plan, private = challenge
     recovery, state, _ = running.recover(problem, PLACES)
     assert np.median(nearest(recovery.private, private)) < 1e-3
     assert recovery.decryption.shape == (1200, *SHAPE)
     differences = ((recovery.private[:, None] - private[None]) ** 2).mean(axis=(2, 3, 4))
     names = differences.argmin(axis=1)
-    found = mix(names[state.assignment.images], state.assignment.coefficients, 20)
+    found = mix(names[state.assignment.members], state.assignment.weights, 20)
     true = mix(plan.members, plan.weights, 20)
     assert np.abs(found - true).max(axis=1).mean() < 0.05
 

@@ -122,8 +122,8 @@ def test_the_model_explains_the_encryptions(challenge, decoded):
     atoms = to_unit_range(challenge.pool.patches).reshape(400, -1)[decoding.public]
     model = np.einsum("ek,ekd->ed", decoding.coefficients, atoms)
     pairs = state.assignment
-    private = state.images[pairs.images]
-    model += np.einsum("ek,ekd->ed", pairs.coefficients, private)
+    private = state.images[pairs.members]
+    model += np.einsum("ek,ekd->ed", pairs.weights, private)
     size = np.abs(challenge.released.encryption.reshape(600, -1))
     settled = is_settled(state, decoding)
     np.testing.assert_allclose(np.abs(model)[settled], size[settled], atol=1e-3)
@@ -155,14 +155,14 @@ def test_half_a_pool_helps_and_knows_what_it_does_not_know(challenge):
 
 
 def test_rows_with_a_wrong_pair_are_tried_again(challenge):
-    pairs = challenge.start.assignment.images.copy()
+    pairs = challenge.start.assignment.members.copy()
     pairs[:12] = (pairs[:12] // 4) * 4 + (pairs[:12] + 1) % 4  # others of the same classes
-    wrong = Assignment(pairs, challenge.start.assignment.coefficients)
+    wrong = Assignment(pairs, challenge.start.assignment.weights)
     private, _, state = challenge.decode(start=replace(challenge.start, assignment=wrong))
     assert (errors(private, challenge.private) == 0).all()
     images = to_unit_range(challenge.private.images)
     mine = ((private[:, None] - images[None]) ** 2).mean(axis=(2, 3, 4)).argmin(axis=1)
-    found = np.sort(mine[state.assignment.images[:12]], axis=1)
+    found = np.sort(mine[state.assignment.members[:12]], axis=1)
     assert (found == np.sort(challenge.plan.members[:12], axis=1)).all(axis=1).mean() > 0.9
 
 
@@ -181,7 +181,7 @@ def test_what_does_not_fit_is_refused(challenge):
         challenge.decode(settings=Settings(k=2))
     with pytest.raises(InstaHideError, match="screen = 0"):
         challenge.decode(settings=replace(SETTINGS, screen=0))
-    short = replace(challenge.start, rows=challenge.start.rows[:10])
+    short = replace(challenge.start, unmasked=challenge.start.unmasked[:10])
     with pytest.raises(InstaHideError, match="10 rows"):
         challenge.decode(start=short)
 

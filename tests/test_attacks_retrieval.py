@@ -6,19 +6,16 @@ import pytest
 from scipy.stats import foldnorm
 from test_attacks_field import SHAPE, smooth_images
 
-from instahide.attacks.unmixing.finish import local_weights, solve_by_bands, split_bands
+from instahide.attacks.unmixing.finish import local_precision, solve_by_bands, split_bands
 from instahide.attacks.unmixing.parts.coefficients import expected_level
 from instahide.attacks.unmixing.parts.field import learn_field
 from instahide.attacks.unmixing.parts.handin import (
-    choose_images,
+    choose_worthier,
     error_variance,
     predict_quality,
     trust,
 )
-from instahide.attacks.unmixing.parts.labels import (
-    make_roster,
-    parts_of_pairs,
-)
+from instahide.attacks.unmixing.parts.labels import make_roster, parts_of_pairs
 from instahide.attacks.unmixing.parts.leastsquares import solve_images, solve_locally
 from instahide.attacks.unmixing.parts.pairs import KnownPairs
 from instahide.attacks.unmixing.parts.pixelwise import (
@@ -31,6 +28,7 @@ from instahide.attacks.unmixing.parts.pixelwise import (
 )
 from instahide.attacks.unmixing.parts.reassignment import reassign
 from instahide.attacks.unmixing.parts.rounds import (
+    Fixed,
     Round,
     measure_level,
     refine,
@@ -90,9 +88,9 @@ def test_images_are_solved_as_by_least_squares_with_prior_rows(rng):
 
 def test_the_spectral_start_has_most_signs_right(rng, field):
     state, _ = mixtures(rng, field, noise=0.02)
-    magnitude = np.abs(state.rows)
+    magnitudes = np.abs(state.unmasked)
     start = rng.standard_normal((8, SIZE)).astype(np.float32)
-    found = spectral_start(state.assignment, magnitude, 8, start)[:8]
+    found = spectral_start(state.assignment, magnitudes, start)[:8]
     truth = state.images[:8]
     cosine = (
         (found * truth).sum(0) / np.linalg.norm(found, axis=0) / np.linalg.norm(truth, axis=0)
@@ -104,23 +102,23 @@ def test_em_stays_at_the_truth_without_noise(rng, field):
     state, _ = mixtures(rng, field, noise=0)
     variance = np.full(400, 1e-4, np.float32), field.variance
     found = improve(
-        state.design(), np.abs(state.rows), variance, state.images, np.full(9, 1e-6), 3
+        state.design(), np.abs(state.unmasked), variance, state.images, np.full(9, 1e-6), 3
     )
     assert error(found[:8], state.images[:8]) < 1e-3
 
 
 def test_the_likelihood_is_that_of_folded_normals(rng, field):
     state, _ = mixtures(rng, field, images=4, rows=20)
-    magnitude, design = np.abs(state.rows), state.design()
+    magnitudes, design = np.abs(state.unmasked), state.design()
     level, pixel = np.full(20, 0.3, np.float32), np.full(SIZE, 0.5, np.float32)
     other = state.images + 0.2 * rng.standard_normal(state.images.shape).astype(np.float32)
 
     def oracle(images):
         sigma = np.sqrt(0.15)
-        return foldnorm.logpdf(magnitude / sigma, np.abs(design @ images) / sigma).sum(0)
+        return foldnorm.logpdf(magnitudes / sigma, np.abs(design @ images) / sigma).sum(0)
 
     found = [
-        log_likelihood(design, magnitude, (level, pixel), x) for x in (state.images, other)
+        log_likelihood(design, magnitudes, (level, pixel), x) for x in (state.images, other)
     ]
     np.testing.assert_allclose(
         found[0] - found[1], oracle(state.images) - oracle(other), rtol=1e-3, atol=1e-3
@@ -138,7 +136,7 @@ def test_neighbours_rescue_a_pixel(rng, field):
     variance = state.level + 0.01, field.variance
     spoilt = state.images.copy()
     spoilt[:, [50, 100]] = rng.standard_normal((9, 2))
-    args = state.design(), np.abs(state.rows), variance
+    args = state.design(), np.abs(state.unmasked), variance
     found = propagate(*args, spoilt, np.full(9, 1e-3), SHAPE)
     assert (log_likelihood(*args, found) >= log_likelihood(*args, spoilt)).all()
     kept = np.abs((found * state.images).sum(0)) / np.linalg.norm(found, axis=0)
@@ -150,8 +148,9 @@ def test_the_first_images_have_the_right_sign(rng, field):
     state, _ = mixtures(rng, field, noise=0.05)
     field = learn_field(smooth_images(rng, 400) + 0.3)
     rest = state.design()[:, 8:]
-    rows = state.rows + rest * (field.mean - state.images[8])
-    found = first_images(state.assignment, np.abs(rows), field, 8, rng, spread=0.05)
+    rows = state.unmasked + rest * (field.mean - state.images[8])
+    start = rng.standard_normal((8, SIZE), np.float32)
+    found = first_images(Fixed(field, np.abs(rows), None, 0.05), state.assignment, start)
     assert ((found[:8] - state.images[:8]) ** 2).mean() < 0.3 * (state.images[:8] ** 2).mean()
 
 
@@ -168,11 +167,11 @@ def test_reassignment_finds_pairs_splits_and_signs(rng, field):
     state, parts = mixtures(rng, field, noise=0.02)
     turned = rng.choice([-1, 1], 400).astype(np.float32)
     wrong = Assignment(parts.candidates[:, :, 0], parts.coefficients)
-    start = State(state.images, wrong, state.level, state.rows * turned[:, None])
+    start = State(state.images, wrong, state.level, state.unmasked * turned[:, None])
     found = reassign(field, start, state.level, KnownPairs(parts))
-    right = (np.sort(found.assignment.images) == np.sort(state.assignment.images)).all(1)
+    right = (np.sort(found.assignment.members) == np.sort(state.assignment.members)).all(1)
     assert right.mean() > 0.97
-    np.testing.assert_array_equal(found.rows[right], state.rows[right])
+    np.testing.assert_array_equal(found.unmasked[right], state.unmasked[right])
     split = np.abs(found.design() - state.design()).max(1)
     assert np.median(split[right & parts.same]) < 0.03
 
@@ -180,26 +179,26 @@ def test_reassignment_finds_pairs_splits_and_signs(rng, field):
 def test_a_round_repairs_images_assignments_and_masks(rng, field):
     state, parts = mixtures(rng, field)
     images = state.images + 0.3 * rng.standard_normal(state.images.shape).astype(np.float32)
-    pairs = state.assignment.images.copy()
+    pairs = state.assignment.members.copy()
     spoilt = rng.choice(400, 40, replace=False)
     pairs[spoilt, 1] = parts.candidates[spoilt, 1, rng.integers(0, 4, 40)]
     start = State(
-        images, Assignment(pairs, parts.coefficients), state.level, np.abs(state.rows)
+        images, Assignment(pairs, parts.coefficients), state.level, np.abs(state.unmasked)
     )
-    magnitude, round_ = np.abs(state.rows), Round(12, 0.1, median=3)
     again = partial(reassign, chooser=KnownPairs(parts))
-    found = refine(field, magnitude, start, round_, again, spread=0.1)
+    fixed = Fixed(field, np.abs(state.unmasked), again, spread=0.1)
+    found = refine(fixed, start, Round(12, 0.1, median=3))
     assert error(found.images[:8], state.images[:8]) < 0.2 * error(images, state.images)
-    right = (np.sort(found.assignment.images) == np.sort(state.assignment.images)).all(1)
+    right = (np.sort(found.assignment.members) == np.sort(state.assignment.members)).all(1)
     assert right.mean() > 0.95
 
 
 def test_rows_unmasked_one_by_one_are_a_start(rng):
     field = learn_field(smooth_images(rng, 400) - 0.4)  # the mean tells a row's sign
     state, _ = mixtures(rng, field, offset=-0.4)
-    magnitude = np.abs(state.rows)
-    found = start_from_rows(field, magnitude, state.assignment, 8, 0.1)
-    assert (np.abs(found.rows) <= magnitude).all()
+    magnitudes = np.abs(state.unmasked)
+    found = start_from_rows(Fixed(field, magnitudes, None, 0.1), state.assignment, 8)
+    assert (np.abs(found.unmasked) <= magnitudes).all()
     closeness = [abs(np.corrcoef(*pair)[0, 1]) for pair in zip(
         found.images[:8], state.images[:8], strict=True
     )]  # fmt: skip
@@ -208,13 +207,14 @@ def test_rows_unmasked_one_by_one_are_a_start(rng):
 
 def test_rows_take_the_signs_of_the_images_they_start_from(rng, field):
     state, _ = mixtures(rng, field, noise=0)
-    found = start_from_images(np.abs(state.rows), state.images, state.assignment, 0.1)
-    np.testing.assert_allclose(found.rows, state.rows, atol=1e-6)
+    fixed = Fixed(field, np.abs(state.unmasked), None, 0.1)
+    found = start_from_images(fixed, state.images, state.assignment)
+    np.testing.assert_allclose(found.unmasked, state.unmasked, atol=1e-6)
 
 
 def test_levels_tell_noisy_rows_from_others(rng, field):
     state, _ = mixtures(rng, field)
-    noisy = state.rows.copy()
+    noisy = state.unmasked.copy()
     noisy[:50] += 0.5 * field.sample(rng, 50)
     level = measure_level(field, State(state.images, state.assignment, state.level, noisy), 0.1)
     assert np.median(level[:50]) > 5 * np.median(level[50:])
@@ -251,7 +251,7 @@ def test_local_solutions_are_those_of_each_pixel(rng):
 def test_busy_places_weigh_less(rng):
     residual = 0.01 * rng.standard_normal((4, *SHAPE)).astype(np.float32)
     residual[0, :4] *= 30
-    weights = local_weights(residual.reshape(4, -1), np.ones(4, np.float32), SHAPE, 1.0)
+    weights = local_precision(residual.reshape(4, -1), np.ones(4, np.float32), SHAPE, 1.0)
     weights = weights.reshape(4, *SHAPE)
     assert weights[0, :3].max() < 0.2 * weights[0, 6:].min()
 
@@ -264,7 +264,9 @@ def test_solving_by_bands_is_no_worse_without_noise(rng, field):
 def test_predicted_errors_are_those_that_noise_makes(rng, field):
     state, _ = mixtures(rng, field)
     predicted = error_variance(state) * field.power
-    found = solve_images(state.design(), state.rows, 1 / state.level, np.ones(9), field.mean)
+    found = solve_images(
+        state.design(), state.unmasked, 1 / state.level, np.ones(9), field.mean
+    )
     actual = ((found - state.images)[:8] ** 2).mean()
     assert actual == pytest.approx(predicted.mean(), rel=0.5)
 
@@ -277,7 +279,7 @@ def test_flat_images_are_predicted_to_suffer_most(rng, field):
 
 def test_the_worthier_image_is_handed_in():
     images = np.array([[3, 5], [4, 6]])
-    assert choose_images(images, np.array([[0.2, 0.7], [0.9, 0.1]])).tolist() == [5, 4]
+    assert choose_worthier(images, np.array([[0.2, 0.7], [0.9, 0.1]])).tolist() == [5, 4]
 
 
 def test_trust_grows_with_the_coefficient_and_falls_with_noise():

@@ -31,4 +31,4 @@ def test_a_spot_of_the_wrong_sign_is_mended_and_its_rows_signed():
         State(wrong, true.assignment, level, signed.astype(np.float32)), public, size
     )
     np.testing.assert_allclose(mended.images, images, atol=1e-3)
-    np.testing.assert_allclose(mended.rows, rows, atol=2e-3)
+    np.testing.assert_allclose(mended.unmasked, rows, atol=2e-3)

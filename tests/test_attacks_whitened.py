@@ -67,7 +67,7 @@ def test_masked_images_are_recovered(challenges):
     assert recovery.decryption.shape == (600, *SHAPE)
     assert recovery.decryption.dtype == np.float32
     assert np.abs(recovery.decryption).max() <= 1
-    assert state.assignment.images.shape == (600, 2)
+    assert state.assignment.members.shape == (600, 2)
     names = [stage["name"] for stage in watch.stages]
     assert names == ["similarity", "assignment", "retrieval", "finish"]
     assert watch.stages[0]["choice"] == "whitened,mixtures=3000"
@@ -83,7 +83,7 @@ def test_without_masks_images_are_nearly_exact(challenges):
 
 def test_what_is_handed_in_is_one_of_the_recovered_images(challenges):
     recovery, state, _ = running.recover(challenges[0]["mixup"], QUICK)
-    offered = recovery.private[state.assignment.images]
+    offered = recovery.private[state.assignment.members]
     assert (recovery.decryption[:, None] == offered).all(axis=(2, 3, 4)).any(axis=1).all()
 
 
@@ -105,7 +105,7 @@ def test_stages_from_files_and_in_memory_give_the_same_bits(challenges, tmp_path
         part["peak_memory_bytes"] for part in about["stages"]
     )
     saved = np.load(tmp_path / "mine/assignment.npz")
-    np.testing.assert_array_equal(saved["images"], state.assignment.images)
+    np.testing.assert_array_equal(saved["members"], state.assignment.members)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_every_choice_of_stages_runs(challenges, choice):
 
 def test_public_samples_of_another_shape_or_too_small_are_refused(challenges):
     problem = challenges[0]["cross"]
-    released = Released(problem.rows.reshape(-1, *SHAPE), problem.label)
+    released = Released(problem.magnitudes.reshape(-1, *SHAPE), problem.label)
     for sample, words in (
         (problem.public[:, :8], "make the sample"),
         (problem.public[:20], "has 20 images"),

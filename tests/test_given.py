@@ -63,7 +63,7 @@ def folder(tmp_path, patches):
 
 def arguments(folder, sample, **others):
     given = {"challenge": folder, "public_sample": folder / sample, "scheme": Scheme()}
-    return given | {"images": 2} | others
+    return given | {"image_count": 2} | others
 
 
 def told(folder, sample, attack, pool="pool.zarr", **others):

@@ -121,7 +121,7 @@ def nothing(seen, rng):
 
 
 def too_few(seen, rng):
-    return seen.rows[1:]
+    return seen.magnitudes[1:]
 
 
 @pytest.mark.parametrize(

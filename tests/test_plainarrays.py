@@ -154,14 +154,14 @@ GOOD = {
         "class_names": np.array(["cat", "ship"]),
     },
     "assignment": {
-        "images": np.array([[0, 1], [1, -1]]),
-        "coefficients": np.full((2, 2), 0.5, np.float32),
+        "members": np.array([[0, 1], [1, -1]]),
+        "weights": np.full((2, 2), 0.5, np.float32),
     },
 }
 GOOD["state"] = GOOD["assignment"] | {
-    "recovered": np.zeros((3, 5), np.float32),
+    "images": np.zeros((3, 5), np.float32),
     "level": np.ones(2, np.float32),
-    "rows": np.zeros((2, 5), np.float32),
+    "unmasked": np.zeros((2, 5), np.float32),
 }
 READERS = {
     "truth": load_plan,

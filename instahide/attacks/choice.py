@@ -39,13 +39,13 @@ STAGES = {
     },
     "assignment": {
         "em": "instahide.attacks.unmixing.assignment:em",
-        "free": "instahide.attacks.unmixing.blindassignment:free",
-        "places": "instahide.attacks.unmixing.insideassignment:places",
+        "free": "instahide.attacks.unmixing.blindassignment:assign_blindly",
+        "places": "instahide.attacks.unmixing.insideassignment:assign_inside",
     },
     "retrieval": {
         "field": "instahide.attacks.unmixing.retrieval:field",
-        "free": "instahide.attacks.unmixing.blindretrieval:free",
-        "places": "instahide.attacks.unmixing.insideretrieval:places",
+        "free": "instahide.attacks.unmixing.blindretrieval:retrieve_blindly",
+        "places": "instahide.attacks.unmixing.insideretrieval:retrieve_inside",
     },
     "finish": {
         "local": "instahide.attacks.unmixing.finish:local",

@@ -28,7 +28,7 @@ class Size:
         E, encryptions.
     pixels : int
         d, pixels and channels of a row.
-    images : int
+    image_count : int
         n, private images.
     class_images : int
         Private images of the largest class.
@@ -42,7 +42,7 @@ class Size:
 
     rows: int
     pixels: int
-    images: int
+    image_count: int
     class_images: int
     class_rows: int
     public: int = 0
@@ -59,10 +59,10 @@ def size_of(problem: Any) -> Size:
     holds = (problem.label > 0).sum(axis=0)
     share = holds.max() / max(holds.sum(), 1)
     return Size(
-        rows=len(problem.rows),
-        pixels=problem.rows.shape[1],
-        images=problem.images,
-        class_images=int(np.ceil(problem.images * share)),
+        rows=len(problem.magnitudes),
+        pixels=problem.magnitudes.shape[1],
+        image_count=problem.image_count,
+        class_images=int(np.ceil(problem.image_count * share)),
         class_rows=int(holds.max()),
         public=len(problem.public),
         pool=len(problem.pool) if problem.pool is not None else 0,

@@ -4,8 +4,8 @@ What the stages make, one file each, so that a change of the last re-runs only t
 
 ==========  =======================================================================
 similarity  ``features.npy``
-assignment  ``assignment.npz``: ``images`` int (E, p), ``coefficients`` float32 (E, p)
-retrieval   ``state.npz``: those two, ``recovered`` (n + 1, d), ``level`` (E,), ``rows`` (E, d)
+assignment  ``assignment.npz``: ``members`` int (E, p), ``weights`` float32 (E, p)
+retrieval   ``state.npz``: those, ``images`` (n + 1, d), ``level`` (E,), ``unmasked`` (E, d)
 finish      the attack's folder, see `instahide.attacks.protocol`, and ``assignment.npz``
 ==========  =======================================================================
 
@@ -167,13 +167,13 @@ def check_product(product: Any, kind: type, problem: Problem, target: str) -> No
         raise InstaHideError(
             f"{target} returned {type(product).__name__}; {kind.__name__} is expected"
         )
-    rows = len(problem.rows)
+    rows = len(problem.magnitudes)
     if isinstance(product, Recovery):
         found, expected = product.decryption.shape, (rows, *problem.shape)
     elif isinstance(product, State):
-        found, expected = product.rows.shape, problem.rows.shape
+        found, expected = product.unmasked.shape, problem.magnitudes.shape
     else:
-        array = product.images if isinstance(product, Assignment) else product
+        array = product.members if isinstance(product, Assignment) else product
         found, expected = array.shape, (rows, *array.shape[1:])
     if found != expected:
         raise InstaHideError(f"{target} returned shape {found}; {expected} is expected")

@@ -70,7 +70,7 @@ def problem(wildcards):
     return {
         "challenge": f"results/{wildcards.challenge}",
         "public_sample": sample_store(wildcards),
-        "images": config["private"][given["private"]]["images"],
+        "image_count": config["private"][given["private"]]["images"],
         "labels": labels,
         "public_pool": bool(pool),
     }

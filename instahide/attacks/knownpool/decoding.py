@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from instahide.attacks.knownpool.selection import NONE
-from instahide.attacks.unmixing.state import Assignment, State
+from instahide.attacks.unmixing.state import replace_rows
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,6 @@ def take(decoding: Decoding, rows: np.ndarray) -> Decoding:
     )
 
 
-def take_state(state: State, rows: np.ndarray) -> State:
-    """Return some rows of a state."""
-    pairs = state.assignment
-    pairs = Assignment(pairs.images[rows], pairs.coefficients[rows])
-    return State(state.images, pairs, state.level[rows], state.rows[rows])
-
-
 def put(decoding: Decoding, rows: np.ndarray, new: Decoding) -> Decoding:
     """Return a decoding with some rows replaced."""
     return Decoding(
@@ -91,25 +84,3 @@ def put(decoding: Decoding, rows: np.ndarray, new: Decoding) -> Decoding:
         replace_rows(decoding.coefficients, rows, new.coefficients),
         replace_rows(decoding.confidence, rows, new.confidence),
     )
-
-
-def put_state(state: State, rows: np.ndarray, new: State) -> State:
-    """Return a state with some rows replaced; the images stay."""
-    old, now = state.assignment, new.assignment
-    pairs = Assignment(
-        replace_rows(old.images, rows, now.images),
-        replace_rows(old.coefficients, rows, now.coefficients),
-    )
-    return State(
-        state.images,
-        pairs,
-        replace_rows(state.level, rows, new.level),
-        replace_rows(state.rows, rows, new.rows),
-    )
-
-
-def replace_rows(values: np.ndarray, rows: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Return a copy of `values` with some rows replaced."""
-    values = values.copy()
-    values[rows] = new
-    return values

@@ -149,12 +149,12 @@ def decode(
 
 def run_passes(task: Task, state: State, observe: Observer) -> tuple[State, Decoding, int]:
     """Run passes until nothing moves, with one retrial of doubtful rows in between."""
-    decoding, retried = nothing_found(len(state.rows), task.settings), False
+    decoding, retried = nothing_found(len(state.unmasked), task.settings), False
     passes = range(1, task.settings.passes + 1)
     for number in tracked(passes, "decoding, at the most", "passes"):
         before, open_ = state.images, count_open(state, decoding)
         if number > 1:
-            state = replace(state, rows=take_masks_off(task, state, decoding))
+            state = replace(state, unmasked=take_masks_off(task, state, decoding))
         state, decoding = run_pass(task, state, decoding)
         observe(number, state, decoding)
         now = count_open(state, decoding)

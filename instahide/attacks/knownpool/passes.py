@@ -20,16 +20,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from instahide.attacks.knownpool.decoding import Decoding, Settings, put, take, take_state
+from instahide.attacks.knownpool.decoding import Decoding, Settings, put, take
 from instahide.attacks.knownpool.dictionary import Dictionary
 from instahide.attacks.knownpool.selection import NONE, Selection, select
 from instahide.attacks.knownpool.spots import mend_spots
 from instahide.attacks.unmixing.parts.field import cooling, unmask
 from instahide.attacks.unmixing.parts.labels import Parts, read_pairs
-from instahide.attacks.unmixing.parts.leastsquares import solve_images
+from instahide.attacks.unmixing.parts.leastsquares import IMAGE_RIDGE, solve_images
 from instahide.attacks.unmixing.parts.pairs import KnownPairs
 from instahide.attacks.unmixing.parts.reassignment import reassign
-from instahide.attacks.unmixing.parts.rounds import RIDGE
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import State
 from instahide.errors import InstaHideError
@@ -67,14 +66,14 @@ def run_pass(task: Task, state: State, decoding: Decoding) -> tuple[State, Decod
     """Find public images, then the private ones."""
     decoding = find_public(task, state, decoding)
     public = task.dictionary.mix(decoding.public, decoding.coefficients)
-    state = replace(state, rows=state.rows - public)
+    state = replace(state, unmasked=state.unmasked - public)
     state = fit_images(replace(state, level=measure_level(task, state)))
     if task.settings.masked:
         state = mend_spots(state, public, task.given)
     pairs = KnownPairs(task.parts)
     state = reassign(task.dictionary.field, state, state.level, pairs, signed=True)
     state = fit_images(state)
-    return replace(state, rows=state.rows + public), decoding
+    return replace(state, unmasked=state.unmasked + public), decoding
 
 
 def measure_level(task: Task, state: State, public: np.ndarray | float = 0.0) -> np.ndarray:
@@ -84,7 +83,7 @@ def measure_level(task: Task, state: State, public: np.ndarray | float = 0.0) ->
     -------
     ndarray of float32, shape (E,)
     """
-    left = state.rows - public - state.design() @ state.images
+    left = state.unmasked - public - state.design() @ state.images
     power = np.einsum("ij,ij->i", left, left) / left.shape[1]
     return (power / task.dictionary.field.power + LEAST_LEVEL).astype(np.float32)
 
@@ -119,8 +118,8 @@ def find_public(task: Task, state: State, decoding: Decoding) -> Decoding:
     open_ = np.flatnonzero(~is_settled(state, decoding))
     if not len(open_):
         return decoding
-    state, former = take_state(state, open_), take(decoding, open_)
-    target = dictionary.whiten(state.rows - state.design() @ state.images)
+    state, former = state.take(open_), take(decoding, open_)
+    target = dictionary.whiten(state.unmasked - state.design() @ state.images)
     found = dictionary.whiten(dictionary.mix(former.public, former.coefficients))
     candidates = dictionary.shortlist(target - found, settings.shortlist)
     candidates = without_repetition(np.hstack([former.public, candidates]))
@@ -177,8 +176,8 @@ def fit_images(state: State) -> State:
     values everywhere is rounded to them, which makes it exact.
     """
     design, mean = state.design(), state.images[-1]
-    rows = state.rows - design[:, -1:] * mean
-    ridge = np.full(state.count, RIDGE)
+    rows = state.unmasked - design[:, -1:] * mean
+    ridge = np.full(state.image_count, IMAGE_RIDGE)
     images = solve_images(design[:, :-1], rows, 1 / state.level, ridge, mean)
     images = np.clip(images, -1, 1)
     rounded = to_unit_range(to_bytes(images))
@@ -194,8 +193,9 @@ def make_task(
         raise InstaHideError(
             f"the pool's images are {dictionary.pool.shape} and the encryptions {problem.shape}"
         )
-    if state.rows.shape != problem.rows.shape:
+    if state.unmasked.shape != problem.magnitudes.shape:
         raise InstaHideError(
-            f"the start is of {len(state.rows)} rows and the challenge of {len(problem.rows)}"
+            f"the start is of {len(state.unmasked)} rows and the challenge of "
+            f"{len(problem.magnitudes)}"
         )
-    return Task(problem.rows, read_pairs(problem), dictionary, settings)
+    return Task(problem.magnitudes, read_pairs(problem), dictionary, settings)

@@ -15,9 +15,7 @@ from instahide.attacks.knownpool.decoding import (
     Decoding,
     nothing_found,
     put,
-    put_state,
     take,
-    take_state,
 )
 from instahide.attacks.knownpool.passes import (
     Task,
@@ -45,7 +43,7 @@ def retry(task: Task, state: State, decoding: Decoding) -> tuple[State, Decoding
         With other pairs, rows, levels and public images where they are better.
     """
     doubtful = np.flatnonzero(~is_settled(state, decoding))
-    if len(doubtful) > MOST_SHARE * len(state.rows):
+    if len(doubtful) > MOST_SHARE * len(state.unmasked):
         return state, decoding
     task = replace(task, settings=replace(task.settings, steps=STEPS))
     for start in tracked(range(0, len(doubtful), ROWS_AT_ONCE), "rows in doubt", "tens"):
@@ -62,12 +60,12 @@ def hear(task: Task, state: State, rows: np.ndarray) -> tuple[np.ndarray, State,
     first = np.searchsorted(owner[best], owner[best])
     best = best[np.arange(len(best)) - first < FINALISTS]
     owner, task = owner[best], replace(task, given=task.given[owner[best]])
-    state, decoding = take_state(state, best), take(decoding, best)
+    state, decoding = state.take(best), take(decoding, best)
     for _ in range(2):
         decoding = find_public(task, state, decoding)
         public = task.dictionary.mix(decoding.public, decoding.coefficients)
         state = replace(state, level=measure_level(task, state, public))
-        state = replace(state, rows=take_masks_off(task, state, decoding))
+        state = replace(state, unmasked=take_masks_off(task, state, decoding))
     return owner, state, decoding
 
 
@@ -97,15 +95,15 @@ def try_pairs(
     task: Task, state: State, owner: np.ndarray, assignment: Assignment
 ) -> tuple[State, Decoding]:
     """Take the masks off with each pair's mixture as the mean, and measure what is left."""
-    rest = 1 - assignment.coefficients.sum(axis=1)
+    rest = 1 - assignment.weights.sum(axis=1)
     # Σ λᵢ² / (Σ λᵢ)² of K half-normal coefficients; bounds and normalisation change it little.
     spread = 1 / (1 + (task.settings.k - 3) * 2 / np.pi)
     level = (spread * rest**2).astype(np.float32)
     task = replace(task, given=task.given[owner])
     state = State(state.images, assignment, level, task.given)
     decoding = nothing_found(len(owner), task.settings)
-    state = replace(state, rows=take_masks_off(task, state, decoding))
-    left = task.dictionary.whiten(state.rows - state.design() @ state.images)
+    state = replace(state, unmasked=take_masks_off(task, state, decoding))
+    left = task.dictionary.whiten(state.unmasked - state.design() @ state.images)
     energy = np.einsum("ij,ij->i", left, left) / left.shape[1]
     return replace(state, level=energy), decoding
 
@@ -123,6 +121,6 @@ def keep_better(
     best = order[np.searchsorted(owner[order], rows)]
     best = best[tried.level[best] < state.level[rows]]
     return (
-        put_state(state, owner[best], take_state(tried, best)),
+        state.put(owner[best], tried.take(best)),
         put(decoding, owner[best], take(found, best)),
     )

@@ -71,7 +71,7 @@ def mend_spots(state: State, public: np.ndarray, magnitude: np.ndarray) -> State
     design, images = state.design(), state.images.copy()
     model = design @ images + public
     touched = np.zeros(model.shape, bool)
-    for number in range(state.count):
+    for number in range(state.image_count):
         rows = np.flatnonzero(design[:, number])
         if not len(rows):
             continue
@@ -83,4 +83,4 @@ def mend_spots(state: State, public: np.ndarray, magnitude: np.ndarray) -> State
         images[number] = np.where(better, new, images[number])
         touched[rows] |= better
     signed = np.copysign(magnitude, design @ images + public) - public
-    return replace(state, images=images, rows=np.where(touched, signed, state.rows))
+    return replace(state, images=images, unmasked=np.where(touched, signed, state.unmasked))

@@ -66,11 +66,11 @@ def cluster_classes(
         The image with the larger coefficient, or NOBODY.
     """
     leaders = np.full(len(features), NOBODY)
-    for number, images in tracked(list(enumerate(parts.roster)), "clusters", "classes"):
+    for number, image_index in tracked(list(enumerate(parts.roster)), "clusters", "classes"):
         rows = np.flatnonzero((parts.classes[:, 0] == number) & ~parts.same)
         order = np.argsort(-parts.coefficients[rows, 0], kind="stable")
-        rows = rows[order[: rows_per_image * np.count_nonzero(images != NOBODY)]]
-        leaders[rows] = cluster_images(features[rows], images)
+        rows = rows[order[: rows_per_image * np.count_nonzero(image_index != NOBODY)]]
+        leaders[rows] = cluster_images(features[rows], image_index)
     return leaders
 
 
@@ -104,4 +104,4 @@ def fit_pairs(
         rounds=rounds,
         public=(parts.rest**power, 1 / (0.1 + parts.rest**2)),
     )
-    return found if power == 1 else replace(found, coefficients=parts.coefficients)
+    return found if power == 1 else replace(found, weights=parts.coefficients)

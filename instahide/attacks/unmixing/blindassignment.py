@@ -24,17 +24,19 @@ from instahide.attacks.unmixing.state import NOBODY, Assignment
 from instahide.progress import tracked
 
 # ASSUME: two rounds. More of them lose an image now and then, whose rows go to others.
-ROUNDS = 2
+BLIND_EM_ROUNDS = 2
 BOUNDS = (0.02, 0.6)  # of first estimates of coefficients, which are rough
 
 
-def free_needs(size: Size) -> float:
+def assign_blindly_needs(size: Size) -> float:
     """Bytes: features and what is left of them; clusters of all rows that hold a class."""
     clusters = clustering_needs(size.class_rows, size.pixels)
     return size.table + max(clusters, 2 * size.table)
 
 
-def free(problem: Problem, features: np.ndarray, rng: np.random.Generator) -> Assignment:
+def assign_blindly(
+    problem: Problem, features: np.ndarray, rng: np.random.Generator
+) -> Assignment:
     """Cluster rows and fit pairs with free weights: a second stage without coefficients.
 
     Parameters
@@ -66,11 +68,11 @@ def cluster_rows(features: np.ndarray, parts: Parts) -> np.ndarray:
         where both classes are the same.
     """
     members = np.full((len(features), 2), NOBODY)
-    for number, images in tracked(list(enumerate(parts.roster)), "clusters", "classes"):
+    for number, image_index in tracked(list(enumerate(parts.roster)), "clusters", "classes"):
         holds = parts.classes == number
         rows = np.flatnonzero(holds.any(axis=1))
         place = holds[rows].argmax(axis=1)
-        members[rows, place] = cluster_images(features[rows], images)
+        members[rows, place] = cluster_images(features[rows], image_index)
     return members
 
 
@@ -80,7 +82,7 @@ def fit_free_pairs(
     start: np.ndarray,
     prior: WeightPrior,
     *,
-    rounds: int = ROUNDS,
+    rounds: int = BLIND_EM_ROUNDS,
 ) -> Assignment:
     """Assign pairs of images to rows by hard EM, weights unknown.
 
@@ -110,4 +112,4 @@ def fit_free_pairs(
 
     begin = Assignment(start, np.full(start.shape, prior.mean, np.float32))
     found = run_hard_em(features, begin, choose, count, rounds=rounds)
-    return Assignment(found.images, np.clip(np.sqrt(found.coefficients), *BOUNDS))
+    return Assignment(found.members, np.clip(np.sqrt(found.weights), *BOUNDS))

@@ -17,6 +17,7 @@ from instahide.attacks.unmixing.parts.freepairs import FreePairs, equal_scale
 from instahide.attacks.unmixing.parts.labels import read_classes
 from instahide.attacks.unmixing.parts.reassignment import reassign
 from instahide.attacks.unmixing.parts.rounds import (
+    Fixed,
     Observer,
     Round,
     ignore,
@@ -28,7 +29,7 @@ from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import Assignment, State
 
 MOST = 0.97  # of two coefficients' sum
-ROUNDS = (
+BLIND_ROUNDS = (
     Round(16, 0.5),
     Round(16, 0.3),
     Round(16, 0.1),
@@ -38,10 +39,10 @@ ROUNDS = (
 )
 
 
-free_needs = rounds_needs
+retrieve_blindly_needs = rounds_needs
 
 
-def free(
+def retrieve_blindly(
     problem: Problem,
     assignment: Assignment,
     rng: np.random.Generator,
@@ -53,7 +54,7 @@ def free(
     Returns
     -------
     State
-        The coefficients of its assignment are estimates.
+        The weights of its assignment are estimates.
 
     Raises
     ------
@@ -61,12 +62,12 @@ def free(
         When rows do not have two private images, or have no mask.
     """
     parts = read_classes(problem)
-    model = learn_field(problem.public)
-    spread = public_spread(problem.scheme, rng)
-    prior = weight_prior(problem.scheme, rng, power=1)
-    again = partial(reassign_and_scale, chooser=FreePairs(parts, prior))
-    state = start_from_rows(model, problem.rows, assignment, problem.images, spread)
-    return run_rounds(model, problem.rows, state, ROUNDS, again, observe, spread=spread)
+    field, spread = learn_field(problem.public), public_spread(problem.scheme, rng)
+    chooser = FreePairs(parts, weight_prior(problem.scheme, rng, power=1))
+    again = partial(reassign_and_scale, chooser=chooser)
+    fixed = Fixed(field, problem.magnitudes, again, spread)
+    state = start_from_rows(fixed, assignment, problem.image_count)
+    return run_rounds(fixed, state, BLIND_ROUNDS, observe)
 
 
 def reassign_and_scale(
@@ -75,6 +76,7 @@ def reassign_and_scale(
     """Choose each row's pair, both coefficients and sign; see `reassign` and `equal_scale`."""
     state = reassign(field, state, level, chooser)
     found = state.assignment
-    weights = equal_scale(found.images, found.coefficients, chooser.prior.mean, state.count)
+    mean, count = chooser.prior.mean, state.image_count
+    weights = equal_scale(found.members, found.weights, mean, count)
     weights *= np.minimum(1, MOST / np.maximum(weights.sum(axis=1, keepdims=True), MOST))
-    return replace(state, assignment=replace(found, coefficients=weights))
+    return replace(state, assignment=replace(found, weights=weights))

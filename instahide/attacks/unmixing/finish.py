@@ -24,15 +24,15 @@ from instahide.attacks.unmixing.state import State
 from instahide.progress import tracked
 
 SCALES = (1.0, 2.0, 4.0)  # of the bands, standard deviations in pixels
-REACH = (1.0, 1.5, 3.0)  # over which a band's residual is averaged
+BAND_REACH = (1.0, 1.5, 3.0)  # over which a band's residual is averaged
 TRUST = 0.8  # in the measured level around a pixel; the rest is the row's
-RIDGE = 0.01  # relative to a weight of one
+LOCAL_RIDGE = 0.01  # relative to a precision of one
 LEAST_POWER = 1e-12
 
 
 def local_needs(size: Size) -> float:
     """Bytes: rows in bands with weights; a small matrix for each of some pixels."""
-    matrices = 3 * FLOAT * PIXELS_AT_ONCE * (size.images + 1) ** 2
+    matrices = 3 * FLOAT * PIXELS_AT_ONCE * (size.image_count + 1) ** 2
     return max(7.5 * size.table + matrices, none_needs(size))
 
 
@@ -68,21 +68,21 @@ def solve_by_bands(state: State, shape: tuple[int, ...], *, rounds: int = 2) -> 
     """
     design = state.design()
     solution = np.zeros_like(state.images)
-    rows, images = split_bands(state.rows, shape), split_bands(state.images, shape)
-    bands = list(zip(rows, images, REACH, strict=False))
+    unmasked, images = split_bands(state.unmasked, shape), split_bands(state.images, shape)
+    bands = list(zip(unmasked, images, BAND_REACH, strict=False))
     for band, start, reach in tracked(bands, "last images", "bands"):
         for _ in range(rounds):
-            weights = local_weights(band - design @ start, state.level, shape, reach)
-            start = solve_locally(design, band, weights, RIDGE)
+            precision = local_precision(band - design @ start, state.level, shape, reach)
+            start = solve_locally(design, band, precision, LOCAL_RIDGE)
         solution += start
-    ridge = np.full(design.shape[1], RIDGE)
-    return solution + solve_images(design, rows[-1], 1 / state.level, ridge)
+    ridge = np.full(design.shape[1], LOCAL_RIDGE)
+    return solution + solve_images(design, unmasked[-1], 1 / state.level, ridge)
 
 
-def local_weights(
+def local_precision(
     residual: np.ndarray, level: np.ndarray, shape: tuple[int, ...], reach: float
 ) -> np.ndarray:
-    """Weigh by the inverse of the residual's square, averaged around each pixel.
+    """Return the inverse of the residual's square, averaged around each pixel.
 
     Parameters
     ----------
@@ -100,8 +100,8 @@ def local_weights(
     power = _blur(power, reach)
     ordinary = max(float(power.mean()), LEAST_POWER)
     row = (level / level.mean() * ordinary)[:, None, None, None]
-    weights = ordinary / (TRUST * power + (1 - TRUST) * row)
-    return np.broadcast_to(weights, (len(residual), *shape)).reshape(residual.shape)
+    precision = ordinary / (TRUST * power + (1 - TRUST) * row)
+    return np.broadcast_to(precision, (len(residual), *shape)).reshape(residual.shape)
 
 
 def _blur(pictures: np.ndarray, scale: float) -> np.ndarray:

@@ -18,26 +18,28 @@ from instahide.attacks.unmixing.parts.hardem import run_hard_em
 from instahide.attacks.unmixing.parts.labels import Parts, read_inside
 from instahide.attacks.unmixing.parts.places import Places
 from instahide.attacks.unmixing.problem import Problem
-from instahide.attacks.unmixing.state import NOBODY, Assignment
+from instahide.attacks.unmixing.state import NOBODY, Assignment, nobody
 from instahide.progress import tracked
 
-ROUNDS = 4
+INSIDE_EM_ROUNDS = 4
 
 
-def places_needs(size: Size) -> float:
+def assign_inside_needs(size: Size) -> float:
     """Bytes: features of some rows and what is left of them, and their clusters."""
     clusters = clustering_needs(size.class_rows, size.pixels)
     return size.table + max(clusters, 2 * size.table)
 
 
-def places(problem: Problem, features: np.ndarray, rng: np.random.Generator) -> Assignment:
+def assign_inside(
+    problem: Problem, features: np.ndarray, rng: np.random.Generator
+) -> Assignment:
     """Cluster rows and fit all k places: a second stage for inside-dataset rows.
 
     Returns
     -------
     Assignment
         Of k images; rows whose labels name fewer classes are empty: NOBODY, with
-        coefficients of zero.
+        weights of zero.
 
     Raises
     ------
@@ -47,10 +49,7 @@ def places(problem: Problem, features: np.ndarray, rng: np.random.Generator) -> 
     rows, parts = read_inside(problem)
     own = features[rows]
     found = fit_places(own, parts, cluster_leaders(own, parts))
-    images = np.full((len(features), problem.scheme.k), NOBODY)
-    coefficients = np.zeros(images.shape, np.float32)
-    images[rows], coefficients[rows] = found.images, found.coefficients
-    return Assignment(images, coefficients)
+    return nobody(len(features), problem.scheme.k).put(rows, found)
 
 
 def cluster_leaders(features: np.ndarray, parts: Parts) -> np.ndarray:
@@ -62,14 +61,14 @@ def cluster_leaders(features: np.ndarray, parts: Parts) -> np.ndarray:
         Images, or NOBODY.
     """
     leaders = np.full(len(features), NOBODY)
-    for number, images in tracked(list(enumerate(parts.roster)), "clusters", "classes"):
+    for number, image_index in tracked(list(enumerate(parts.roster)), "clusters", "classes"):
         rows = np.flatnonzero(parts.classes[:, 0] == number)
-        leaders[rows] = cluster_images(features[rows], images)
+        leaders[rows] = cluster_images(features[rows], image_index)
     return leaders
 
 
 def fit_places(
-    features: np.ndarray, parts: Parts, leaders: np.ndarray, *, rounds: int = ROUNDS
+    features: np.ndarray, parts: Parts, leaders: np.ndarray, *, rounds: int = INSIDE_EM_ROUNDS
 ) -> Assignment:
     """Assign images to rows by hard EM.
 
@@ -91,4 +90,4 @@ def fit_places(
     found = run_hard_em(
         features, start, choose, parts.image_count, rounds=rounds, shown="places"
     )
-    return replace(found, coefficients=parts.coefficients)
+    return replace(found, weights=parts.coefficients)

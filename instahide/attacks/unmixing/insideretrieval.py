@@ -19,6 +19,7 @@ from instahide.attacks.unmixing.parts.leastsquares import solve_nonnegative
 from instahide.attacks.unmixing.parts.places import Places
 from instahide.attacks.unmixing.parts.reassignment import reassign
 from instahide.attacks.unmixing.parts.rounds import (
+    Fixed,
     Observer,
     Round,
     ignore,
@@ -28,19 +29,19 @@ from instahide.attacks.unmixing.parts.rounds import (
     start_from_rows,
 )
 from instahide.attacks.unmixing.problem import Problem
-from instahide.attacks.unmixing.state import NOBODY, Assignment, State
+from instahide.attacks.unmixing.state import NOBODY, Assignment, State, nobody
 from instahide.progress import tracked
 
-ROUNDS = tuple(Round(16, error) for error in (0.5, 0.3, 0.1, 0.03, 0.01, 0.003))
+INSIDE_ROUNDS = tuple(Round(16, error) for error in (0.5, 0.3, 0.1, 0.03, 0.01, 0.003))
 LEVELS = (0.3, 0.2, 0.1, 0.05, 0.02)  # of rows that are explained, step by step
 SPECTRUM_FLOOR = 0.02
 LABEL_TRUST = 10.0  # how much a label's sums weigh, against a feature of an image
 
 
-places_needs = rounds_needs
+retrieve_inside_needs = rounds_needs
 
 
-def places(
+def retrieve_inside(
     problem: Problem,
     assignment: Assignment,
     rng: np.random.Generator,
@@ -53,7 +54,7 @@ def places(
     -------
     State
         Its assignment names k images for each row; where a row holds fewer that can be told,
-        the rest have coefficients of zero.
+        the rest have weights of zero.
 
     Raises
     ------
@@ -61,29 +62,24 @@ def places(
         When labels are none of k private images.
     """
     rows, parts = read_inside(problem)
-    model = learn_field(problem.public)
-    own = problem.rows[rows]
-    some = Assignment(assignment.images[rows], assignment.coefficients[rows])
     again = partial(reassign, chooser=Places(parts))
-    state = start_from_rows(model, own, some, problem.images, spread=0.0)
+    fixed = Fixed(learn_field(problem.public), problem.magnitudes[rows], again, spread=0.0)
+    state = start_from_rows(fixed, assignment.take(rows), problem.image_count)
 
     def observe_all(name, state):
-        observe(name, among_all(state, rows, problem.rows))
+        observe(name, among_all(state, rows, problem.magnitudes))
 
     watched = ignore if observe is ignore else observe_all
-    state = run_rounds(model, own, state, ROUNDS, again, watched, spread=0.0)
-    return explain_others(model, problem, state, rows, parts)
+    state = run_rounds(fixed, state, INSIDE_ROUNDS, watched)
+    return explain_others(fixed.field, problem, state, rows, parts)
 
 
-def among_all(state: State, places: np.ndarray, rows: np.ndarray) -> State:
+def among_all(state: State, rows: np.ndarray, magnitudes: np.ndarray) -> State:
     """Return the state of some rows among all, shape (E, d); the others hold nothing yet."""
-    found = state.assignment
-    images = np.full((len(rows), found.images.shape[1]), NOBODY)
-    coefficients = np.zeros(images.shape, np.float32)
-    level, unmasked = np.ones(len(rows), np.float32), rows.copy()
-    images[places], coefficients[places] = found.images, found.coefficients
-    level[places], unmasked[places] = state.level, state.rows
-    return State(state.images, Assignment(images, coefficients), level, unmasked)
+    places = state.assignment.members.shape[1]
+    level = np.ones(len(magnitudes), np.float32)
+    empty = State(state.images, nobody(len(magnitudes), places), level, magnitudes)
+    return empty.put(rows, state)
 
 
 def explain_others(
@@ -109,23 +105,21 @@ def explain_others(
     State
         Of all rows.
     """
-    magnitude, label = problem.rows, problem.label
-    whole = among_all(state, rows, magnitude)
-    others = np.setdiff1d(np.arange(len(label)), rows)
+    whole = among_all(state, rows, problem.magnitudes)
+    others = np.setdiff1d(np.arange(len(problem.label)), rows)
     if not len(others):
         return whole
-    pictures = state.images[:-1]
-    explain = make_explainer(field, pictures, label[others], parts.roster)
-    mean = np.broadcast_to(pictures.mean(axis=0), (len(others), magnitude.shape[1]))
+    magnitudes, images = problem.magnitudes[others], state.images[:-1]
+    explain = make_explainer(field, images, problem.label[others], parts.roster)
+    mean = np.broadcast_to(images.mean(axis=0), magnitudes.shape)
     for level in tracked(LEVELS, "other rows", "levels"):
         levels = np.full(len(others), level, np.float32)
-        unmasked = unmask(field, magnitude[others], mean, levels, cooling(16))
+        unmasked = unmask(field, magnitudes, mean, levels, cooling(16))
         weights, unmasked = explain(unmasked)
-        mean = weights @ pictures
-    names = np.argsort(-weights, axis=1, kind="stable")[:, : parts.classes.shape[1]]
-    whole.assignment.images[others] = names
-    whole.assignment.coefficients[others] = np.take_along_axis(weights, names, 1)
-    whole.rows[others] = unmasked
+        mean = weights @ images
+    members = np.argsort(-weights, axis=1, kind="stable")[:, : parts.classes.shape[1]]
+    found = Assignment(members, np.take_along_axis(weights, members, 1))
+    whole = whole.put(others, State(state.images, found, levels, unmasked))
     return replace(whole, level=measure_level(field, whole, 0.0))
 
 
@@ -140,8 +134,8 @@ def make_explainer(
     gain = 1 / np.sqrt(field.spectrum + SPECTRUM_FLOOR * field.power)
     white = field.transform(images) * gain
     one_hot = np.zeros((len(images), len(roster)), np.float32)
-    for number, names in enumerate(roster):
-        one_hot[names[names != NOBODY], number] = 1
+    for number, image_index in enumerate(roster):
+        one_hot[image_index[image_index != NOBODY], number] = 1
     trust = LABEL_TRUST * float((white**2).sum(axis=1).mean())
     gram = white @ white.T + trust * one_hot @ one_hot.T
     known = trust * label @ one_hot.T
@@ -152,9 +146,9 @@ def make_explainer(
         weights = solve_nonnegative(products, gram, allowed)
         return Chosen(before, weights, ((weights @ gram - 2 * products) * weights).sum(axis=1))
 
-    def explain(rows):
-        seen = Seen((field.transform(rows) * gain) @ white.T, gram, across=-known)
-        found, turned = choose_signs(seen, choose, np.ones(len(rows), np.float32), everybody)
-        return found.weights, np.where(turned, -rows, rows)
+    def explain(unmasked):
+        seen = Seen((field.transform(unmasked) * gain) @ white.T, gram, across=-known)
+        found, turned = choose_signs(seen, choose, np.ones(len(label), np.float32), everybody)
+        return found.weights, np.where(turned, -unmasked, unmasked)
 
     return explain

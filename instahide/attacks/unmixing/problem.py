@@ -1,4 +1,7 @@
-"""What every stage of an attack sees: the released rows, labels, and photos of its own."""
+"""What every stage of an attack sees: the released rows, labels, and photos of its own.
+
+It makes and strips; what the labels say is read in `instahide.attacks.unmixing.parts.labels`.
+"""
 
 import os
 from dataclasses import dataclass
@@ -26,30 +29,32 @@ Labels = Literal["coefficients", "classes", "none"]
 
 @dataclass(frozen=True)
 class Problem:
-    """A challenge as its attacker sees it.
+    """A challenge as its attacker sees it: what every stage is given.
 
     Attributes
     ----------
-    rows : ndarray of float32, shape (E, d)
-        |encryption|; where the scheme has no mask, the encryption itself.
+    magnitudes : ndarray of float32, shape (E, d)
+        |encryption|: what a mask leaves of a row. Where the scheme has no mask, nothing is
+        taken away, and this is the encryption itself with its signs.
     label : ndarray of float32, shape (E, classes)
         No more of it than `labels` says, see `strip_labels`.
     public : ndarray of float32, shape (N, H, W, C), range [-1, 1]
         Images like those of the pool, or its members; N = 0 where there are none.
     scheme : Scheme
         Its mixture, k, c1 and c2 are public.
-    images : int
+    image_count : int
         Number n of private images.
     labels : {"coefficients", "classes", "none"}
     pool : Pool or None
-        The challenge's pool, where the attacker knows it; `public` is then a sample of it.
+        The store of public images that the challenge was made with, where the attacker knows
+        it; `public` is then a sample of it.
     """
 
-    rows: np.ndarray
+    magnitudes: np.ndarray
     label: np.ndarray
     public: np.ndarray
     scheme: Scheme
-    images: int
+    image_count: int
     labels: Labels = "coefficients"
     pool: Pool | None = None
 
@@ -72,7 +77,7 @@ def make_problem(
     released: Released,
     public: np.ndarray,
     scheme: Scheme,
-    images: int,
+    image_count: int,
     labels: Labels = "coefficients",
     *,
     pool: Pool | None = None,
@@ -85,10 +90,10 @@ def make_problem(
         When the public sample has another shape than the encryptions, or only few images;
         when there cannot be as many private images as is said.
     """
-    if not 1 <= images <= len(released.encryption):
+    if not 1 <= image_count <= len(released.encryption):
         raise InstaHideError(
-            f"{images} private images: each leads one or more of the encryptions, so there are "
-            f"1 to {len(released.encryption)}"
+            f"{image_count} private images: each leads one or more of the encryptions, so "
+            f"there are 1 to {len(released.encryption)}"
         )
     if public.shape[1:] != released.encryption.shape[1:]:
         raise InstaHideError(
@@ -101,16 +106,16 @@ def make_problem(
             "thousands"
         )
     rows = released.encryption.reshape(len(released.encryption), -1)
-    rows = np.abs(rows) if scheme.masked else rows
+    magnitudes = np.abs(rows) if scheme.masked else rows
     label = strip_labels(released.label, labels)
-    return Problem(rows, label, public, scheme, images, labels, pool)
+    return Problem(magnitudes, label, public, scheme, image_count, labels, pool)
 
 
 def load_problem(
     challenge: Path | str,
     public_sample: Path | str | None,
     scheme: Scheme,
-    images: int,
+    image_count: int,
     labels: Labels = "coefficients",
     *,
     public_pool: bool = False,
@@ -123,6 +128,8 @@ def load_problem(
         A folder with `encryption.npy` and `label.npy`.
     public_sample : path or None
         A pool of public photos.
+    image_count : int
+        Number n of private images.
     public_pool : bool
         Whether it is the pool of the challenge, and known to be.
 
@@ -135,7 +142,7 @@ def load_problem(
     released = load_released(challenge)
     if public_sample is None:
         public = np.empty((0, *released.encryption.shape[1:]), np.float32)
-        return make_problem(released, public, scheme, images, labels)
+        return make_problem(released, public, scheme, image_count, labels)
     pool = open_pool(public_sample)
     photos = min(MOST_PUBLIC, len(pool)) * int(np.prod(pool.shape))
     needed = FLOAT * released.encryption.size + (FLOAT + 1) * photos
@@ -147,7 +154,7 @@ def load_problem(
             "configuration, --pool of the command `instahide attack pool`)"
         )
     public, known = to_unit_range(sample(pool)), pool if public_pool else None
-    return make_problem(released, public, scheme, images, labels, pool=known)
+    return make_problem(released, public, scheme, image_count, labels, pool=known)
 
 
 def _is_own_pool(challenge: Path | str, pool: Pool) -> bool:
@@ -160,8 +167,8 @@ def _is_own_pool(challenge: Path | str, pool: Pool) -> bool:
 
 def sample(pool: Pool, most: int = MOST_PUBLIC) -> np.ndarray:
     """Return at most `most` images, evenly from all of a pool, uint8 (N, H, W, C)."""
-    places = np.linspace(0, len(pool) - 1, min(most, len(pool))).astype(np.int64)
-    return pool.read(places)
+    image_index = np.linspace(0, len(pool) - 1, min(most, len(pool))).astype(np.int64)
+    return pool.read(image_index)
 
 
 def strip_labels(label: np.ndarray, labels: Labels) -> np.ndarray:

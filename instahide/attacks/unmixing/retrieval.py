@@ -12,14 +12,15 @@ from typing import Literal
 import numpy as np
 
 from instahide.attacks.needs import Size
-from instahide.attacks.unmixing.parts.coefficients import expected_level, public_spread
-from instahide.attacks.unmixing.parts.field import Field, learn_field
+from instahide.attacks.unmixing.parts.coefficients import public_spread
+from instahide.attacks.unmixing.parts.field import learn_field
 from instahide.attacks.unmixing.parts.labels import read_pairs
 from instahide.attacks.unmixing.parts.pairs import KnownPairs, pairs_needs
 from instahide.attacks.unmixing.parts.pixelwise import first_images
 from instahide.attacks.unmixing.parts.reassignment import reassign
 from instahide.attacks.unmixing.parts.rounds import (
     PUBLIC_RIDGE,
+    Fixed,
     Observer,
     Round,
     ignore,
@@ -27,6 +28,7 @@ from instahide.attacks.unmixing.parts.rounds import (
     run_rounds,
     start_from_images,
     start_from_rows,
+    start_without_masks,
 )
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import Assignment, State
@@ -78,42 +80,38 @@ def field(
     observe : callable
     """
     chooser = KnownPairs(read_pairs(problem))
-    again = partial(reassign, chooser=chooser, signed=not problem.scheme.masked)
-    model = learn_field(problem.public)
-    given = {
-        "spread": public_spread(problem.scheme, rng),
-        "public_ridge": PUBLIC_RIDGE if public_mean else 1e9,
-    }
+    fixed = Fixed(
+        field=learn_field(problem.public),
+        magnitudes=problem.magnitudes,
+        reassign=partial(reassign, chooser=chooser, signed=not problem.scheme.masked),
+        spread=public_spread(problem.scheme, rng),
+        public_ridge=PUBLIC_RIDGE if public_mean else 1e9,
+    )
     state, schedule = first_state(
-        problem, model, assignment, rng, start=start, propagations=propagations, **given
+        problem, fixed, assignment, rng, start=start, propagations=propagations
     )
     if not public_mean:
-        model = replace(model, mean=np.zeros_like(model.mean))
-    return run_rounds(model, problem.rows, state, schedule[:rounds], again, observe, **given)
+        without = replace(fixed.field, mean=np.zeros_like(fixed.field.mean))
+        fixed = replace(fixed, field=without)
+    return run_rounds(fixed, state, schedule[:rounds], observe)
 
 
 def first_state(
     problem: Problem,
-    model: Field,
+    fixed: Fixed,
     assignment: Assignment,
     rng: np.random.Generator,
     *,
-    spread: float,
-    public_ridge: float,
     start: str,
     propagations: int,
 ) -> tuple[State, tuple[Round, ...]]:
-    """Return the state that the rounds begin with, and the rounds."""
-    rows, images = problem.rows, problem.images
+    """Return the state that the rounds begin with, and the rounds; options as in `field`."""
     if not problem.scheme.masked:
-        guess = np.zeros((images + 1, rows.shape[1]), np.float32)
-        level = expected_level(assignment, spread)
-        return State(guess, assignment, level, rows), PLAIN_ROUNDS
+        return start_without_masks(fixed, assignment, problem.image_count), PLAIN_ROUNDS
     if start == "rows":
-        state = start_from_rows(model, rows, assignment, images, spread)
+        state = start_from_rows(fixed, assignment, problem.image_count)
         return state, FIRST_ROUNDS + FIELD_ROUNDS
-    guess = first_images(
-        assignment, rows, model, images, rng,
-        spread=spread, propagations=propagations, public_ridge=public_ridge,
-    )  # fmt: skip
-    return start_from_images(rows, guess, assignment, spread), FIELD_ROUNDS
+    size = problem.image_count, problem.magnitudes.shape[1]
+    noise = rng.standard_normal(size, np.float32)
+    guess = first_images(fixed, assignment, noise, propagations)
+    return start_from_images(fixed, guess, assignment), FIELD_ROUNDS

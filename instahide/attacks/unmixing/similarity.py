@@ -19,12 +19,13 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
 from instahide.attacks.needs import FLOAT, Size
-from instahide.attacks.unmixing.parts.coefficients import draw_coefficients
+from instahide.attacks.unmixing.parts.coefficients import simulate_coefficients
 from instahide.attacks.unmixing.parts.field import learn_field
 from instahide.attacks.unmixing.problem import Problem
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.progress import tracked
 
-CHUNK_ROWS = 1000
+MIXTURES_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Whitening:
 def whitened_needs(size: Size) -> float:
     """Bytes: two matrices d × d and mixtures, or one and the rows in four forms."""
     covariance = FLOAT * size.pixels**2
-    mixtures = 4 * FLOAT * CHUNK_ROWS * size.pixels
+    mixtures = 4 * FLOAT * MIXTURES_AT_ONCE * size.pixels
     return max(2 * covariance + mixtures, covariance + 4 * size.table)
 
 
@@ -64,7 +65,7 @@ def whitened(
     mixtures: int = 20_000,
     power: int = 2,
 ) -> np.ndarray:
-    """Whiten the squares of the rows: the first stage of the attack `whitened`.
+    """Whiten the squares of the magnitudes: the first stage of the attack `whitened`.
 
     Rows without a mask are whitened themselves, less the expected public image.
 
@@ -80,27 +81,21 @@ def whitened(
     scheme = problem.scheme
     if not scheme.masked:
         field = learn_field(problem.public)
-        return field.transform(problem.rows - field.mean) / np.sqrt(field.spectrum + 1e-9)
+        return field.transform(problem.magnitudes - field.mean) / np.sqrt(field.spectrum + 1e-9)
     whitening = learn_whitening(
-        problem.public,
-        rng,
-        k=scheme.k,
-        largest=scheme.c1,
-        mixtures=mixtures,
-        floor=floor,
-        power=power,
+        problem.public, scheme, rng, mixtures=mixtures, floor=floor, power=power
     )
-    return whitening.apply(problem.rows**power)
+    return whitening.apply(problem.magnitudes**power)
 
 
 def plain_needs(size: Size) -> float:
-    """Bytes: the rows' squares, and centred."""
+    """Bytes: the magnitudes' squares, and centred."""
     return 2 * size.table
 
 
 def plain(problem: Problem, rng: np.random.Generator, *, power: int = 2) -> np.ndarray:
-    """Return the centred squares of the rows: what whitening is compared with."""
-    squares = problem.rows**power if problem.scheme.masked else problem.rows
+    """Return the centred squares of the magnitudes: what whitening is compared with."""
+    squares = problem.magnitudes**power if problem.scheme.masked else problem.magnitudes
     return squares - squares.mean(axis=0)
 
 
@@ -131,10 +126,9 @@ def mix_public(
 
 def learn_whitening(
     public: np.ndarray,
+    scheme: Scheme,
     rng: np.random.Generator,
     *,
-    k: int = 6,
-    largest: float = 0.65,
     mixtures: int = 20_000,
     floor: float = 1e-3,
     power: int = 2,
@@ -145,9 +139,8 @@ def learn_whitening(
     ----------
     public : ndarray of float32, shape (N, H, W, C), range [-1, 1]
         Images like those of the pool; none of its members is needed.
+    scheme : Scheme
     rng : numpy.random.Generator
-    k, largest : int, float
-        The scheme's number of images and bound on coefficients.
     mixtures : int
         How many synthetic mixtures to average over.
     floor : float
@@ -160,9 +153,9 @@ def learn_whitening(
     """
     size = int(np.prod(public.shape[1:]))
     total, moment = np.zeros(size), np.zeros((size, size), np.float32)
-    for start in tracked(range(0, mixtures, CHUNK_ROWS), "mixtures", "thousand"):
-        rows = min(CHUNK_ROWS, mixtures - start)
-        mixed = mix_public(public, draw_coefficients(rng, rows, k, largest), rng)
+    for start in tracked(range(0, mixtures, MIXTURES_AT_ONCE), "mixtures", "thousand"):
+        some = min(MIXTURES_AT_ONCE, mixtures - start)
+        mixed = mix_public(public, simulate_coefficients(scheme, rng, some), rng)
         mixed = np.abs(mixed) ** power
         total += mixed.sum(axis=0, dtype=np.float64)
         moment += mixed.T @ mixed

@@ -1,4 +1,7 @@
-"""What the stages of an attack hand on: an assignment, and the state of a retrieval."""
+"""What the stages of an attack hand on: an assignment, and the state of a retrieval.
+
+Both are about rows, so both can be taken apart by rows and put together again.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +12,9 @@ from instahide.errors import InstaHideError
 from instahide.files import load_npz, save_npz
 
 NOBODY = -1
-ASSIGNMENT = ("images", "coefficients")
-STATE = ("recovered", *ASSIGNMENT, "level", "rows")
+#: The arrays of ``assignment.npz``, and of ``state.npz``.
+ASSIGNMENT = ("members", "weights")
+STATE = ("images", *ASSIGNMENT, "level", "unmasked")
 
 
 @dataclass(frozen=True)
@@ -19,21 +23,34 @@ class Assignment:
 
     Attributes
     ----------
-    images : ndarray of int64, shape (E, p)
-        p = 2, or k inside a dataset; NOBODY where a place is not assigned.
-    coefficients : ndarray of float32, shape (E, p)
+    members : ndarray of int64, shape (E, p)
+        Private images by number; p = 2, or k inside a dataset. NOBODY where a place is not
+        assigned.
+    weights : ndarray of float32, shape (E, p)
+        Their coefficients; in a space of features, what features are linear in.
     """
 
-    images: np.ndarray
-    coefficients: np.ndarray
+    members: np.ndarray
+    weights: np.ndarray
 
-    def design(self, count: int) -> np.ndarray:
-        """Return the (E, count + 1) float32 matrix that mixes images into rows.
+    def design(self, image_count: int) -> np.ndarray:
+        """Return the (E, n + 1) float32 matrix that mixes n images into rows.
 
         Its last column, what is left of 1, belongs to the mean public image.
         """
-        rest = 1 - self.coefficients.sum(axis=1, keepdims=True)
-        return np.hstack([mix(self.images, self.coefficients, count), rest])
+        rest = 1 - self.weights.sum(axis=1, keepdims=True)
+        return np.hstack([mix(self.members, self.weights, image_count), rest])
+
+    def take(self, rows: np.ndarray) -> "Assignment":
+        """Return some rows."""
+        return Assignment(self.members[rows], self.weights[rows])
+
+    def put(self, rows: np.ndarray, new: "Assignment") -> "Assignment":
+        """Return all rows, some of them replaced."""
+        return Assignment(
+            replace_rows(self.members, rows, new.members),
+            replace_rows(self.weights, rows, new.weights),
+        )
 
 
 @dataclass(frozen=True)
@@ -45,34 +62,63 @@ class State:
     images : ndarray of float32, shape (n + 1, d)
         Private images, and the mean public one.
     assignment : Assignment
+        Of E rows.
     level : ndarray of float32, shape (E,)
         Variance of each row's public part, in a public image's.
-    rows : ndarray of float32, shape (E, d)
-        The rows without masks.
+    unmasked : ndarray of float32, shape (E, d)
+        The rows without their masks, as far as their signs are known.
     """
 
     images: np.ndarray
     assignment: Assignment
     level: np.ndarray
-    rows: np.ndarray
+    unmasked: np.ndarray
 
     @property
-    def count(self) -> int:
+    def image_count(self) -> int:
         """Number n of private images."""
         return len(self.images) - 1
 
     def design(self) -> np.ndarray:
         """Return the (E, n + 1) matrix that mixes images into rows."""
-        return self.assignment.design(self.count)
+        return self.assignment.design(self.image_count)
+
+    def take(self, rows: np.ndarray) -> "State":
+        """Return some rows; images are all there."""
+        return State(
+            self.images, self.assignment.take(rows), self.level[rows], self.unmasked[rows]
+        )
+
+    def put(self, rows: np.ndarray, new: "State") -> "State":
+        """Return all rows, some of them replaced; the images stay."""
+        return State(
+            self.images,
+            self.assignment.put(rows, new.assignment),
+            replace_rows(self.level, rows, new.level),
+            replace_rows(self.unmasked, rows, new.unmasked),
+        )
 
 
-def mix(images: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
-    """Return the (E, count) float32 matrix with each row's weights at its images."""
-    design = np.zeros((len(images), count), np.float32)
-    for place in range(images.shape[1]):
-        rows = np.flatnonzero(images[:, place] != NOBODY)
-        design[rows, images[rows, place]] += weights[rows, place]
+def nobody(rows: int, places: int) -> Assignment:
+    """Return an assignment that knows of nobody, with weights of zero."""
+    shape = rows, places
+    return Assignment(np.full(shape, NOBODY), np.zeros(shape, np.float32))
+
+
+def mix(members: np.ndarray, weights: np.ndarray, image_count: int) -> np.ndarray:
+    """Return the (E, n) float32 matrix with each row's weights at its members."""
+    design = np.zeros((len(members), image_count), np.float32)
+    for place in range(members.shape[1]):
+        rows = np.flatnonzero(members[:, place] != NOBODY)
+        design[rows, members[rows, place]] += weights[rows, place]
     return design
+
+
+def replace_rows(values: np.ndarray, rows: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Return a copy of `values` with some rows replaced."""
+    values = values.copy()
+    values[rows] = new
+    return values
 
 
 def load_assignment(path: Path | str) -> Assignment:
@@ -95,40 +141,40 @@ def load_state(path: Path | str) -> State:
         When the file is missing or damaged, or holds other arrays.
     """
     found = load_npz(path, STATE)
-    images, level, rows = found["recovered"], found["level"], found["rows"]
+    images, level, unmasked = found["images"], found["level"], found["unmasked"]
     assignment = _assignment(found, path)
-    shapes = images.shape, level.shape, rows.shape
-    if not (images.ndim == rows.ndim == 2 and level.ndim == 1 and images.size) or (
-        images.shape[1] != rows.shape[1]
-        or not len(assignment.images) == len(level) == len(rows)
-        or any(array.dtype.kind != "f" for array in (images, level, rows))
+    shapes = images.shape, level.shape, unmasked.shape
+    if not (images.ndim == unmasked.ndim == 2 and level.ndim == 1 and images.size) or (
+        images.shape[1] != unmasked.shape[1]
+        or not len(assignment.members) == len(level) == len(unmasked)
+        or any(array.dtype.kind != "f" for array in (images, level, unmasked))
     ):
         raise InstaHideError(
-            f"{path} is no state of a retrieval: images, level and rows are "
-            f"{', '.join(map(str, shapes))}, the assignment {assignment.images.shape}"
+            f"{path} is no state of a retrieval: images, level and unmasked rows are "
+            f"{', '.join(map(str, shapes))}, the assignment {assignment.members.shape}"
         )
-    return State(images, assignment, level, rows)
+    return State(images, assignment, level, unmasked)
 
 
 def _assignment(found: dict[str, np.ndarray], path: Path | str) -> Assignment:
     """Put an assignment together, or refuse arrays that are none."""
-    images, coefficients = (found[name] for name in ASSIGNMENT)
-    tables = images.ndim == 2 and images.shape == coefficients.shape
-    if not tables or images.dtype.kind not in "iu" or coefficients.dtype.kind != "f":
+    members, weights = (found[name] for name in ASSIGNMENT)
+    tables = members.ndim == 2 and members.shape == weights.shape
+    if not tables or members.dtype.kind not in "iu" or weights.dtype.kind != "f":
         raise InstaHideError(
-            f"{path} is no assignment: its images are {images.dtype} {images.shape} and its "
-            f"coefficients {coefficients.dtype} {coefficients.shape}"
+            f"{path} is no assignment: its members are {members.dtype} {members.shape} and its "
+            f"weights {weights.dtype} {weights.shape}"
         )
-    return Assignment(images, coefficients)
+    return Assignment(members, weights)
 
 
 def save_assignment(path: Path, assignment: Assignment) -> None:
     """Write an assignment (mode 0600: it says who is mixed with whom)."""
-    save_npz(path, {name: getattr(assignment, name) for name in ASSIGNMENT}, secret=True)
+    save_npz(path, vars(assignment), secret=True)
 
 
 def save_state(path: Path, state: State) -> None:
     """Write what a retrieval made (mode 0600: it shows private images)."""
-    found = state.assignment
-    arrays = (state.images, found.images, found.coefficients, state.level, state.rows)
-    save_npz(path, dict(zip(STATE, arrays, strict=True)), secret=True)
+    rows = {"level": state.level, "unmasked": state.unmasked}
+    arrays = {"images": state.images, **vars(state.assignment), **rows}
+    save_npz(path, arrays, secret=True)

@@ -14,13 +14,13 @@ def clustering_needs(rows: int, pixels: int) -> float:
     return 2 * FLOAT * rows * pixels + 14 * rows**2
 
 
-def cluster_images(features: np.ndarray, images: np.ndarray) -> np.ndarray:
+def cluster_images(features: np.ndarray, image_index: np.ndarray) -> np.ndarray:
     """Cluster rows, and give each cluster one of some images.
 
     Parameters
     ----------
     features : ndarray of float32, shape (rows, d)
-    images : ndarray of int64, shape (most,)
+    image_index : ndarray of int64, shape (most,)
         Padded with NOBODY.
 
     Returns
@@ -28,11 +28,11 @@ def cluster_images(features: np.ndarray, images: np.ndarray) -> np.ndarray:
     ndarray of int64, shape (rows,)
         An image, or NOBODY.
     """
-    images = images[images != NOBODY]
-    if not len(images):
+    image_index = image_index[image_index != NOBODY]
+    if not len(image_index):
         return np.full(len(features), NOBODY)
-    names = cluster(features, len(images))
-    return np.where(names == NOBODY, NOBODY, images[names])
+    names = cluster(features, len(image_index))
+    return np.where(names == NOBODY, NOBODY, image_index[names])
 
 
 def cluster(features: np.ndarray, count: int) -> np.ndarray:

@@ -10,10 +10,10 @@ from instahide.encodings.instahide.scheme import Scheme
 LEAST_LEVEL = 1e-4  # of a row's noise: float32 and rows that are all but private
 
 
-def draw_coefficients(
-    rng: np.random.Generator, rows: int, k: int, largest: float
-) -> np.ndarray:
-    """Draw mixing coefficients as the scheme does: |N(0, 1)| over their sum, none > `largest`.
+def simulate_coefficients(scheme: Scheme, rng: np.random.Generator, rows: int) -> np.ndarray:
+    """Draw coefficients as the scheme does: |N(0, 1)| over their sum, none > c1.
+
+    That private ones sum to c2 at least is left to the caller, see `Scheme.accepts`.
 
     Returns
     -------
@@ -21,9 +21,9 @@ def draw_coefficients(
     """
     kept: list[np.ndarray] = []
     while sum(map(len, kept)) < rows:
-        drawn = np.abs(rng.standard_normal((rows, k)))
+        drawn = np.abs(rng.standard_normal((rows, scheme.k)))
         drawn /= drawn.sum(axis=1, keepdims=True)
-        kept.append(drawn[drawn.max(axis=1) <= largest])
+        kept.append(drawn[drawn.max(axis=1) <= scheme.c1])
     return np.concatenate(kept)[:rows].astype(np.float32)
 
 
@@ -44,7 +44,7 @@ def weight_prior(
     ----------
     power : {1, 2}
     """
-    drawn = draw_coefficients(rng, draws, scheme.k, scheme.c1)
+    drawn = simulate_coefficients(scheme, rng, draws)
     weights = drawn[scheme.accepts(drawn), :2] ** power
     return WeightPrior(float(weights.mean()), float(weights.var()))
 
@@ -53,12 +53,12 @@ def public_spread(scheme: Scheme, rng: np.random.Generator, draws: int = 20_000)
     """Return the mean of Σ λᵢ² / (Σ λᵢ)² over the public images of rows; 0 without any."""
     if not scheme.public_count:
         return 0.0
-    drawn = draw_coefficients(rng, draws, scheme.k, scheme.c1)
+    drawn = simulate_coefficients(scheme, rng, draws)
     public = drawn[scheme.accepts(drawn), scheme.private_count :]
     return float(((public**2).sum(axis=1) / public.sum(axis=1) ** 2).mean())
 
 
 def expected_level(assignment: Assignment, spread: float) -> np.ndarray:
     """Return the expected level of rows: `spread` times the squared public sum."""
-    rest = 1 - assignment.coefficients.sum(axis=1)
+    rest = 1 - assignment.weights.sum(axis=1)
     return (spread * rest**2 + LEAST_LEVEL).astype(np.float32)

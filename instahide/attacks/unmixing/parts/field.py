@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.fft import dct
 
-CHUNK_ROWS = 100  # what is at work at a time stays in the processor's cache
+UNMASKED_AT_ONCE = 100  # what is at work at a time stays in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,18 @@ class Field:
         Variances in the basis.
     variance : ndarray of float32, shape (d,)
         Variances of the pixels.
-    rows : ndarray of float32, shape (H, H)
-        Cosine transform down the columns.
-    columns : ndarray of float32, shape (W * C, W * C)
-        Cosine transform along the rows, with the rotation of colours.
+    down : ndarray of float32, shape (H, H)
+        Cosine transform from top to bottom.
+    across : ndarray of float32, shape (W * C, W * C)
+        Cosine transform from left to right, with the rotation of colours.
     """
 
     shape: tuple[int, ...]
     mean: np.ndarray
     spectrum: np.ndarray
     variance: np.ndarray
-    rows: np.ndarray
-    columns: np.ndarray
+    down: np.ndarray
+    across: np.ndarray
 
     @property
     def power(self) -> float:
@@ -63,15 +63,15 @@ class Field:
     def transform(self, images: np.ndarray) -> np.ndarray:
         """Map rows of pixels, shape (E, d), to the basis."""
         height = self.shape[0]
-        half = images.reshape(-1, len(self.columns)) @ self.columns
-        whole = np.matmul(self.rows, half.reshape(-1, height, len(self.columns)))
+        half = images.reshape(-1, len(self.across)) @ self.across
+        whole = np.matmul(self.down, half.reshape(-1, height, len(self.across)))
         return whole.reshape(len(images), -1)
 
     def invert(self, values: np.ndarray) -> np.ndarray:
         """Map rows of the basis back to pixels."""
         height = self.shape[0]
-        half = np.matmul(self.rows.T, values.reshape(-1, height, len(self.columns)))
-        return (half.reshape(-1, len(self.columns)) @ self.columns.T).reshape(len(values), -1)
+        half = np.matmul(self.down.T, values.reshape(-1, height, len(self.across)))
+        return (half.reshape(-1, len(self.across)) @ self.across.T).reshape(len(values), -1)
 
     def sample(self, rng: np.random.Generator, rows: int) -> np.ndarray:
         """Draw rows of the field without its mean, shape (rows, d)."""
@@ -92,19 +92,19 @@ def learn_field(public: np.ndarray) -> Field:
     centred = public - mean
     colours = centred.reshape(-1, channels)
     _, rotation = np.linalg.eigh((colours.T @ colours).astype(np.float64))
-    rows = dct(np.eye(height), axis=0, norm="ortho").astype(np.float32)
+    down = dct(np.eye(height), axis=0, norm="ortho").astype(np.float32)
     across = dct(np.eye(width), axis=0, norm="ortho")
-    columns = np.ascontiguousarray(np.kron(across.T, rotation), np.float32)
+    across = np.ascontiguousarray(np.kron(across.T, rotation), np.float32)
     empty = np.empty(0, np.float32)
-    basis = Field(shape, mean.ravel(), empty, empty, rows, columns)
+    basis = Field(shape, mean.ravel(), empty, empty, down, across)
     # A cosine transform of a mirrored image has the same magnitudes.
     return Field(
         shape,
         mean.ravel(),
         _mean_square(basis.transform(centred.reshape(len(public), -1))),
         _mean_square(centred.reshape(len(public), -1)),
-        rows,
-        columns,
+        down,
+        across,
     )
 
 
@@ -121,7 +121,7 @@ def cooling(
 
 def unmask(
     field: Field,
-    magnitude: np.ndarray,
+    magnitudes: np.ndarray,
     mean: np.ndarray,
     level: np.ndarray,
     schedule: np.ndarray,
@@ -131,8 +131,8 @@ def unmask(
     Parameters
     ----------
     field : Field
-    magnitude : ndarray of float32, shape (E, d)
-        |encryption|.
+    magnitudes : ndarray of float32, shape (E, d)
+        |x|.
     mean : ndarray of float32, shape (E, d)
         What is expected of each row.
     level : ndarray of float32, shape (E,)
@@ -143,15 +143,15 @@ def unmask(
     Returns
     -------
     ndarray of float32, shape (E, d)
-        Between -magnitude and magnitude: the nearer to them, the surer.
+        Between -magnitudes and magnitudes: the nearer to them, the surer.
     """
-    estimate = np.empty_like(magnitude)
+    estimate = np.empty_like(magnitudes)
     relative = field.spectrum / field.power
-    for start in range(0, len(magnitude), CHUNK_ROWS):
-        rows = slice(start, start + CHUNK_ROWS)
-        size, centre = magnitude[rows], mean[rows]
-        slope = size / (level[rows, None] * np.float32(field.power))
-        now = size * np.tanh(slope * centre)
+    for start in range(0, len(magnitudes), UNMASKED_AT_ONCE):
+        rows = slice(start, start + UNMASKED_AT_ONCE)
+        some, centre = magnitudes[rows], mean[rows]
+        slope = some / (level[rows, None] * np.float32(field.power))
+        now = some * np.tanh(slope * centre)
         for smooth, heat in schedule.astype(np.float32):
             gain = relative / (relative + smooth)
             share = gain.mean()
@@ -160,6 +160,6 @@ def unmask(
             predicted -= now * (share / (1 - share))
             predicted += centre
             predicted *= slope / heat
-            now = size * np.tanh(predicted, out=predicted)
+            now = some * np.tanh(predicted, out=predicted)
         estimate[rows] = now
     return estimate

@@ -11,7 +11,7 @@ from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import State
 from instahide.ssim import ssim
 
-HALF_SURE = 9.0
+HALF_SURE = 9.0  # energy of an image in a row that is as likely there as not
 
 
 def hand_in(
@@ -27,8 +27,9 @@ def hand_in(
     images = np.clip(images[:-1], -1, 1)
     noise = learn_field(problem.public).sample(rng, len(images))
     quality = predict_quality(images, error_variance(state), noise, problem.shape)
-    sure = trust(state.assignment.coefficients, state.level, images.shape[1])
-    chosen = choose_images(state.assignment.images, quality[state.assignment.images] * sure)
+    sure = trust(state.assignment.weights, state.level, images.shape[1])
+    members = state.assignment.members
+    chosen = choose_worthier(members, quality[members] * sure)
     private = images.reshape(-1, *problem.shape)
     return Recovery(
         decryption=private[chosen],
@@ -72,16 +73,16 @@ def predict_quality(
     return ssim(clean, noisy)
 
 
-def trust(coefficients: np.ndarray, level: np.ndarray, size: int) -> np.ndarray:
+def trust(weights: np.ndarray, level: np.ndarray, size: int) -> np.ndarray:
     """Return how sure the assignment of an image to a row is, (E, 2), range 0 … 1.
 
     What tells an image is its energy in the whitened row, d·λ²/v.
     ASSUME: half as good as certain at an energy of 9; between 3 and 30 it matters little.
     """
-    energy = size * coefficients**2 / level[:, None]
+    energy = size * weights**2 / level[:, None]
     return energy / (energy + HALF_SURE)
 
 
-def choose_images(images: np.ndarray, worth: np.ndarray) -> np.ndarray:
+def choose_worthier(members: np.ndarray, worth: np.ndarray) -> np.ndarray:
     """Return the image of greater worth for each row; both arguments (E, 2)."""
-    return np.take_along_axis(images, worth.argmax(axis=1)[:, None], 1)[:, 0]
+    return np.take_along_axis(members, worth.argmax(axis=1)[:, None], 1)[:, 0]

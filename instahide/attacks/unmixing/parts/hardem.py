@@ -39,8 +39,8 @@ def run_hard_em(
         Number n of private images.
     rounds : int
     public : tuple of ndarray, optional
-        The weight of each row's public part, and the trust in the row, float32 (E,) each. By
-        default nothing is known of the former, and all rows are trusted alike.
+        The weight of each row's public part, and the row's precision, float32 (E,) each. By
+        default nothing is known of the former, and all rows are equally precise.
     shown : str
         What the progress says that is being fitted.
 
@@ -49,13 +49,15 @@ def run_hard_em(
     Assignment
         With the weights that features have.
     """
-    weight, trust = public or np.repeat(np.array([[0], [1]], np.float32), len(features), axis=1)
+    weight, precision = public or np.repeat(
+        np.array([[0], [1]], np.float32), len(features), axis=1
+    )
     common = np.stack([weight, np.ones_like(weight)], axis=1)
-    members, weights = start.images, start.coefficients
+    members, weights = start.members, start.weights
     rows, before = (members != NOBODY).any(axis=1), np.full_like(members, NOBODY)
     for _ in tracked(range(rounds), shown, "rounds"):
         design = np.hstack([mix(members[rows], weights[rows], image_count), common[rows]])
-        fitted = ridge_fit(design, features[rows], trust[rows], PROFILE_RIDGE)
+        fitted = ridge_fit(design, features[rows], precision[rows], PROFILE_RIDGE)
         profiles = fitted[:image_count]
         left = features[rows] - design @ fitted
         noise = np.full(len(features), (left**2).mean(), np.float32)

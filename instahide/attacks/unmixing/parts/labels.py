@@ -69,7 +69,7 @@ def read_pairs(problem: Problem) -> Parts:
             f"rows of {problem.scheme.private_count} private images: this stage takes two; for "
             "inside-dataset rows choose assignment and retrieval 'places'"
         )
-    return parts_of_pairs(problem.label, problem.images)
+    return parts_of_pairs(problem.label, problem.image_count)
 
 
 def read_classes(problem: Problem) -> Parts:
@@ -85,7 +85,7 @@ def read_classes(problem: Problem) -> Parts:
             f"scheme {problem.scheme.name}: without coefficients only masked rows of two "
             "private images can be taken apart"
         )
-    return parts_of_pairs(strip_labels(problem.label, "classes"), problem.images)
+    return parts_of_pairs(strip_labels(problem.label, "classes"), problem.image_count)
 
 
 def read_inside(problem: Problem) -> tuple[np.ndarray, Parts]:
@@ -102,7 +102,7 @@ def read_inside(problem: Problem) -> tuple[np.ndarray, Parts]:
             f"scheme {scheme.name}, labels {problem.labels}: this stage takes masked "
             "inside-dataset rows whose labels have coefficients"
         )
-    return parts_of_places(problem.label, scheme.k, problem.images)
+    return parts_of_places(problem.label, scheme.k, problem.image_count)
 
 
 def parts_of_pairs(label: np.ndarray, image_count: int) -> Parts:

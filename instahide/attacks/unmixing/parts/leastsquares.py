@@ -8,15 +8,31 @@ import numpy as np
 from scipy.linalg import solve
 from scipy.sparse import csr_matrix
 
+IMAGE_RIDGE = 0.5  # precision of a private image's prior, in that of a public image
 PIXELS_AT_ONCE = 512
 LEAST_ENERGY = 1e-9
 
 
 def ridge_fit(
-    design: np.ndarray, targets: np.ndarray, weights: np.ndarray, ridge: float
+    design: np.ndarray, targets: np.ndarray, precision: np.ndarray, ridge: float
 ) -> np.ndarray:
-    """Solve weighted least squares with a ridge on all but the last two columns."""
-    weighted = design * weights[:, None]
+    """Solve targets = design · X by weighted least squares; two columns have next to no ridge.
+
+    Parameters
+    ----------
+    design : ndarray of float32, shape (E, n + 2)
+        The last two columns are common to all rows.
+    targets : ndarray of float32, shape (E, d)
+    precision : ndarray of float32, shape (E,)
+        Inverse variance of each row's noise, up to a factor.
+    ridge : float
+        As a share of the mean diagonal of the normal matrix.
+
+    Returns
+    -------
+    ndarray of float32, shape (n + 2, d)
+    """
+    weighted = design * precision[:, None]
     normal = (weighted.T @ design).astype(np.float64)
     scale = normal.diagonal()[:-2].mean()
     penalty = np.full(len(normal), ridge * scale)
@@ -28,29 +44,31 @@ def ridge_fit(
 def solve_images(
     design: np.ndarray,
     rows: np.ndarray,
-    weights: np.ndarray,
+    precision: np.ndarray,
     ridge: np.ndarray,
     prior: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     """Solve rows = design · images by weighted least squares, images drawn to `prior`.
 
     Where the noise of a row has the variance v·C and an image the prior variance κ·C with
-    the same covariance C over pixels, this is the posterior mean with weights 1/v and
+    the same covariance C over pixels, this is the posterior mean with precision 1/v and
     ridge 1/κ: C drops out, and all pixels share one matrix.
 
     Parameters
     ----------
     design : ndarray of float32, shape (E, n + 1)
     rows : ndarray of float32, shape (E, d)
-    weights : ndarray of float32, shape (E,)
+    precision : ndarray of float32, shape (E,)
+        1/v.
     ridge : ndarray of float, shape (n + 1,)
+        1/κ.
     prior : ndarray of float32, shape (d,), or float
 
     Returns
     -------
     ndarray of float32, shape (n + 1, d)
     """
-    weighted = design * weights[:, None]
+    weighted = design * precision[:, None]
     normal = (weighted.T @ design).astype(np.float64)
     normal[np.diag_indices(len(normal))] += ridge
     solver = np.linalg.solve(normal, np.hstack([weighted.T, np.diag(ridge)]))
@@ -60,15 +78,15 @@ def solve_images(
 
 
 def solve_locally(
-    design: np.ndarray, rows: np.ndarray, weights: np.ndarray, ridge: float
+    design: np.ndarray, rows: np.ndarray, precision: np.ndarray, ridge: float
 ) -> np.ndarray:
-    """Solve weighted least squares where every row and pixel has a weight of its own.
+    """Solve weighted least squares where every row and pixel has a precision of its own.
 
     Parameters
     ----------
     design : ndarray of float32, shape (E, n)
         With few entries in a row.
-    rows, weights : ndarray of float32, shape (E, d)
+    rows, precision : ndarray of float32, shape (E, d)
     ridge : float
         Added to the diagonal of every pixel's matrix.
 
@@ -78,12 +96,12 @@ def solve_locally(
     """
     count, size = design.shape[1], rows.shape[1]
     sparse = csr_matrix(design)
-    right = sparse.T @ (weights * rows)
+    right = sparse.T @ (precision * rows)
     outer = _outer_products(sparse)
     solution = np.empty((count, size), np.float32)
     for start in range(0, size, PIXELS_AT_ONCE):
         some = slice(start, start + PIXELS_AT_ONCE)
-        normal = (outer @ weights[:, some]).T.reshape(-1, count, count)
+        normal = (outer @ precision[:, some]).T.reshape(-1, count, count)
         normal = normal + ridge * np.eye(count, dtype=np.float32)
         solution[:, some] = np.linalg.solve(normal, right.T[some, :, None])[:, :, 0].T
     return solution

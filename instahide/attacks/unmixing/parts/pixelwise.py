@@ -20,25 +20,25 @@ import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
-from instahide.attacks.unmixing.parts.field import Field
 from instahide.attacks.unmixing.parts.leastsquares import ridge_fit, solve_images
+from instahide.attacks.unmixing.parts.rounds import Fixed
 from instahide.attacks.unmixing.state import Assignment
 from instahide.progress import tracked
 
+PROPAGATION_ROUNDS = 4  # of EM
 LEAST_SQUARE = 3e-3  # of a pixel's estimated square, which noise may make negative
 
 
 def spectral_start(
-    assignment: Assignment, magnitude: np.ndarray, count: int, start: np.ndarray, *, rounds=30
+    assignment: Assignment, magnitudes: np.ndarray, start: np.ndarray, *, rounds: int = 30
 ) -> np.ndarray:
     """Guess all images up to one sign per pixel, from y² alone.
 
     Parameters
     ----------
     assignment : Assignment
-    magnitude : ndarray of float32, shape (E, d)
-    count : int
-        Number n of private images.
+    magnitudes : ndarray of float32, shape (E, d)
+        y.
     start : ndarray of float32, shape (n, d)
         Random numbers, where the power iteration begins.
 
@@ -47,36 +47,37 @@ def spectral_start(
     ndarray of float32, shape (n + 1, d)
         The last one, the mean public image, is zero.
     """
+    count = len(start)
     design = assignment.design(count)
     rest = design[:, count]
-    weights = 1 / (0.1 + rest**2)
+    precision = 1 / (0.1 + rest**2)
     squares = np.hstack(
         [design[:, :count] ** 2, rest[:, None] ** 2, np.ones_like(rest)[:, None]]
     )
-    power = magnitude**2
-    fitted = ridge_fit(squares, power, weights, 0.05)
+    power = magnitudes**2
+    fitted = ridge_fit(squares, power, precision, 0.05)
     products = power - squares @ fitted
-    products *= (assignment.coefficients.prod(axis=1) * weights**2)[:, None]
+    products *= (assignment.weights.prod(axis=1) * precision**2)[:, None]
     places, ones = np.arange(len(rest)), np.ones(len(rest), np.float32)
     first, second = (
-        csr_matrix((ones, (images, places)), (count, len(rest)))
-        for images in assignment.images.T
+        csr_matrix((ones, (members, places)), (count, len(rest)))
+        for members in assignment.members.T
     )
     # Shifted, the algebraically largest eigenvalue is the largest.
     shift = np.abs(products).sum(axis=0) / (4 * count)
     vector = start
     for _ in range(rounds):
-        left, right = vector[assignment.images[:, 0]], vector[assignment.images[:, 1]]
+        left, right = vector[assignment.members[:, 0]], vector[assignment.members[:, 1]]
         vector = first @ (products * right) + second @ (products * left) + shift * vector
         vector /= np.linalg.norm(vector, axis=0)
-    guess = np.zeros((count + 1, magnitude.shape[1]), np.float32)
+    guess = np.zeros((count + 1, magnitudes.shape[1]), np.float32)
     guess[:count] = np.sign(vector) * np.sqrt(np.maximum(fitted[:count], LEAST_SQUARE))
     return guess
 
 
 def improve(
     design: np.ndarray,
-    magnitude: np.ndarray,
+    magnitudes: np.ndarray,
     variance: tuple[np.ndarray, np.ndarray],
     images: np.ndarray,
     ridge: np.ndarray,
@@ -92,17 +93,17 @@ def improve(
     level, pixel = variance
     for _ in range(rounds):
         signed = design @ images
-        signed *= magnitude
+        signed *= magnitudes
         signed /= level[:, None] * pixel
         np.tanh(signed, out=signed)
-        signed *= magnitude
+        signed *= magnitudes
         images = solve_images(design, signed, 1 / level, ridge)
     return images
 
 
 def log_likelihood(
     design: np.ndarray,
-    magnitude: np.ndarray,
+    magnitudes: np.ndarray,
     variance: tuple[np.ndarray, np.ndarray],
     images: np.ndarray,
 ) -> np.ndarray:
@@ -110,8 +111,8 @@ def log_likelihood(
     level, pixel = variance
     mean = np.abs(design @ images)
     spread = level[:, None] * pixel
-    total = np.log1p(np.exp(-2 * mean * magnitude / spread))
-    total -= (magnitude - mean) ** 2 / (2 * spread)
+    total = np.log1p(np.exp(-2 * mean * magnitudes / spread))
+    total -= (magnitudes - mean) ** 2 / (2 * spread)
     return total.sum(axis=0, dtype=np.float64)
 
 
@@ -155,22 +156,22 @@ def _neighbour_pairs(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
 
 def propagate(
     design: np.ndarray,
-    magnitude: np.ndarray,
+    magnitudes: np.ndarray,
     variance: tuple[np.ndarray, np.ndarray],
     images: np.ndarray,
     ridge: np.ndarray,
     shape: tuple[int, ...],
-    rounds: int = 4,
 ) -> np.ndarray:
     """Restart each pixel from the mean of its eight neighbours, and from its mean colour.
 
-    Of these and the present solution, each after `rounds` of EM, the likeliest stays.
+    Of these and the present solution, each after a few rounds of EM, the likeliest stays.
     """
-    best = improve(design, magnitude, variance, images, ridge, rounds)
-    likelihood = log_likelihood(design, magnitude, variance, best)
+    best = improve(design, magnitudes, variance, images, ridge, PROPAGATION_ROUNDS)
+    likelihood = log_likelihood(design, magnitudes, variance, best)
     for start in _suggestions(images.reshape(-1, *shape)):
-        other = improve(design, magnitude, variance, start.reshape(images.shape), ridge, rounds)
-        its = log_likelihood(design, magnitude, variance, other)
+        start = start.reshape(images.shape)
+        other = improve(design, magnitudes, variance, start, ridge, PROPAGATION_ROUNDS)
+        its = log_likelihood(design, magnitudes, variance, other)
         better = its > likelihood
         best[:, better], likelihood[better] = other[:, better], its[better]
     return best
@@ -188,15 +189,7 @@ def _suggestions(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def first_images(
-    assignment: Assignment,
-    magnitude: np.ndarray,
-    field: Field,
-    count: int,
-    rng: np.random.Generator,
-    *,
-    spread: float = 0.367,
-    propagations: int = 4,
-    public_ridge: float = 10.0,
+    fixed: Fixed, assignment: Assignment, start: np.ndarray, propagations: int = 4
 ) -> np.ndarray:
     """Guess the private images: all steps of this module, and the sign common to all.
 
@@ -205,32 +198,29 @@ def first_images(
 
     Parameters
     ----------
-    magnitude : ndarray of float32, shape (E, d)
-        |encryption|.
-    field : Field
-        Model of public images.
-    spread : float
-        Mean of Σ λᵢ² over (Σ λᵢ)² for the public images of a row.
+    fixed : Fixed
+        Its public ridge draws the mean public image to zero; so much that it stays there
+        leaves it out.
+    start : ndarray of float32, shape (n, d)
+        Random numbers, see `spectral_start`.
     propagations : int
-    public_ridge : float
-        Draws the mean public image to zero; so much that it stays there leaves it out.
 
     Returns
     -------
     ndarray of float32, shape (n + 1, d)
     """
+    field, magnitudes, count = fixed.field, fixed.magnitudes, len(start)
     design = assignment.design(count)
-    start = rng.standard_normal((count, magnitude.shape[1]), np.float32)
-    images = spectral_start(assignment, magnitude, count, start)
-    noise = spread * design[:, count] ** 2 + 1e-4
+    images = spectral_start(assignment, magnitudes, start)
+    noise = fixed.spread * design[:, count] ** 2 + 1e-4
     unknown = (design[:, :count] ** 2).sum(axis=1)
-    ridge = np.append(np.ones(count), public_ridge)
+    ridge = np.append(np.ones(count), fixed.public_ridge)
     for share in (0.6, 0.4, 0.3, 0.2):  # of an image's variance that is still unknown
         variance = noise + share * unknown, field.variance
-        images = improve(design, magnitude, variance, images, ridge, 1)
+        images = improve(design, magnitudes, variance, images, ridge, 1)
     images = synchronise(images, field.shape)
     for _ in tracked(range(propagations), "first images", "propagations"):
-        images = propagate(design, magnitude, variance, images, ridge, field.shape)
+        images = propagate(design, magnitudes, variance, images, ridge, field.shape)
         images = synchronise(images, field.shape)
-    signed = magnitude * np.sign(design @ images)
+    signed = magnitudes * np.sign(design @ images)
     return images if (design[:, count] @ signed) @ field.mean >= 0 else -images

@@ -26,11 +26,11 @@ def reassign(
     """
     seen = chooser.see(*whiten_by_residuals(field, state, level))
     found, turned = choose_signs(
-        seen, chooser.choose, level, state.assignment.images, signed=signed
+        seen, chooser.choose, level, state.assignment.members, signed=signed
     )
     return replace(
         state,
-        rows=np.where(turned, -state.rows, state.rows),
+        unmasked=np.where(turned, -state.unmasked, state.unmasked),
         assignment=Assignment(found.members, found.weights.astype(np.float32)),
     )
 
@@ -39,7 +39,7 @@ def whiten_by_residuals(
     field: Field, state: State, level: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return rows (E, d) and images (n + 1, d) whose noise has variance `level` throughout."""
-    left = field.transform(state.rows - state.design() @ state.images)
+    left = field.transform(state.unmasked - state.design() @ state.images)
     spectrum = np.einsum("ij,ij,i->j", left, left, 1 / level) / len(level)
     gain = 1 / np.sqrt(np.maximum(spectrum, 1e-9 * spectrum.max()))
-    return field.transform(state.rows) * gain, field.transform(state.images) * gain
+    return field.transform(state.unmasked) * gain, field.transform(state.images) * gain

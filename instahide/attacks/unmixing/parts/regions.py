@@ -14,7 +14,7 @@ the slope is plain.
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-REACH = 1.0  # of the average, in pixels
+REGION_REACH = 1.0  # of the average, in pixels
 LEAST_NOISE = 1e-6
 
 
@@ -41,7 +41,7 @@ def turn_regions(
     """
     pooled = slopes(images, design, squares, noise).reshape(-1, *shape)
     pooled = pooled.sum(axis=3, keepdims=True)
-    pooled = gaussian_filter(pooled, (0, REACH, REACH, 0), mode="nearest")
+    pooled = gaussian_filter(pooled, (0, REGION_REACH, REGION_REACH, 0), mode="nearest")
     wrong = np.broadcast_to(pooled < 0, (len(pooled), *shape)).reshape(len(pooled), -1)
     return np.concatenate([np.where(wrong, -images[:-1], images[:-1]), images[-1:]])
 

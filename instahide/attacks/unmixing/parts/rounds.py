@@ -26,16 +26,15 @@ from scipy.ndimage import median_filter
 from instahide.attacks.needs import FLOAT, Size
 from instahide.attacks.unmixing.parts.coefficients import LEAST_LEVEL, expected_level
 from instahide.attacks.unmixing.parts.field import Field, cooling, unmask
-from instahide.attacks.unmixing.parts.leastsquares import solve_images
+from instahide.attacks.unmixing.parts.leastsquares import IMAGE_RIDGE, solve_images
 from instahide.attacks.unmixing.parts.regions import turn_regions
 from instahide.attacks.unmixing.parts.signs import agree_on_signs
 from instahide.attacks.unmixing.state import Assignment, State
 from instahide.progress import tracked
 
-RIDGE = 0.5  # precision of an image's prior, in that of a public image
-PUBLIC_RIDGE = 10.0  # the mean public image is known better
+PUBLIC_RIDGE = 10.0  # the mean public image is known better than the private ones
 UNSURE = 0.05  # level of a row that was unmasked for itself
-FLOOR = 0.02  # of the spectrum, where levels are measured: signs limit fine detail
+LEVEL_FLOOR = 0.02  # of the spectrum, where levels are measured: signs limit fine detail
 
 #: Assigns rows anew, given field, state and the variance of each row about its mean: `reassign`
 #: of `instahide.attacks.unmixing.parts.reassignment`, with a chooser.
@@ -46,6 +45,30 @@ Observer = Callable[[str, State], object]
 
 def ignore(name: str, state: State) -> None:
     """Observe nothing."""
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """What stays through all rounds.
+
+    Attributes
+    ----------
+    field : Field
+    magnitudes : ndarray of float32, shape (E, d)
+        See `instahide.attacks.unmixing.problem.Problem`.
+    reassign : callable
+        See `Reassign`.
+    spread : float
+        See `expected_level`.
+    public_ridge : float
+        See `fit_images`.
+    """
+
+    field: Field
+    magnitudes: np.ndarray
+    reassign: Reassign
+    spread: float
+    public_ridge: float = PUBLIC_RIDGE
 
 
 @dataclass(frozen=True)
@@ -76,88 +99,65 @@ def rounds_needs(size: Size) -> float:
     return max(learning, 9 * size.table, 3 * size.table + 2 * FLOAT * size.rows**2)
 
 
-def start_from_images(
-    magnitude: np.ndarray, images: np.ndarray, assignment: Assignment, spread: float
-) -> State:
+def start_from_images(fixed: Fixed, images: np.ndarray, assignment: Assignment) -> State:
     """Start from a guess of the images, shape (n + 1, d)."""
     signs = np.sign(assignment.design(len(images) - 1) @ images)
-    return State(images, assignment, expected_level(assignment, spread), magnitude * signs)
+    level = expected_level(assignment, fixed.spread)
+    return State(images, assignment, level, fixed.magnitudes * signs)
 
 
-def start_from_rows(
-    field: Field, magnitude: np.ndarray, assignment: Assignment, count: int, spread: float
-) -> State:
+def start_from_rows(fixed: Fixed, assignment: Assignment, image_count: int) -> State:
     """Start by unmasking each row for itself, with nothing known but its mean.
 
     Half of the rows come out nearly right, which is enough for least squares once they have
     agreed on their signs. It needs few rows for each image.
     """
-    level = expected_level(assignment, spread)
-    private = (assignment.coefficients**2).sum(axis=1)
-    mean = np.broadcast_to(field.mean, magnitude.shape)
-    rows = unmask(field, magnitude, mean, level + private, cooling(30))
-    rows *= agree_on_signs(field, rows, assignment.design(count)[:, :count])[:, None]
-    images = np.zeros((count + 1, magnitude.shape[1]), np.float32)
-    state = State(images, assignment, level, rows)
+    field, magnitudes = fixed.field, fixed.magnitudes
+    level = expected_level(assignment, fixed.spread)
+    private = (assignment.weights**2).sum(axis=1)
+    mean = np.broadcast_to(field.mean, magnitudes.shape)
+    unmasked = unmask(field, magnitudes, mean, level + private, cooling(30))
+    design = assignment.design(image_count)[:, :-1]
+    unmasked *= agree_on_signs(field, unmasked, design)[:, None]
+    images = np.zeros((image_count + 1, magnitudes.shape[1]), np.float32)
+    state = State(images, assignment, level, unmasked)
     blurred = replace(state, level=level + np.float32(UNSURE))
     return replace(state, images=fit_images(field, blurred))
 
 
-def refine(
-    field: Field,
-    magnitude: np.ndarray,
-    state: State,
-    round_: Round,
-    reassign: Reassign,
-    *,
-    spread: float = 0.367,
-    public_ridge: float = PUBLIC_RIDGE,
-) -> State:
-    """Run one round.
+def start_without_masks(fixed: Fixed, assignment: Assignment, image_count: int) -> State:
+    """Start from rows that never had a mask; their images are solved for in the first round."""
+    images = np.zeros((image_count + 1, fixed.magnitudes.shape[1]), np.float32)
+    level = expected_level(assignment, fixed.spread)
+    return State(images, assignment, level, fixed.magnitudes)
 
-    Parameters
-    ----------
-    field : Field
-    magnitude : ndarray of float32, shape (E, d)
-        |encryption|.
-    state : State
-    round_ : Round
-    reassign : callable
-        See `Reassign`.
-    spread : float
-        See `expected_level`.
-    public_ridge : float
-        See `fit_images`.
-    """
-    design = state.design()
+
+def refine(fixed: Fixed, state: State, round_: Round) -> State:
+    """Run one round."""
+    field, design = fixed.field, state.design()
     level = state.level + round_.error * (design[:, :-1] ** 2).sum(axis=1)
     if round_.steps:
         images = state.images
         if round_.turn:
             noise = level, field.variance
-            images = turn_regions(images, design, magnitude**2, noise, field.shape)
+            images = turn_regions(images, design, fixed.magnitudes**2, noise, field.shape)
         mean = design @ without_spots(images, field.shape, round_.median)
-        rows = unmask(field, magnitude, mean, level, cooling(round_.steps))
-        state = replace(state, rows=rows)
-    state = replace(state, images=fit_images(field, state, public_ridge))
-    state = reassign(field, state, level)
-    state = replace(state, level=measure_level(field, state, spread))
-    return replace(state, images=fit_images(field, state, public_ridge))
+        schedule = cooling(round_.steps)
+        unmasked = unmask(field, fixed.magnitudes, mean, level, schedule)
+        state = replace(state, unmasked=unmasked)
+    state = replace(state, images=fit_images(field, state, fixed.public_ridge))
+    state = fixed.reassign(field, state, level)
+    state = replace(state, level=measure_level(field, state, fixed.spread))
+    return replace(state, images=fit_images(field, state, fixed.public_ridge))
 
 
 def run_rounds(
-    field: Field,
-    magnitude: np.ndarray,
-    state: State,
-    rounds: Iterable[Round],
-    reassign: Reassign,
-    observe: Observer,
-    **given: float,
+    fixed: Fixed, state: State, rounds: Iterable[Round], observe: Observer = ignore
 ) -> State:
     """Run rounds, see `refine`; `observe` sees the state before them and after each."""
     observe("first images", state)
     for number, round_ in enumerate(tracked(list(rounds), "images and pairs", "rounds")):
-        state = refine(field, magnitude, state, round_, reassign, **given)
+        state = refine(fixed, state, round_)
         observe(f"round {number + 1}", state)
     return state
 
@@ -176,15 +176,15 @@ def fit_images(field: Field, state: State, public_ridge: float = PUBLIC_RIDGE) -
 
     `public_ridge` draws the mean public image to the field's mean.
     """
-    ridge = np.append(np.full(state.count, RIDGE), public_ridge)
-    return solve_images(state.design(), state.rows, 1 / state.level, ridge, field.mean)
+    ridge = np.append(np.full(state.image_count, IMAGE_RIDGE), public_ridge)
+    return solve_images(state.design(), state.unmasked, 1 / state.level, ridge, field.mean)
 
 
 def measure_level(field: Field, state: State, spread: float) -> np.ndarray:
     """Measure each row's level from what is left of it; one part in five is expectation."""
-    left = field.transform(state.rows - state.design() @ state.images)
+    left = field.transform(state.unmasked - state.design() @ state.images)
     left *= left
-    measured = left @ (1 / (field.spectrum + FLOOR * field.power)) / left.shape[1]
+    measured = left @ (1 / (field.spectrum + LEVEL_FLOOR * field.power)) / left.shape[1]
     expected = expected_level(state.assignment, spread)
     measured *= np.median(expected) / max(float(np.median(measured)), LEAST_LEVEL)
     return (0.8 * measured + 0.2 * expected + LEAST_LEVEL).astype(np.float32)

@@ -13,26 +13,26 @@ import numpy as np
 
 from instahide.attacks.unmixing.parts.field import Field
 
-FLOOR = 0.1  # of the spectrum: fine detail is unsure in rows unmasked for themselves
+SIGN_FLOOR = 0.1  # of the spectrum: fine detail is unsure in rows unmasked for themselves
 
 
 def agree_on_signs(
-    field: Field, rows: np.ndarray, design: np.ndarray, *, steps: int = 30
+    field: Field, unmasked: np.ndarray, design: np.ndarray, *, steps: int = 30
 ) -> np.ndarray:
     """Return the rows' signs, ±1 float32 of shape (E,).
 
     Parameters
     ----------
     field : Field
-    rows : ndarray of float32, shape (E, d)
-        Unmasked, each up to its sign.
+    unmasked : ndarray of float32, shape (E, d)
+        Each row up to its sign.
     design : ndarray of float32, shape (E, n)
         Coefficients of the private images.
     steps : int
         Of the power iteration.
     """
-    gain = 1 / np.sqrt(field.spectrum + FLOOR * field.power)
-    white = field.transform(rows) * gain
+    gain = 1 / np.sqrt(field.spectrum + SIGN_FLOOR * field.power)
+    white = field.transform(unmasked) * gain
     mean = field.transform(field.mean[None])[0] * gain
     mean /= max(float(np.linalg.norm(mean)), 1e-12)
     along = white @ mean
@@ -40,7 +40,7 @@ def agree_on_signs(
     products = white @ white.T
     products *= design @ design.T
     np.fill_diagonal(products, 0)
-    vector = np.ones(len(rows), np.float32)
+    vector = np.ones(len(unmasked), np.float32)
     for _ in range(steps):
         vector = products @ vector
         vector /= max(float(np.linalg.norm(vector)), 1e-12)
