@@ -30,9 +30,9 @@ from whitened import accuracy, match
 
 from instahide.attacks import running
 from instahide.attacks.choice import Stages
-from instahide.attacks.knownpool import finish as poolattack
 from instahide.attacks.knownpool.decoding import Decoding, Settings
 from instahide.attacks.knownpool.dictionary import make_dictionary
+from instahide.attacks.knownpool.finish import SURE, decode_rows
 from instahide.attacks.knownpool.selection import NONE
 from instahide.attacks.protocol import Released, load_released
 from instahide.attacks.unmixing.parts.handin import hand_in
@@ -140,7 +140,7 @@ def measure_cost(arguments: argparse.Namespace) -> None:
             known = Pool(crops[:count])
             case, names = make_case(private, known, k), identical(known)
             begin = time.perf_counter()
-            state, decoding, passes = poolattack.decode(case.problem, case.start, Settings(k=k))
+            state, decoding, passes = decode_rows(case.problem, case.start, Settings(k=k))
             seconds = time.perf_counter() - begin
             judged = judge(case, state, decoding, names)
             first = judge(case, case.start, decoding, names)[2]
@@ -242,7 +242,7 @@ def run(case: Case, pool: Pool, settings: Settings, names: np.ndarray) -> list[f
     nothing = np.full((len(case.plan), settings.k - 2), NONE)
     show("start", case.start, Decoding(nothing, nothing * 0.0, nothing * 0.0))
     problem = replace(case.problem, pool=pool)
-    state, decoding, _ = poolattack.decode(problem, case.start, settings, show)
+    state, decoding, _ = decode_rows(problem, case.start, settings, show)
     recovery = hand_in(problem, state, state.images, rng())
     return show("handed in", state, decoding, recovery.decryption)
 
@@ -275,7 +275,7 @@ def judge(
     right, found = hit.any(axis=2), hit.any(axis=1)
     coefficients = np.einsum("eij,ej->ei", hit, plan.weights[:, 2:])
     close = right & (np.abs(coefficients - decoding.coefficients) < 1e-3)
-    sure = decoding.row_confidence > poolattack.SURE
+    sure = decoding.row_confidence > SURE
     if decryption is None:
         decryption = pictures[state.assignment.members[:, 0]]
     score = challenge_scores(decryption, private, plan.members).max_ssim.mean()

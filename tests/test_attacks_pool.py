@@ -8,9 +8,8 @@ from test_attacks_field import smooth_images
 from instahide.attacks import running
 from instahide.attacks.choice import Stages
 from instahide.attacks.knownpool.decoding import Settings
-from instahide.attacks.knownpool.finish import SURE, decode
-from instahide.attacks.knownpool.finish import pool as pool_stage
-from instahide.attacks.knownpool.passes import is_settled
+from instahide.attacks.knownpool.finish import SURE, decode_rows, decode_with_pool
+from instahide.attacks.knownpool.task import is_settled
 from instahide.attacks.protocol import Released
 from instahide.attacks.unmixing import retrieval
 from instahide.attacks.unmixing.parts.rounds import Round
@@ -65,7 +64,7 @@ class Challenge:
 
     def decode(self, pool=None, settings=SETTINGS, start=None):
         problem = replace(self.problem, pool=pool or self.pool)
-        state, decoding, _ = decode(problem, start or self.start, settings)
+        state, decoding, _ = decode_rows(problem, start or self.start, settings)
         return state.images[:-1].reshape(-1, *SHAPE), decoding, state
 
 
@@ -104,7 +103,7 @@ def test_everything_is_recovered_exactly(challenge, decoded):
 def test_as_a_stage_it_hands_in_and_tells_what_it_was_given(challenge, decoded):
     _, decoding, state = decoded
     rng = np.random.default_rng(0)
-    recovery = pool_stage(challenge.problem, challenge.start, rng)
+    recovery = decode_with_pool(challenge.problem, challenge.start, rng)
     assert (errors(recovery.decryption, challenge.private) == 0).all()
     assert challenge.problem.given.public_pool
     assert challenge.problem.given.public_distribution
@@ -114,7 +113,7 @@ def test_as_a_stage_it_hands_in_and_tells_what_it_was_given(challenge, decoded):
     )
     np.testing.assert_array_equal(recovery.arrays["decoding"]["public"], decoding.public)
     with pytest.raises(InstaHideError, match="public: pool"):
-        pool_stage(replace(challenge.problem, pool=None), challenge.start, rng)
+        decode_with_pool(replace(challenge.problem, pool=None), challenge.start, rng)
 
 
 def test_the_model_explains_the_encryptions(challenge, decoded):

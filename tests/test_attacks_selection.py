@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from instahide.attacks.knownpool.selection import NONE, select, sweep, sweep_back
+from instahide.attacks.knownpool.selection import NONE, select_atoms, sweep, sweep_back
 
 
 def inner_products(atoms, row):
@@ -49,7 +49,7 @@ def test_sweeping_back_undoes_it(problem):
 
 def test_the_selection_is_the_best_of_all_subsets(problem):
     atoms, row, weights = problem
-    chosen = select(inner_products(atoms, row), 3, threshold=5, size=30)
+    chosen = select_atoms(inner_products(atoms, row), 3, threshold=5, size=30)
     for b in range(4):
         fits = {s: nnls(atoms[b, list(s)].T, row[b]) for s in combinations(range(9), 3)}
         best = min(fits, key=lambda s: fits[s][1])
@@ -61,7 +61,7 @@ def test_the_selection_is_the_best_of_all_subsets(problem):
 
 def test_gain_and_margin_are_differences_of_energies(problem):
     atoms, row, _ = problem
-    chosen = select(inner_products(atoms, row), 3, threshold=5, size=30)
+    chosen = select_atoms(inner_products(atoms, row), 3, threshold=5, size=30)
     for b in range(4):
         for slot, pick in enumerate(chosen.picks[b]):
             others = [p for p in chosen.picks[b] if p != pick]
@@ -75,12 +75,12 @@ def test_gain_and_margin_are_differences_of_energies(problem):
 def test_noise_and_negatives_are_not_chosen():
     rng = np.random.default_rng(1)
     atoms = rng.standard_normal((50, 9, 300))
-    noise = select(
+    noise = select_atoms(
         inner_products(atoms, rng.standard_normal((50, 300))), 2, threshold=25, size=300
     )
     assert (noise.picks == NONE).all()
     assert (noise.coefficients == 0).all()
-    negative = select(inner_products(atoms, -atoms[:, 0]), 1, threshold=25, size=300)
+    negative = select_atoms(inner_products(atoms, -atoms[:, 0]), 1, threshold=25, size=300)
     assert not (negative.picks == 0).any()
 
 
@@ -89,7 +89,7 @@ def test_an_atom_that_appears_twice_is_used_once():
     atoms = rng.standard_normal((3, 5, 40))
     atoms[:, 4] = atoms[:, 2]
     row = atoms[:, 2] + 0.5 * atoms[:, 0] + 0.01 * rng.standard_normal((3, 40))
-    chosen = select(inner_products(atoms, row), 3, threshold=20, size=40)
+    chosen = select_atoms(inner_products(atoms, row), 3, threshold=20, size=40)
     for picks in chosen.picks:
         assert 0 in picks
         assert (np.isin(picks, [2, 4])).sum() == 1

@@ -50,7 +50,7 @@ STAGES = {
     "finish": {
         "local": "instahide.attacks.unmixing.finish:local",
         "none": "instahide.attacks.unmixing.finish:none",
-        "pool": "instahide.attacks.knownpool.finish:pool",
+        "pool": "instahide.attacks.knownpool.finish:decode_with_pool",
     },
 }
 #: Attacks that are always there: what each changes of the defaults.

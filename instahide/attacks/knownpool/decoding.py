@@ -1,4 +1,4 @@
-"""What is known of the public images of rows, and taking rows out of it and back in."""
+"""How to decode with the pool, and what is known of the public images of rows."""
 
 from dataclasses import dataclass
 
@@ -57,6 +57,18 @@ class Decoding:
     coefficients: np.ndarray
     confidence: np.ndarray
 
+    def take(self, rows: np.ndarray) -> "Decoding":
+        """Return some rows."""
+        return Decoding(self.public[rows], self.coefficients[rows], self.confidence[rows])
+
+    def put(self, rows: np.ndarray, new: "Decoding") -> "Decoding":
+        """Return all rows, some of them replaced."""
+        return Decoding(
+            replace_rows(self.public, rows, new.public),
+            replace_rows(self.coefficients, rows, new.coefficients),
+            replace_rows(self.confidence, rows, new.confidence),
+        )
+
     @property
     def row_confidence(self) -> np.ndarray:
         """A row is as sure as the least sure of its decisions, (E,)."""
@@ -68,19 +80,3 @@ def nothing_found(rows: int, settings: Settings) -> Decoding:
     shape = (rows, settings.k - 2)
     zeros = np.zeros(shape, np.float32)
     return Decoding(np.full(shape, NONE), zeros, zeros)
-
-
-def take(decoding: Decoding, rows: np.ndarray) -> Decoding:
-    """Return some rows of a decoding."""
-    return Decoding(
-        decoding.public[rows], decoding.coefficients[rows], decoding.confidence[rows]
-    )
-
-
-def put(decoding: Decoding, rows: np.ndarray, new: Decoding) -> Decoding:
-    """Return a decoding with some rows replaced."""
-    return Decoding(
-        replace_rows(decoding.public, rows, new.public),
-        replace_rows(decoding.coefficients, rows, new.coefficients),
-        replace_rows(decoding.confidence, rows, new.confidence),
-    )

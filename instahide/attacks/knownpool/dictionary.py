@@ -19,8 +19,8 @@ from instahide.images import to_unit_range
 from instahide.pool.pool import Pool
 from instahide.progress import tracked
 
-FLOOR = 0.01  # of the spectrum when whitening: in wrong signs no detail is to be trusted
-CHUNK = 4000
+WHITENING_FLOOR = 0.01  # of the spectrum: in wrong signs no detail is to be trusted
+ATOMS_AT_ONCE = 4000
 SHOWN = 20  # chunks of a scan that shows its progress
 
 
@@ -45,56 +45,56 @@ class Dictionary:
     gain: np.ndarray
     strongest: np.ndarray
 
-    def centred(self, places: np.ndarray) -> np.ndarray:
-        """Return images of the pool less their mean, float32, shape (*places.shape, d).
+    def centred(self, image_index: np.ndarray) -> np.ndarray:
+        """Return images of the pool less their mean, float32, shape (*image_index.shape, d).
 
-        Where `places` is negative there are zeros.
+        Where `image_index` is negative there are zeros.
         """
-        wanted, back = np.unique(places, return_inverse=True)
+        wanted, back = np.unique(image_index, return_inverse=True)
         images = self._centre(self.pool.read(np.maximum(wanted, 0)))
         images[wanted < 0] = 0
-        return images[back].reshape(*places.shape, -1)
+        return images[back].reshape(*image_index.shape, -1)
 
     def whiten(self, rows: np.ndarray) -> np.ndarray:
         """Map rows of pixels, shape (E, d), to the whitened basis."""
         return self.field.transform(rows) * self.gain
 
-    def mix(self, places: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    def mix(self, image_index: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
         """Return Σ λ·(p − mean) for each row, float32, shape (E, d).
 
         Parameters
         ----------
-        places : ndarray of int64, shape (E, K)
-            Negative for none.
+        image_index : ndarray of int64, shape (E, K)
+            Where in the pool; negative for none.
         coefficients : ndarray of float32, shape (E, K)
         """
-        mixed = np.zeros((len(places), len(self.gain)), np.float32)
-        if (places < 0).all():
+        mixed = np.zeros((len(image_index), len(self.gain)), np.float32)
+        if (image_index < 0).all():
             return mixed
-        few, places, _ = self.narrow(places)
-        for slot in range(places.shape[1]):
-            rows = np.flatnonzero(places[:, slot] >= 0)
-            for start in range(0, len(rows), CHUNK):
-                some = rows[start : start + CHUNK]
-                atoms = few.centred(places[some, slot])
+        few, image_index, _ = self.narrow(image_index)
+        for slot in range(image_index.shape[1]):
+            rows = np.flatnonzero(image_index[:, slot] >= 0)
+            for start in range(0, len(rows), ATOMS_AT_ONCE):
+                some = rows[start : start + ATOMS_AT_ONCE]
+                atoms = few.centred(image_index[some, slot])
                 mixed[some] += coefficients[some, slot, None] * atoms
         return mixed
 
-    def narrow(self, places: np.ndarray) -> tuple["Dictionary", np.ndarray, np.ndarray]:
-        """Read the images at `places` once, where they are many and the pool is on disk.
+    def narrow(self, image_index: np.ndarray) -> tuple["Dictionary", np.ndarray, np.ndarray]:
+        """Read some images once, where they are many and the pool is on disk.
 
         Returns
         -------
         few : Dictionary
             Of these images only, in memory.
-        here : ndarray of int64, shape of `places`
-            Their places in it; negative where `places` is.
+        here : ndarray of int64, shape of `image_index`
+            Where they are in it; negative where `image_index` is.
         wanted : ndarray of int64, shape (u,)
-            The place in this dictionary of each image of the other.
+            Where each image of the other is in this dictionary.
         """
-        wanted = np.unique(places[places >= 0])
+        wanted = np.unique(image_index[image_index >= 0])
         few = replace(self, pool=Pool(self.pool.read(wanted)))
-        return few, np.where(places >= 0, np.searchsorted(wanted, places), -1), wanted
+        return few, np.where(image_index >= 0, np.searchsorted(wanted, image_index), -1), wanted
 
     def shortlist(self, rows: np.ndarray, count: int) -> np.ndarray:
         """Return the images that fit each row best, int64, shape (E, count), in no order.
@@ -106,8 +106,8 @@ class Dictionary:
         """
         rows = np.ascontiguousarray(rows[:, self.strongest])
         best = np.full((len(rows), count), -np.inf, np.float32)
-        places = np.full((len(rows), count), -1)
-        chunks: Iterable = range(0, len(self.pool), CHUNK)
+        image_index = np.full((len(rows), count), -1)
+        chunks: Iterable = range(0, len(self.pool), ATOMS_AT_ONCE)
         if len(chunks) >= SHOWN:
             chunks = tracked(chunks, "scan of the pool", "chunks")
         for start in chunks:
@@ -117,13 +117,13 @@ class Dictionary:
             merged = np.hstack([best[open_], scores[open_]])
             kept = np.argpartition(-merged, count - 1, axis=1)[:, :count]
             best[open_] = np.take_along_axis(merged, kept, 1)
-            old = np.take_along_axis(places[open_], np.minimum(kept, count - 1), 1)
-            places[open_] = np.where(kept < count, old, kept - count + start)
-        return places
+            old = np.take_along_axis(image_index[open_], np.minimum(kept, count - 1), 1)
+            image_index[open_] = np.where(kept < count, old, kept - count + start)
+        return image_index
 
     def _unit_atoms(self, start: int) -> np.ndarray:
         """Return the chunk of images from `start` on, whitened and of length 1."""
-        images = self._centre(np.asarray(self.pool.patches[start : start + CHUNK]))
+        images = self._centre(np.asarray(self.pool.patches[start : start + ATOMS_AT_ONCE]))
         atoms = self.whiten(images)[:, self.strongest]
         atoms /= np.maximum(np.linalg.norm(atoms, axis=1, keepdims=True), 1e-6)
         return atoms
@@ -143,6 +143,6 @@ def make_dictionary(pool: Pool, *, screen: int | None = None) -> Dictionary:
         the time and half of the signal.
     """
     field = learn_field(to_unit_range(sample(pool)))
-    gain = 1 / np.sqrt(field.spectrum + np.float32(FLOOR * field.power))
+    gain = 1 / np.sqrt(field.spectrum + np.float32(WHITENING_FLOOR * field.power))
     order = np.argsort(-field.spectrum, kind="stable")
     return Dictionary(pool, field, gain, np.sort(order[:screen]))

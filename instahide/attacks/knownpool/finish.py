@@ -1,9 +1,10 @@
-"""The pool attack: released files and the pool in, private and public images out.
+"""The finish with the known pool: private and public images out of the pool and a retrieval.
 
 It is the last stage after those of the whitened attack, which need no member of the pool: it
-starts from the state that their retrieval leaves, and runs
-passes of `instahide.attacks.knownpool.passes` until nothing moves; rows still in doubt are then
-tried with every pair of images (`instahide.attacks.knownpool.retrial`), and the passes go on.
+starts from the state that their retrieval leaves, and runs passes
+(`instahide.attacks.knownpool.passes`) until nothing moves; rows still in doubt are then
+tried with every pair of images (`instahide.attacks.knownpool.pairsearch`), and the passes go
+on.
 """
 
 from collections.abc import Callable
@@ -12,16 +13,11 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from instahide.attacks.knownpool.decoding import Decoding, Settings, nothing_found
-from instahide.attacks.knownpool.dictionary import CHUNK, make_dictionary
-from instahide.attacks.knownpool.passes import (
-    ROWS_AT_ONCE,
-    Task,
-    is_settled,
-    make_task,
-    run_pass,
-    take_masks_off,
-)
-from instahide.attacks.knownpool.retrial import retry
+from instahide.attacks.knownpool.dictionary import ATOMS_AT_ONCE, make_dictionary
+from instahide.attacks.knownpool.pairsearch import search_pairs
+from instahide.attacks.knownpool.passes import run_pass
+from instahide.attacks.knownpool.publicsearch import SELECTED_AT_ONCE
+from instahide.attacks.knownpool.task import Task, is_settled, make_task, take_masks_off
 from instahide.attacks.needs import FLOAT, Size
 from instahide.attacks.protocol import Recovery
 from instahide.attacks.unmixing.parts.handin import hand_in
@@ -36,23 +32,19 @@ MOVED = 1e-7  # mean squared change of the private images that counts
 SURE = 0.5  # confidence of rows that are called confident
 
 #: Called after each pass with its number, the state and the decoding.
-Observer = Callable[[int, State, Decoding], object]
+PassObserver = Callable[[int, State, Decoding], object]
 
 
-def ignore(number: int, state: State, decoding: Decoding) -> None:
-    """Observe nothing."""
-
-
-def pool_needs(size: Size) -> float:
+def decode_with_pool_needs(size: Size) -> float:
     """Bytes: the pool and a chunk of it; rows in eight forms, or candidates of some rows."""
     held = min(size.pool * size.pixels, MEMORY_BYTES)
-    scan = 3 * FLOAT * min(CHUNK, size.pool) * (size.pixels + size.rows)
-    candidates = 60 * FLOAT * ROWS_AT_ONCE * size.pixels  # 20 of each row, in three forms
+    scan = 3 * FLOAT * min(ATOMS_AT_ONCE, size.pool) * (size.pixels + size.rows)
+    candidates = 60 * FLOAT * SELECTED_AT_ONCE * size.pixels  # 20 of each row, in three forms
     tables = max(8 * size.table, 3 * size.table + candidates)
     return held + scan + tables + pairs_needs(size)
 
 
-def pool(
+def decode_with_pool(
     problem: Problem,
     state: State,
     rng: np.random.Generator,
@@ -89,7 +81,7 @@ def pool(
         shortlist=shortlist,
         threshold=threshold,
     )
-    state, decoding, used = decode(problem, state, settings)
+    state, decoding, used = decode_rows(problem, state, settings)
     recovery = hand_in(problem, state, state.images, rng)
     return replace(
         recovery,
@@ -106,8 +98,8 @@ def pool(
     )
 
 
-def decode(
-    problem: Problem, state: State, settings: Settings, observe: Observer = ignore
+def decode_rows(
+    problem: Problem, state: State, settings: Settings, observe: PassObserver | None = None
 ) -> tuple[State, Decoding, int]:
     """Find the public images of all rows, and with them the private ones.
 
@@ -147,24 +139,27 @@ def decode(
     return run_passes(task, state, observe)
 
 
-def run_passes(task: Task, state: State, observe: Observer) -> tuple[State, Decoding, int]:
-    """Run passes until nothing moves, with one retrial of doubtful rows in between."""
-    decoding, retried = nothing_found(len(state.unmasked), task.settings), False
+def run_passes(
+    task: Task, state: State, observe: PassObserver | None
+) -> tuple[State, Decoding, int]:
+    """Run passes until nothing moves, with one pair search for doubtful rows in between."""
+    decoding, searched = nothing_found(len(state.unmasked), task.settings), False
     passes = range(1, task.settings.passes + 1)
     for number in tracked(passes, "decoding, at the most", "passes"):
         before, open_ = state.images, count_open(state, decoding)
         if number > 1:
             state = replace(state, unmasked=take_masks_off(task, state, decoding))
         state, decoding = run_pass(task, state, decoding)
-        observe(number, state, decoding)
+        if observe:
+            observe(number, state, decoding)
         now = count_open(state, decoding)
         if not now:
             break
         if ((state.images - before) ** 2).mean() > MOVED:
             continue
-        if not retried and now > open_ / 2:
-            state, decoding = retry(task, state, decoding)
-            retried = True
+        if not searched and now > open_ / 2:
+            state, decoding = search_pairs(task, state, decoding)
+            searched = True
         elif now >= open_:
             break
     return state, decoding, number
@@ -176,7 +171,7 @@ def count_open(state: State, decoding: Decoding) -> int:
 
 
 def as_arrays(state: State, decoding: Decoding) -> dict[str, dict[str, np.ndarray]]:
-    """Return what is kept beside the recovery, see `pool`."""
+    """Return what is kept beside the recovery, see `decode_with_pool`."""
     return {
         "assignment": vars(state.assignment),
         "decoding": {

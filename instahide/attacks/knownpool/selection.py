@@ -83,7 +83,7 @@ def _exchange(
     matrices[rows, pivots, :] = scaled
 
 
-def select(
+def select_atoms(
     matrices: np.ndarray, slots: int, *, threshold: float, size: int, rounds: int = 3
 ) -> Selection:
     """Choose atoms for each row: the best for each slot in turn, a few rounds.

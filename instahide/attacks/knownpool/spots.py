@@ -25,47 +25,49 @@ class Uses:
 
     Attributes
     ----------
-    coefficient : ndarray of float32, shape (u, 1)
     weight : ndarray of float32, shape (u, 1)
+        λ: how much of the image is in each.
+    precision : ndarray of float32, shape (u, 1)
+        Inverse level of each.
     others : ndarray of float32, shape (u, d)
         Q: all other parts.
-    size : ndarray of float32, shape (u, d)
+    magnitudes : ndarray of float32, shape (u, d)
         y.
     """
 
-    coefficient: np.ndarray
     weight: np.ndarray
+    precision: np.ndarray
     others: np.ndarray
-    size: np.ndarray
+    magnitudes: np.ndarray
 
     def misfit(self, image: np.ndarray) -> np.ndarray:
         """Return the weighted squared error of |x| at each pixel, shape (d,)."""
-        error = np.abs(self.coefficient * image + self.others) - self.size
-        return (self.weight * error**2).sum(axis=0)
+        error = np.abs(self.weight * image + self.others) - self.magnitudes
+        return (self.precision * error**2).sum(axis=0)
 
     def solve(self) -> np.ndarray:
         """Solve for a² and a, and return a, float32, shape (d,)."""
-        square, twice = self.coefficient**2, 2 * self.coefficient * self.others
-        seen = self.size**2 - self.others**2
-        aa = float((self.weight * square**2).sum())
-        ab = (self.weight * square * twice).sum(axis=0)
-        bb = (self.weight * twice**2).sum(axis=0)
-        right_a = (self.weight * square * seen).sum(axis=0)
-        right_b = (self.weight * twice * seen).sum(axis=0)
+        square, twice = self.weight**2, 2 * self.weight * self.others
+        seen = self.magnitudes**2 - self.others**2
+        aa = float((self.precision * square**2).sum())
+        ab = (self.precision * square * twice).sum(axis=0)
+        bb = (self.precision * twice**2).sum(axis=0)
+        right_a = (self.precision * square * seen).sum(axis=0)
+        right_b = (self.precision * twice * seen).sum(axis=0)
         determinant = aa * bb - ab**2
         return (aa * right_b - ab * right_a) / np.maximum(determinant, 1e-6 * aa * bb + 1e-12)
 
 
-def mend_spots(state: State, public: np.ndarray, magnitude: np.ndarray) -> State:
+def mend_spots(state: State, public: np.ndarray, magnitudes: np.ndarray) -> State:
     """Return the state with spots mended, and the signs of the rows there.
 
     Parameters
     ----------
     state : State
-        Rows less their public parts.
+        Its unmasked rows are less their public parts.
     public : ndarray of float32, shape (E, d)
         The public parts, less their mean.
-    magnitude : ndarray of float32, shape (E, d)
+    magnitudes : ndarray of float32, shape (E, d)
         |encryption|.
     """
     design, images = state.design(), state.images.copy()
@@ -75,12 +77,12 @@ def mend_spots(state: State, public: np.ndarray, magnitude: np.ndarray) -> State
         rows = np.flatnonzero(design[:, number])
         if not len(rows):
             continue
-        coefficient = design[rows, number, None]
-        others = model[rows] - coefficient * state.images[number]
-        uses = Uses(coefficient, 1 / state.level[rows, None], others, magnitude[rows])
+        weight = design[rows, number, None]
+        others = model[rows] - weight * state.images[number]
+        uses = Uses(weight, 1 / state.level[rows, None], others, magnitudes[rows])
         new = np.clip(uses.solve(), -1, 1)
         better = uses.misfit(new) < BETTER * uses.misfit(images[number])
         images[number] = np.where(better, new, images[number])
         touched[rows] |= better
-    signed = np.copysign(magnitude, design @ images + public) - public
+    signed = np.copysign(magnitudes, design @ images + public) - public
     return replace(state, images=images, unmasked=np.where(touched, signed, state.unmasked))

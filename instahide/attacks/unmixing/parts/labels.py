@@ -5,7 +5,7 @@ kinds of rows are read here: two private images with their coefficients (`read_p
 without (`read_classes`), and k private ones (`read_inside`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,6 +49,15 @@ class Parts:
     def candidates(self) -> np.ndarray:
         """The images that may be at each place of a row, int64, shape (E, p, most), padded."""
         return self.roster[self.classes]
+
+    def take(self, rows: np.ndarray) -> "Parts":
+        """Return what the labels say of some rows."""
+        return replace(
+            self,
+            classes=self.classes[rows],
+            coefficients=self.coefficients[rows],
+            same=self.same[rows],
+        )
 
 
 def read_pairs(problem: Problem) -> Parts:

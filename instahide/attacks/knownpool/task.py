@@ -1,0 +1,97 @@
+"""What decoding with the pool starts from, and how far rows have come."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from instahide.attacks.knownpool.decoding import Decoding, Settings
+from instahide.attacks.knownpool.dictionary import Dictionary
+from instahide.attacks.knownpool.selection import NONE
+from instahide.attacks.unmixing.parts.field import cooling, unmask
+from instahide.attacks.unmixing.parts.labels import Parts, read_pairs
+from instahide.attacks.unmixing.problem import Problem
+from instahide.attacks.unmixing.state import State
+from instahide.errors import InstaHideError
+
+ROUNDING_LEVEL = 1e-10  # float32 leaves less
+SETTLED = 1e-8  # level of a row with nothing more to be found
+
+
+@dataclass(frozen=True)
+class Task:
+    """What stays through all passes.
+
+    Attributes
+    ----------
+    magnitudes : ndarray of float32, shape (E, d)
+        See `instahide.attacks.unmixing.problem.Problem`.
+    parts : Parts
+        What the labels say.
+    dictionary : Dictionary
+        The pool.
+    settings : Settings
+    """
+
+    magnitudes: np.ndarray
+    parts: Parts
+    dictionary: Dictionary
+    settings: Settings
+
+    def take(self, rows: np.ndarray) -> "Task":
+        """Return the task of some rows."""
+        return replace(self, magnitudes=self.magnitudes[rows], parts=self.parts.take(rows))
+
+
+def make_task(
+    problem: Problem, state: State, dictionary: Dictionary, settings: Settings
+) -> Task:
+    """Check what is given, and put it together.
+
+    Raises
+    ------
+    InstaHideError
+        When images are of another shape, or the state is of other rows.
+    """
+    if dictionary.pool.shape != problem.shape:
+        raise InstaHideError(
+            f"the pool's images are {dictionary.pool.shape} and the encryptions {problem.shape}"
+        )
+    if state.unmasked.shape != problem.magnitudes.shape:
+        raise InstaHideError(
+            f"the start is of {len(state.unmasked)} rows and the challenge of "
+            f"{len(problem.magnitudes)}"
+        )
+    return Task(problem.magnitudes, read_pairs(problem), dictionary, settings)
+
+
+def remaining_level(task: Task, state: State, public: np.ndarray | float = 0.0) -> np.ndarray:
+    """Measure what is left of rows after private and public parts, in a public image's power.
+
+    Returns
+    -------
+    ndarray of float32, shape (E,)
+    """
+    left = state.unmasked - public - state.design() @ state.images
+    power = np.einsum("ij,ij->i", left, left) / left.shape[1]
+    return (power / task.dictionary.field.power + ROUNDING_LEVEL).astype(np.float32)
+
+
+def is_settled(state: State, decoding: Decoding) -> np.ndarray:
+    """Tell which rows are complete, (E,) bool."""
+    return (state.level < SETTLED) & (decoding.public != NONE).all(axis=1)
+
+
+def take_masks_off(task: Task, state: State, decoding: Decoding) -> np.ndarray:
+    """Return the rows without their masks, (E, d); of complete rows the signs are plain."""
+    if not task.settings.masked:
+        return task.magnitudes
+    dictionary = task.dictionary
+    mean = state.design() @ state.images
+    mean += dictionary.mix(decoding.public, decoding.coefficients)
+    unmasked = np.copysign(task.magnitudes, mean)
+    open_ = np.flatnonzero(~is_settled(state, decoding))
+    schedule = cooling(task.settings.steps)
+    unmasked[open_] = unmask(
+        dictionary.field, task.magnitudes[open_], mean[open_], state.level[open_], schedule
+    )
+    return unmasked
