@@ -59,11 +59,16 @@ def run_hard_em(
         design = np.hstack([mix(members[rows], weights[rows], image_count), common[rows]])
         fitted = ridge_fit(design, features[rows], precision[rows], PROFILE_RIDGE)
         profiles = fitted[:image_count]
-        left = features[rows] - design @ fitted
-        noise = np.full(len(features), (left**2).mean(), np.float32)
+        noise = np.full(len(features), _misfit(features[rows], design @ fitted), np.float32)
         # The last two profiles are common to all rows: the public part, and a constant.
         across = common @ (fitted[-2:] @ profiles.T) if public else fitted[-1] @ profiles.T
         products = features @ profiles.T - across
         members, weights, _ = choose(products, profiles @ profiles.T, noise, before)
         rows, before = np.ones(len(features), bool), members
     return Assignment(members, weights)
+
+
+def _misfit(features: np.ndarray, fit: np.ndarray) -> float:
+    """Return the mean squared difference; it overwrites `fit`, for both are large."""
+    np.subtract(features, fit, out=fit)
+    return np.square(fit, out=fit).mean()
