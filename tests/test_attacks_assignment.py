@@ -7,16 +7,15 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import average, cut_tree
 from scipy.optimize import minimize_scalar
 
-from instahide.attacks.unmixing.assignment import cluster_classes, fit_pairs
+from instahide.attacks.unmixing.assignment import fit_pairs
 from instahide.attacks.unmixing.parts.clustering import (
     cluster,
     cluster_images,
+    cluster_leaders,
     cosine_similarity,
     cut_where_large,
 )
-from instahide.attacks.unmixing.parts.coefficients import (
-    simulate_coefficients,
-)
+from instahide.attacks.unmixing.parts.coefficients import simulate_coefficients
 from instahide.attacks.unmixing.parts.labels import Parts, make_roster, parts_of_pairs
 from instahide.attacks.unmixing.parts.pairs import KnownPairs, pair_costs
 from instahide.attacks.unmixing.similarity import learn_whitening, mix_public
@@ -154,7 +153,7 @@ def test_unbalanced_classes_are_assigned_exactly_without_noise(power):
     rng = np.random.default_rng(3)
     pairs, label, mixed = simulate(rng, [3, 6, 2], 900, 150, power)
     parts = replace(parts_of_pairs(label, 11), roster=make_roster(np.array([3, 6, 2])))
-    found = fit_pairs(mixed, parts, cluster_classes(mixed, parts), power=power)
+    found = fit_pairs(mixed, parts, cluster_leaders(mixed, parts, 16), power=power)
     names = np.zeros((11, 11))
     np.add.at(names, (found.members[:, :, None], pairs[:, None, :]), 1)
     found_pairs = names.argmax(1)[found.members]

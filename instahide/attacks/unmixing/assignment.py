@@ -15,15 +15,14 @@ from dataclasses import replace
 import numpy as np
 
 from instahide.attacks.needs import Size
-from instahide.attacks.unmixing.parts.clustering import cluster_images, clustering_needs
+from instahide.attacks.unmixing.parts.clustering import cluster_leaders, clustering_needs
 from instahide.attacks.unmixing.parts.hardem import run_hard_em
 from instahide.attacks.unmixing.parts.labels import Parts, read_pairs
 from instahide.attacks.unmixing.parts.pairs import KnownPairs, pairs_needs
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import NOBODY, Assignment
-from instahide.progress import tracked
 
-ROWS_PER_IMAGE = 16  # that are clustered
+ROWS_PER_IMAGE = 16  # of those with the largest coefficients, that clusters are made of
 
 
 def em_needs(size: Size) -> float:
@@ -50,28 +49,9 @@ def em(
         When rows do not have two private images, or are too few.
     """
     parts = read_pairs(problem)
-    leaders = cluster_classes(features, parts)
+    leaders = cluster_leaders(features, parts, ROWS_PER_IMAGE)
     power = 2 if problem.scheme.masked else 1
     return fit_pairs(features, parts, leaders, power=power, rounds=rounds)
-
-
-def cluster_classes(
-    features: np.ndarray, parts: Parts, *, rows_per_image: int = ROWS_PER_IMAGE
-) -> np.ndarray:
-    """Cluster, per class, the rows with the largest coefficients.
-
-    Returns
-    -------
-    ndarray of int64, shape (E,)
-        The image with the larger coefficient, or NOBODY.
-    """
-    leaders = np.full(len(features), NOBODY)
-    for number, image_index in tracked(list(enumerate(parts.roster)), "clusters", "classes"):
-        rows = np.flatnonzero((parts.classes[:, 0] == number) & ~parts.same)
-        order = np.argsort(-parts.coefficients[rows, 0], kind="stable")
-        rows = rows[order[: rows_per_image * np.count_nonzero(image_index != NOBODY)]]
-        leaders[rows] = cluster_images(features[rows], image_index)
-    return leaders
 
 
 def fit_pairs(

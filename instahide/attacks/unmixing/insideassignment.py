@@ -13,13 +13,12 @@ from dataclasses import replace
 import numpy as np
 
 from instahide.attacks.needs import Size
-from instahide.attacks.unmixing.parts.clustering import cluster_images, clustering_needs
+from instahide.attacks.unmixing.parts.clustering import cluster_leaders, clustering_needs
 from instahide.attacks.unmixing.parts.hardem import run_hard_em
 from instahide.attacks.unmixing.parts.labels import Parts, read_inside
 from instahide.attacks.unmixing.parts.places import Places
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import NOBODY, Assignment, nobody
-from instahide.progress import tracked
 
 INSIDE_EM_ROUNDS = 4
 
@@ -50,21 +49,6 @@ def assign_inside(
     own = features[rows]
     found = fit_places(own, parts, cluster_leaders(own, parts))
     return nobody(len(features), problem.scheme.k).put(rows, found)
-
-
-def cluster_leaders(features: np.ndarray, parts: Parts) -> np.ndarray:
-    """Cluster rows by the image of their largest coefficient, class by class.
-
-    Returns
-    -------
-    ndarray of int64, shape (R,)
-        Images, or NOBODY.
-    """
-    leaders = np.full(len(features), NOBODY)
-    for number, image_index in tracked(list(enumerate(parts.roster)), "clusters", "classes"):
-        rows = np.flatnonzero(parts.classes[:, 0] == number)
-        leaders[rows] = cluster_images(features[rows], image_index)
-    return leaders
 
 
 def fit_places(

@@ -5,13 +5,43 @@ from scipy.cluster.hierarchy import average, cut_tree
 from scipy.spatial.distance import squareform
 
 from instahide.attacks.needs import FLOAT
+from instahide.attacks.unmixing.parts.labels import Parts
 from instahide.attacks.unmixing.state import NOBODY
 from instahide.errors import InstaHideError
+from instahide.progress import tracked
 
 
 def clustering_needs(rows: int, pixels: int) -> float:
     """Bytes to cluster some rows: their unit vectors, and distances as three tables."""
     return 2 * FLOAT * rows * pixels + 14 * rows**2
+
+
+def cluster_leaders(
+    features: np.ndarray, parts: Parts, rows_per_image: int | None = None
+) -> np.ndarray:
+    """Cluster rows by the image of their largest coefficient, class by class.
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape (E, d)
+    parts : Parts
+        Rows of two images of one class are left out: neither leads.
+    rows_per_image : int, optional
+        Of each class, only so many rows with the largest coefficients for each of its images.
+
+    Returns
+    -------
+    ndarray of int64, shape (E,)
+        Images, or NOBODY.
+    """
+    leaders = np.full(len(features), NOBODY)
+    for number, image_index in tracked(list(enumerate(parts.roster)), "clusters", "classes"):
+        rows = np.flatnonzero((parts.classes[:, 0] == number) & ~parts.same)
+        if rows_per_image:
+            order = np.argsort(-parts.coefficients[rows, 0], kind="stable")
+            rows = rows[order[: rows_per_image * np.count_nonzero(image_index != NOBODY)]]
+        leaders[rows] = cluster_images(features[rows], image_index)
+    return leaders
 
 
 def cluster_images(features: np.ndarray, image_index: np.ndarray) -> np.ndarray:
