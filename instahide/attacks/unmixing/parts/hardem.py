@@ -64,7 +64,7 @@ def run_hard_em(
         across = common @ (fitted[-2:] @ profiles.T) if public else fitted[-1] @ profiles.T
         products = features @ profiles.T - across
         members, weights, _ = choose(products, profiles @ profiles.T, noise, before)
-        rows, before = np.ones(len(features), bool), members
+        rows, before = slice(None), members  # a mask would copy
     return Assignment(members, weights)
 
 
