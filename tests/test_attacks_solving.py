@@ -34,11 +34,11 @@ def mean_square(difference):
     return float(np.mean(difference**2))
 
 
-def test_unmask_undoes_the_mask():
+def test_the_mask_is_undone():
     rng = np.random.default_rng(0)
     images = rng.normal(size=(6, *SHAPE)).astype(np.float32)
     mask = rng.choice(np.array([-1, 1], np.int8), images.shape)
-    rows = solving.unmask(images * mask, mask)
+    rows = solving.undo_mask(images * mask, mask)
     assert rows.dtype == np.float64
     np.testing.assert_array_equal(rows, images.reshape(6, -1))
 

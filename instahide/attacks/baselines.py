@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from instahide.attacks.prng.solving import design_matrix, solve_with_mean, unmask
+from instahide.attacks.prng.solving import design_matrix, solve_with_mean, undo_mask
 from instahide.attacks.protocol import (
     Knowledge,
     Recovery,
@@ -82,7 +82,7 @@ def oracle(encryption: np.ndarray, mask: np.ndarray, plan: Plan, images: int) ->
     Recovery
         For each row the image with the largest coefficient.
     """
-    solved = _solve(unmask(encryption, mask), plan, images)
+    solved = _solve(undo_mask(encryption, mask), plan, images)
     private = np.clip(solved, -1, 1).reshape(images, *encryption.shape[1:])
     count = plan.members.shape[1]
     leading = plan.weights[:, :count].argmax(axis=1)

@@ -19,7 +19,7 @@ from instahide.attacks.prng.solving import (
     design_matrix,
     solve_one_batch,
     solve_with_mean,
-    unmask,
+    undo_mask,
 )
 from instahide.attacks.protocol import Knowledge, Recovery, Released, Stopwatch
 from instahide.encodings.instahide.mersenne import PublicUse
@@ -261,7 +261,7 @@ def solve(encryption: np.ndarray, replayed: Replayed, images: int) -> Solution:
     """
     for masked in (True, False):
         mask = replayed.mask if masked else np.ones((1, 1, 1, 1), np.int8)
-        mixed = unmask(encryption, mask)
+        mixed = undo_mask(encryption, mask)
         solved, mean = solve_with_mean(mixed, replayed.private, replayed.coefficients, images)
         explained = explained_share(mixed, replayed, solved, mean)
         if explained >= LEAST_EXPLAINED:

@@ -20,7 +20,7 @@ ROUNDING = 1e-14
 LEAST_SPREAD = 1e-9  # a row that is all but private is not weighted beyond 1/this
 
 
-def unmask(encryption: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def undo_mask(encryption: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return encryptions without their masks, as rows of a matrix.
 
     Parameters

@@ -28,7 +28,7 @@ from instahide.attacks.unmixing.parts.rounds import (
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import Assignment, State
 
-MOST = 0.97  # of two coefficients' sum
+MOST_PRIVATE = 0.97  # of two coefficients' sum
 BLIND_ROUNDS = (
     Round(16, 0.5),
     Round(16, 0.3),
@@ -78,5 +78,7 @@ def reassign_and_scale(
     found = state.assignment
     mean, count = chooser.prior.mean, state.image_count
     weights = equal_scale(found.members, found.weights, mean, count)
-    weights *= np.minimum(1, MOST / np.maximum(weights.sum(axis=1, keepdims=True), MOST))
+    weights *= np.minimum(
+        1, MOST_PRIVATE / np.maximum(weights.sum(axis=1, keepdims=True), MOST_PRIVATE)
+    )
     return replace(state, assignment=replace(found, weights=weights))
