@@ -32,7 +32,6 @@ LEFT = {
     "SUFFIXES",  # leaderboard/recheck, photos/listing: of files
     "Selection",  # knownpool/selection: of atoms; challenge/private: how images were drawn
     "TOLERANCE",  # attacks/protocol, prng/seedsearch, leaderboard/recheck
-    "ZIP_DAMAGE",  # challenge/verification, plainarrays: what reading damaged archives raises
     "as_csv",  # leaderboard/tables, scoring/score
     "as_text",  # memory: a number of bytes; photos/inventory: a name
     "check_needs",  # attacks/needs: of stages; prng/attack: of solving

@@ -35,6 +35,7 @@ OF_RESULTS = {"score", "gallery", "ssim", "stage", "prng", "seed_search", "whole
 #: A module that is edited, and the scripts whose rules run again.
 EDITS = {
     "photos/headers/jpeg.py": {"check", "crops", "photos", "pool", "private", "samples"},
+    "photos/archives.py": {"check", "crops", "photos", "pool", "private", "samples"},
     "config.py": set(),
     "encodings/dpinstahide.py": set(),
     "encodings/perimage.py": set(),
@@ -68,5 +69,5 @@ def test_an_edit_re_runs_what_it_must_and_nothing_else(changed, name):
 
 
 def test_no_edit_of_photos_or_pages_touches_challenges_and_results(changed):
-    for name in ("photos/headers/jpeg.py", "leaderboard/tables.py"):
+    for name in ("photos/headers/jpeg.py", "photos/archives.py", "leaderboard/tables.py"):
         assert not changed[name] & (OF_CHALLENGE | OF_RESULTS)

@@ -7,9 +7,7 @@ identical, and if not, which stage differs first.
 import hashlib
 import os
 import reprlib
-import struct
 import zipfile
-import zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,17 +26,15 @@ from instahide.encodings.plan import Plan, load_plan
 from instahide.errors import InstaHideError
 from instahide.files import check_file, load_npy, save_text, sha256_of_file
 from instahide.labelled import LabelledImages
+from instahide.plainarrays import ZIP_DAMAGE
 from instahide.pool.pool import Pool
 from instahide.progress import progress_bar
 from instahide.randomness.keystream import Key
 
 IDENTICAL = "identical"
 MOST_NAMES = 3  # of an archive's members in a message
-#: What reading a damaged archive raises.
-ZIP_DAMAGE = (
-    InstaHideError, zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError,
-    NotImplementedError, RuntimeError, OverflowError, KeyError, struct.error,
-)  # fmt: skip
+#: What reading a damaged release raises.
+RELEASE_DAMAGE = (*ZIP_DAMAGE, InstaHideError, OSError, KeyError)
 
 
 @dataclass(frozen=True)
@@ -263,7 +259,7 @@ def compare_release(folder: ChallengeFolder) -> str:
             for name in RELEASED:
                 if not _same_bytes(archive, f"challenge/{name}", folder.path / name):
                     return f"holds another {name}"
-    except ZIP_DAMAGE as error:
+    except RELEASE_DAMAGE as error:
         return f"is damaged: {error or type(error).__name__}"
     return IDENTICAL
 

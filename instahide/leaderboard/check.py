@@ -11,7 +11,7 @@ from instahide.challenge.manifest import load_manifest
 from instahide.challenge.private import INTEGER, RANDOM, load_selection
 from instahide.challenge.verification import (
     IDENTICAL,
-    ZIP_DAMAGE,
+    RELEASE_DAMAGE,
     compare_release,
     unexpected,
     verify_files,
@@ -191,7 +191,7 @@ def _unexpected(release: Path) -> str:
         check_file(release)
         with zipfile.ZipFile(release) as archive:
             return unexpected(archive)
-    except ZIP_DAMAGE:
+    except RELEASE_DAMAGE:
         return ""  # which is a finding of the release
 
 

@@ -20,7 +20,7 @@ from typing import BinaryIO
 import numpy as np
 
 from instahide.errors import InstaHideError
-from instahide.photos.archives import checked_name
+from instahide.names import checked_name
 from instahide.plainarrays import ZIP_DAMAGE
 from instahide.scoring.npyfile import MAX_PREFIX, read_floats
 
