@@ -18,7 +18,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")])
 )
 
-from instahide.attacks.choice import STAGES, Choice, module_file
+from instahide.attacks.choice import STAGES, choose_stage
+from instahide.choice import module_file
 from instahide.codehash import code_digest
 from instahide.config import check_config, check_duplicates
 from instahide.errors import InstaHideError
@@ -40,9 +41,7 @@ except InstaHideError as error:
     raise WorkflowError(str(error))
 
 
-def one_of(names):
-    """A pattern that only these names match, and nothing where there are none."""
-    return "|".join(map(re.escape, names)) or "(?!)"
+include: "workflow/rules/common.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -66,68 +65,6 @@ localrules:
 
 
 include: "workflow/rules/sources.smk"
-
-
-PUBLIC = "results/public/{pool}"
-PRIVATE = "results/private/{set}"
-CHALLENGE = "results/{challenge}"
-ATTACK = f"{CHALLENGE}/attacks/{{attack}}"
-
-
-def code(script, *libraries):
-    """The digest of a script's meaning, see instahide/codehash.py."""
-    return code_digest(f"{workflow.basedir}/workflow/scripts/{script}.py", libraries)
-
-
-def challenge_of(wildcards):
-    return config["challenges"][wildcards.challenge]
-
-
-def growing(first):
-    """A resource that grows with each attempt, where the profile retries.
-
-    First values suit shards of 10,000 photos and 2.5 million rows; docs/cluster.md says
-    what was measured.
-    """
-    return lambda wildcards, attempt: first * attempt
-
-
-def pool_digest(wildcards):
-    """The digest of a challenge's pool; nothing for the schemes without public images."""
-    pool = challenge_of(wildcards).get("public")
-    return f"results/public/{pool}/pool.zarr.sha256" if pool else []
-
-
-def pool_store(wildcards):
-    pool = challenge_of(wildcards).get("public")
-    return f"results/public/{pool}/pool.zarr" if pool else None
-
-
-def scheme(wildcards):
-    """The keys of a challenge that make its `Scheme`."""
-    given = challenge_of(wildcards)
-    return {
-        "name": given["scheme"],
-        **{key: given[key] for key in ("k", "c1", "c2", "rows_per_image")},
-    }
-
-
-def generator(wildcards):
-    """The generator of a challenge, and how it picks public images if there is a choice."""
-    given = challenge_of(wildcards)
-    chosen = {"generator": given["generator"]}
-    if given["generator"] == "mt19937-2020":
-        chosen["public_use"] = given["public_use"]
-    return chosen
-
-
-def shards(pattern):
-    """All shards of a pool's stage."""
-    return lambda wildcards: expand(
-        pattern,
-        pool=wildcards.pool,
-        shard=range(config["public"][wildcards.pool]["shards"]),
-    )
 
 
 include: "workflow/rules/attacks.smk"

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import yaml
 
 from instahide.attacks.choice import NAMED, STAGES, Stages
-from instahide.attacks.lookup import check_choice, check_function
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
+from instahide.lookup import check_choice, check_function
 from instahide.randomness import historical
 from instahide.schema import check_schema, check_values, fill_defaults, shown, suggest
 

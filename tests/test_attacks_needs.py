@@ -9,8 +9,8 @@ import pytest
 from test_attacks_field import smooth_images
 
 from instahide.attacks import running
-from instahide.attacks.choice import NAMED, STAGES, Choice, Stages
-from instahide.attacks.needs import Size, check_needs, size_of
+from instahide.attacks.choice import NAMED, STAGES, Stages, choose_stage
+from instahide.attacks.needs import Size, check_needs, memory_of, size_of
 from instahide.attacks.prng import attack as prng
 from instahide.attacks.prng.attack import Setting
 from instahide.attacks.protocol import Released, Stopwatch
@@ -30,7 +30,7 @@ from instahide.randomness.keystream import Key
 GB = 2**30
 #: The challenge of 2020, attacked with 10,000 photos and the pool of the demonstration.
 DEFAULT = Size(5000, 3072, 100, 10, 1000, public=10_000, pool=17_000)
-ALL = [Choice(stage, name) for stage, known in STAGES.items() for name in known]
+ALL = [choose_stage(stage, name) for stage, known in STAGES.items() for name in known]
 
 
 @pytest.fixture(scope="module")
@@ -52,21 +52,21 @@ def problem(released):
     return make_problem(made, to_unit_range(public), scheme, 24, pool=Pool(public))
 
 
-@pytest.mark.parametrize("choice", ALL, ids=lambda choice: f"{choice.stage}-{choice.text}")
+@pytest.mark.parametrize("choice", ALL, ids=lambda choice: f"{choice.kind}-{choice.text}")
 def test_every_stage_says_what_it_needs_and_more_of_more(choice):
-    needed = choice.memory(DEFAULT)
+    needed = memory_of(choice, DEFAULT)
     assert 10 * 2**20 < needed < 3 * GB
     for part in ("rows", "pixels"):
         larger = replace(DEFAULT, **{part: 4 * getattr(DEFAULT, part)})
-        assert choice.memory(larger) > needed
+        assert memory_of(choice, larger) > needed
 
 
 def test_the_covariance_of_large_images_is_known_to_be_large():
     large = replace(DEFAULT, rows=500, pixels=128 * 128 * 3)
-    assert Choice("similarity", "whitened").memory(large) > 9 * GB  # one matrix of d × d
+    assert memory_of(choose_stage("similarity", "whitened"), large) > 9 * GB
     many = replace(DEFAULT, rows=100_000, class_rows=100_000)
-    assert Choice("assignment", "free").memory(many) > 100 * GB  # distances of all rows
-    assert Choice("retrieval", "field").memory(many) > 70 * GB  # products of all rows
+    assert memory_of(choose_stage("assignment", "free"), many) > 100 * GB
+    assert memory_of(choose_stage("retrieval", "field"), many) > 70 * GB  # products of all rows
 
 
 @pytest.mark.slow
@@ -81,7 +81,7 @@ def test_what_stages_need_is_what_they_say(problem, monkeypatch):
         before = running.run(problem, choice, before)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert 0.8 * peak < choice.memory(size) < 3 * peak, stage
+        assert 0.8 * peak < memory_of(choice, size) < 3 * peak, stage
 
 
 def test_too_much_is_refused_before_anything_is_done(problem):
@@ -98,7 +98,9 @@ def test_functions_of_ones_own_may_say_what_they_need(tmp_path, monkeypatch):
     text = "def silent(problem, rng): ...\ndef loud(problem, rng): ...\n"
     text += "def loud_needs(size): return size.rows * 2**20\n"
     (tmp_path / "own_needs.py").write_text(text, encoding="utf-8")
-    silent, loud = (Choice("similarity", f"own_needs:{name}") for name in ("silent", "loud"))
+    silent, loud = (
+        choose_stage("similarity", f"own_needs:{name}") for name in ("silent", "loud")
+    )
     assert "unknown" in check_needs([silent], DEFAULT, GB)
     with pytest.raises(InstaHideError, match=r"own_needs:loud.* about 4\.9 GB"):
         check_needs([loud], DEFAULT, GB)

@@ -11,7 +11,7 @@ import yaml
 import zarr
 from workflow_project import ROOT
 
-from instahide.attacks.choice import Choice
+from instahide.attacks.choice import choose_stage
 from instahide.attacks.given import shared_share, what_is_given
 from instahide.attacks.protocol import Knowledge, Recovery, Released
 from instahide.attacks.running import save_stage, save_whole
@@ -160,7 +160,7 @@ def test_the_last_of_the_stages_is_told_the_same(folder, patches):
     empty, level = np.zeros((ROWS, 48), np.float32), np.ones(ROWS, np.float32)
     save_state(folder / "state.npz", State(empty[:3], pairs, level, empty))
     save_json(folder / "state.json", {"stages": []})
-    choice, out = Choice("finish", f"{__name__}:finish"), folder / "mine/decryption.npy"
+    choice, out = choose_stage("finish", f"{__name__}:finish"), folder / "mine/decryption.npy"
     problem = arguments(folder, "some.zarr")
     save_stage(out, folder / "state.npz", choice, problem, pool=folder / "pool.zarr")
     assert json.loads((folder / "mine/attack.json").read_text(encoding="utf-8"))["given"][
@@ -183,7 +183,7 @@ def test_damaged_accounts_of_stages_are_named(folder, content):
     )
     if content is not None:
         (folder / "state.json").write_text(content, encoding="utf-8")
-    choice = Choice("finish", f"{__name__}:finish")
+    choice = choose_stage("finish", f"{__name__}:finish")
     with pytest.raises(InstaHideError, match=r"state\.json"):
         save_stage(
             folder / "mine/decryption.npy",

@@ -4,9 +4,10 @@ import sys
 
 import pytest
 
-from instahide.attacks.choice import STAGES, Choice, module_file
-from instahide.attacks.lookup import check_choice, check_function
+from instahide.attacks.choice import STAGES, choose_stage
+from instahide.choice import module_file
 from instahide.errors import InstaHideError
+from instahide.lookup import check_choice, check_function
 
 SOURCE = """
 raise SystemExit("this module was run")
@@ -63,10 +64,10 @@ def test_the_nearest_function_is_offered(module):
 
 
 def test_options_are_the_keyword_only_arguments(module):
-    check_choice(Choice("similarity", f"{module}:plain,power=1"))
-    check_choice(Choice("similarity", f"{module}:wrapped,unknown=1"))  # nobody can tell
+    check_choice(choose_stage("similarity", f"{module}:plain,power=1"))
+    check_choice(choose_stage("similarity", f"{module}:wrapped,unknown=1"))  # nobody can tell
     with pytest.raises(InstaHideError, match="no option 'powr'; it has power"):
-        check_choice(Choice("similarity", f"{module}:plain,powr=1"))
+        check_choice(choose_stage("similarity", f"{module}:plain,powr=1"))
 
 
 @pytest.mark.parametrize("source", ["from os.path import *", "def __getattr__(name): ..."])
@@ -103,7 +104,7 @@ def test_modules_without_a_source_are_refused(target):
     ("stage", "name"), [(stage, name) for stage in STAGES for name in STAGES[stage]]
 )
 def test_the_stages_of_the_project_are_found_with_their_options(stage, name):
-    choice = Choice(stage, name)
+    choice = choose_stage(stage, name)
     check_choice(choice)
     for option in choice.keywords():
-        check_choice(Choice(stage, f"{name},{option}=1"))
+        check_choice(choose_stage(stage, f"{name},{option}=1"))

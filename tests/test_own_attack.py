@@ -8,7 +8,7 @@ import pytest
 import yaml
 from workflow_project import CONFIG, ROOT, Project
 
-from instahide.attacks.choice import Choice
+from instahide.attacks.choice import choose_stage
 from instahide.attacks.protocol import Knowledge
 from instahide.attacks.running import run, save_whole
 from instahide.attacks.unmixing.problem import Problem
@@ -131,7 +131,7 @@ def too_few(seen, rng):
 )  # fmt: skip
 def test_products_that_the_next_stage_cannot_take_are_refused(name, message):
     with pytest.raises(InstaHideError, match=message):
-        run(problem(), Choice("similarity", f"{__name__}:{name}"), None)
+        run(problem(), choose_stage("similarity", f"{__name__}:{name}"), None)
 
 
 def test_a_whole_attack_that_returns_something_else_is_refused(tmp_path, monkeypatch):

@@ -24,7 +24,7 @@ LEFT = {
     "MAX_K",  # encodings/dpinstahide, encodings/instahide/scheme
     "MOST",  # challenge/manifestform: a whole number; scoring/roworder: a share of rows
     "MOST_NAMES",  # challenge/verification, nearest: in a message
-    "NAME",  # attacks/choice: a pattern; randomness/historical: the generator's
+    "NAME",  # choice: a pattern; randomness/historical: the generator's
     "NAMED",  # attacks/choice: attacks; placing: how many things a message names
     "PACKAGE",  # codehash, leaderboard/records: both the package's folder
     "Result",  # leaderboard/ablation: a row of the table; parallel: a type variable
@@ -39,7 +39,7 @@ LEFT = {
     "describe",  # attacks/protocol: a recovery; leaderboard/ablation: settings
     "explained",  # attacks/running, files: errors of a stage and of the system
     "load_record",  # configurations, leaderboard/records
-    "module_file",  # attacks/choice: of a target; codehash: of a module of the package
+    "module_file",  # choice: of a target; codehash: of a module of the package
     "nearest",  # nearest: of names; scoring/roworder: of images
     "read_header",  # photos/imageheader, plainarrays
     "recover",  # attacks/prng/attack, attacks/running

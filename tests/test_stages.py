@@ -1,6 +1,7 @@
 import pytest
 
-from instahide.attacks.choice import STAGES, Choice, Stages, load_function, module_file
+from instahide.attacks.choice import STAGES, Stages, choose_stage
+from instahide.choice import load_function, module_file
 from instahide.errors import InstaHideError
 
 
@@ -8,15 +9,15 @@ from instahide.errors import InstaHideError
     ("stage", "name"), [(stage, name) for stage in STAGES for name in STAGES[stage]]
 )
 def test_every_name_leads_to_a_function_in_the_file_it_tells(stage, name):
-    choice = Choice(stage, name)
+    choice = choose_stage(stage, name)
     assert choice.function().__code__.co_filename == str(choice.file())
     assert choice.options == {}
 
 
 def test_options_are_numbers_words_and_truth_values():
-    choice = Choice("retrieval", "field,start=rows,rounds=3,public_mean=False")
+    choice = choose_stage("retrieval", "field,start=rows,rounds=3,public_mean=False")
     assert choice.options == {"start": "rows", "rounds": 3, "public_mean": False}
-    assert Choice("similarity", "whitened,floor=1e-4").options == {"floor": 1e-4}
+    assert choose_stage("similarity", "whitened,floor=1e-4").options == {"floor": 1e-4}
 
 
 @pytest.mark.parametrize(
@@ -32,12 +33,12 @@ def test_options_are_numbers_words_and_truth_values():
 )
 def test_choices_that_name_nothing_are_refused(stage, text, message):
     with pytest.raises(InstaHideError, match=message):
-        Choice(stage, text)
+        choose_stage(stage, text)
 
 
 def test_unknown_options_modules_and_functions_are_named():
     with pytest.raises(InstaHideError, match="no option 'round'; it has rounds"):
-        Choice("assignment", "em,round=3").function()
+        choose_stage("assignment", "em,round=3").function()
     with pytest.raises(InstaHideError, match="there is no module nowhere"):
         module_file("nowhere.at_all:f")
     with pytest.raises(InstaHideError, match="no function nothing"):

@@ -7,12 +7,14 @@ count the large arrays, and were compared with measurements.
 Standard library and NumPy only, for every stage imports it.
 """
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from instahide.choice import Choice, load_function
 from instahide.memory import as_text, available_memory, check_memory
 
 FLOAT = 4  # bytes of a float32
@@ -69,14 +71,25 @@ def size_of(problem: Any) -> Size:
     )
 
 
-def check_needs(choices: Iterable[Any], size: Size, available: int | None = None) -> str:
+def memory_of(choice: Choice, size: Size) -> float | None:
+    """Return the bytes that a stage needs for a problem of this size.
+
+    None where its module does not say.
+    """
+    load_function(choice.target)
+    module, _, name = choice.target.partition(":")
+    estimate = getattr(sys.modules[module], f"{name}_needs", None)
+    return None if estimate is None else estimate(size)
+
+
+def check_needs(choices: Iterable[Choice], size: Size, available: int | None = None) -> str:
     """Refuse stages that need more memory than there is; say what the others need.
 
     Functions of one's own that do not say what they need are left out.
 
     Parameters
     ----------
-    choices : iterable of instahide.attacks.choice.Choice
+    choices : iterable of instahide.choice.Choice
     size : Size
     available : int, optional
         Bytes; what this process may still take by default.
@@ -94,13 +107,13 @@ def check_needs(choices: Iterable[Any], size: Size, available: int | None = None
     available = available_memory() if available is None else available
     parts = []
     for choice in choices:
-        needed = choice.memory(size)
+        needed = memory_of(choice, size)
         if needed is None:
             continue
         what = (
-            f"the stage {choice.stage} ({choice.text}) of {size.rows} rows of {size.pixels} "
+            f"the stage {choice.kind} ({choice.text}) of {size.rows} rows of {size.pixels} "
             "pixels and channels"
         )
         check_memory(needed, what, available)
-        parts.append(f"{choice.stage} {as_text(needed)}")
+        parts.append(f"{choice.kind} {as_text(needed)}")
     return f"memory: {', '.join(parts) or 'unknown'}; {as_text(available)} are available"

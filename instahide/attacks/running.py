@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from instahide.attacks.choice import STAGES, Choice, Stages, load_function
+from instahide.attacks.choice import STAGES, Stages
 from instahide.attacks.given import what_is_given
 from instahide.attacks.needs import check_needs, size_of
 from instahide.attacks.protocol import Recovery, Run, Stopwatch, save_recovery
@@ -34,6 +34,7 @@ from instahide.attacks.unmixing.state import (
     save_assignment,
     save_state,
 )
+from instahide.choice import Choice, load_function
 from instahide.errors import InstaHideError
 from instahide.files import load_npy, save_json, save_npy
 from instahide.progress import announce
@@ -123,8 +124,8 @@ def run(
     given = (problem,) if before is None else (problem, before)
     watched = {"observe": observe} if observe and "observe" in choice.keywords() else {}
     with explained(choice):
-        product = choice(*given, stage_rng(choice.stage, seed), **watched)
-    check_product(product, PRODUCTS[choice.stage], problem, choice.target)
+        product = choice(*given, stage_rng(choice.kind, seed), **watched)
+    check_product(product, PRODUCTS[choice.kind], problem, choice.target)
     return product
 
 
@@ -138,20 +139,20 @@ def explained(choice: Choice) -> Iterator[None]:
         yield
     except MemoryError as error:
         raise InstaHideError(
-            f"{choice.stage} ({choice.text}): not enough memory: {error}"
+            f"{choice.kind} ({choice.text}): not enough memory: {error}"
         ) from None
     except np.linalg.LinAlgError as error:
-        if choice.text.partition(",")[0] not in STAGES[choice.stage]:
+        if choice.is_own:
             raise
         raise InstaHideError(
-            f"{choice.stage} ({choice.text}) finds no solution ({error}): are these the "
+            f"{choice.kind} ({choice.text}) finds no solution ({error}): are these the "
             "encryptions and labels of one challenge?"
         ) from error
     except (TypeError, ValueError) as error:
-        if choice.text.partition(",")[0] not in STAGES[choice.stage] or not choice.options:
+        if choice.is_own or not choice.options:
             raise
         raise InstaHideError(
-            f"{choice.stage} ({choice.text}): the value of an option does not suit: {error}"
+            f"{choice.kind} ({choice.text}): the value of an option does not suit: {error}"
         ) from error
 
 
@@ -223,19 +224,19 @@ def save_stage(
         The challenge's pool, to tell whether the attacker's photos are of it; for the finish.
     """
     out, watch = Path(out), Stopwatch()
-    product, earlier = load_product(choice.stage, before), stages_until(before)
+    product, earlier = load_product(choice.kind, before), stages_until(before)
     seen = load_problem(**problem)
     announce(check_needs([choice], size_of(seen)))
-    if choice.stage == "finish":
+    if choice.kind == "finish":
         assignment, given = product.assignment, what_is_given(seen, pool)
-    with watch.stage(choice.stage, choice=choice.text):
+    with watch.stage(choice.kind, choice=choice.text):
         product = run(seen, choice, product, seed=seed)
     done = [*earlier, *watch.stages]
-    if choice.stage == "finish":
+    if choice.kind == "finish":
         kept = with_assignment(product, assignment)
         save_recovery(out.parent, kept, Run(out.parent.name, given, done))
         return
-    SAVE[choice.stage](out, product)
+    SAVE[choice.kind](out, product)
     save_json(out.with_suffix(".json"), {"stages": done})
 
 

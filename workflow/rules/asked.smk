@@ -4,9 +4,9 @@ A name that nothing makes is answered with the nearest one, and what another con
 made under the same name is not replaced without a word.
 """
 
-from instahide.attacks.lookup import check_choice
 from instahide.config import OTHER_ATTACKS
 from instahide.configurations import load_record, replaced, save_record, sources, things, warning
+from instahide.lookup import check_choice
 from instahide.nearest import nearest
 from snakemake.cli import get_argument_parser
 from snakemake.io import strip_wildcard_constraints
@@ -47,7 +47,7 @@ def is_there(wildcards):
         return "url_list" in source or "url" in source
     try:
         for stage in STAGES.keys() & wildcards.keys():
-            check_choice(Choice(stage, wildcards[stage]))
+            check_choice(choose_stage(stage, wildcards[stage]))
     except InstaHideError:
         return False
     return int(wildcards.get("slice", 0)) < SEED_SLICES

@@ -81,7 +81,7 @@ def stage_code(stage):
 
     def digest(wildcards):
         text = wildcards.get(stage) or attack_of(wildcards)[stage]
-        return code("stage", "numpy", "scipy") + code_digest(Choice(stage, text).file())
+        return code("stage", "numpy", "scipy") + code_digest(choose_stage(stage, text).file())
 
     return digest
 

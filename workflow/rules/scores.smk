@@ -18,62 +18,6 @@ localrules:
     ablation,
 
 
-def package_files(pattern):
-    """Files of the package that rules read besides its modules, which `code` knows."""
-    return sorted(map(str, Path(workflow.basedir, "instahide").glob(pattern)))
-
-
-def secrets(*names):
-    """The secret files of a challenge by name."""
-    return {name: f"{CHALLENGE}/secret/{name}{'' if name == 'seed' else '.npz'}" for name in names}
-
-
-def of_attacks(file):
-    """A file of every attack that is configured for a challenge."""
-    return lambda wildcards: [
-        f"results/{wildcards.challenge}/attacks/{attack}/{file}"
-        for attack in challenge_of(wildcards)["attacks"]
-    ]
-
-
-def staged(file):
-    """A file of every attack that is made of stages, on every challenge."""
-    return [
-        f"results/{challenge}/attacks/{attack}/{file}"
-        for challenge, given in config["challenges"].items()
-        for attack in given["attacks"]
-        if attack in STAGED
-    ]
-
-
-def attacked(file):
-    """A file of every challenge that has an attack made of stages."""
-    return [
-        f"results/{challenge}/{file}"
-        for challenge, given in config["challenges"].items()
-        if any(attack in STAGED for attack in given["attacks"])
-    ]
-
-
-def submissions(*suffixes):
-    """The records of submissions or the decryptions beside them, see docs/scoring.md."""
-
-    def found(wildcards):
-        folder = Path(f"results/{wildcards.challenge}/submissions")
-        return sorted(str(path) for path in folder.glob("*") if path.suffix in suffixes)
-
-    return found
-
-
-def pictures(wildcards):
-    """The figures of all challenges that have attacks."""
-    for challenge, given in config["challenges"].items():
-        for attack in given["attacks"]:
-            yield f"results/{challenge}/attacks/{attack}/gallery.png"
-        if given["attacks"]:
-            yield f"results/{challenge}/ssim.png"
-
-
 # A report shows private images: only its maker may read it, even where it is made by hand.
 if any(word.split("=")[0] == "--report" for word in sys.argv):
     os.umask(0o077)

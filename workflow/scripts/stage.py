@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from instahide.attacks.choice import Choice
+from instahide.attacks.choice import choose_stage
 from instahide.attacks.running import save_stage
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.files import close_folder
@@ -14,7 +14,7 @@ with job(snakemake.log[0]):
     save_stage(
         snakemake.output[0],
         snakemake.input.get("before"),
-        Choice(params.stage, params.choice),
+        choose_stage(params.stage, params.choice),
         {**params.problem, "scheme": Scheme(**params.scheme)},
         pool=params.get("pool"),
     )

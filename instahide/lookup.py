@@ -10,14 +10,14 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
-from instahide.attacks.choice import Choice, module_file
+from instahide.choice import Choice, module_file
 from instahide.errors import InstaHideError
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def check_choice(choice: Choice) -> None:
-    """Refuse a stage whose function, or an option of it, is not there.
+    """Refuse a choice whose function, or an option of it, is not there.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def check_choice(choice: Choice) -> None:
     for name in choice.options:
         if name not in known:
             raise InstaHideError(
-                f"{choice.stage} {choice.text!r}: {choice.target} has no option {name!r}; it "
+                f"{choice.kind} {choice.text!r}: {choice.target} has no option {name!r}; it "
                 f"has {', '.join(known) or 'none'}"
             )
 
