@@ -27,7 +27,6 @@ from instahide.photos.inventory import inventory
 from instahide.schema import load_schema
 from snakemake.exceptions import WorkflowError
 
-
 if "challenges" not in config:
 
     configfile: "config/config.yaml"
@@ -65,8 +64,6 @@ localrules:
 
 
 include: "workflow/rules/sources.smk"
-
-
 include: "workflow/rules/attacks.smk"
 include: "workflow/rules/scores.smk"
 
@@ -91,15 +88,15 @@ rule photos:
         photo_input,
     output:
         f"{PUBLIC}/photos.csv",
-    params:
-        code=code("photos"),
-        source=photo_source,
-        inventory=photo_inventory,
     log:
         f"{PUBLIC}/logs/photos.log",
     resources:
         mem_mb=growing(2000),
         runtime=growing(60),
+    params:
+        code=code("photos"),
+        source=photo_source,
+        inventory=photo_inventory,
     message:
         "List the photos of the pool {wildcards.pool}"
     script:
@@ -114,18 +111,18 @@ rule crops:
         store=crops_output(f"{PUBLIC}/crops/{{shard}}.zarr"),
         digest=f"{PUBLIC}/crops/{{shard}}.zarr.sha256",
         report=f"{PUBLIC}/crops/{{shard}}.json",
+    log:
+        f"{PUBLIC}/logs/crops-{{shard}}.log",
+    cache: True  # only with --cache, see docs/cluster.md
+    threads: 4
+    resources:
+        mem_mb=growing(1500),
+        runtime=growing(30),
     params:
         code=code("crops", "opencv-python-headless"),
         shard=lambda w: [int(w.shard), config["public"][w.pool]["shards"]],
         seed=lambda w: config["public"][w.pool]["seed"],
         settings=crop_settings,
-    log:
-        f"{PUBLIC}/logs/crops-{{shard}}.log",
-    threads: 4
-    resources:
-        mem_mb=growing(1500),
-        runtime=growing(30),
-    cache: True  # only with --cache, see docs/cluster.md
     message:
         "Cut crops of {wildcards.pool}, shard {wildcards.shard}"
     script:
@@ -141,17 +138,17 @@ rule key_points:
     output:
         store=directory(f"{PUBLIC}/patches/{{shard}}.zarr"),
         digest=f"{PUBLIC}/patches/{{shard}}.zarr.sha256",
-    params:
-        code=code("key_points", "opencv-python-headless"),
-        more_than=lambda w: config["public"][w.pool]["key_points"],
-        size=config["image"]["size"],
     log:
         f"{PUBLIC}/logs/key_points-{{shard}}.log",
+    cache: True  # only with --cache, see docs/cluster.md
     threads: 4
     resources:
         mem_mb=growing(3000),
         runtime=growing(30),
-    cache: True  # only with --cache, see docs/cluster.md
+    params:
+        code=code("key_points", "opencv-python-headless"),
+        more_than=lambda w: config["public"][w.pool]["key_points"],
+        size=config["image"]["size"],
     message:
         "Count key points of {wildcards.pool}, shard {wildcards.shard}"
     script:
@@ -167,16 +164,16 @@ rule pool:
         store=directory(f"{PUBLIC}/pool.zarr"),
         digest=f"{PUBLIC}/pool.zarr.sha256",
         report=f"{PUBLIC}/report.json",
+    log:
+        f"{PUBLIC}/logs/pool.log",
+    cache: True  # only with --cache, see docs/cluster.md
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         code=code("pool"),
         patches=shards(f"{PUBLIC}/patches/{{shard}}.zarr"),
         most_skipped=lambda w: config["public"][w.pool]["most_skipped"],
-    log:
-        f"{PUBLIC}/logs/pool.log",
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(240),
-    cache: True  # only with --cache, see docs/cluster.md
     message:
         "Join the patches of {wildcards.pool}"
     script:
@@ -191,11 +188,11 @@ rule private_seed:
     """Keep the seed of a private set."""
     output:
         f"{PRIVATE}/seed",
+    log:
+        "results/logs/private_seed-{set}.log",
     params:
         seed=lambda w: config["private"][w.set]["seed"],
         generator="aes256-ctr",
-    log:
-        "results/logs/private_seed-{set}.log",
     message:
         "Keep {output}"
     script:
@@ -209,14 +206,14 @@ rule private:
         seed=f"{PRIVATE}/seed",
     output:
         f"{PRIVATE}/private.npz",
+    log:
+        "results/logs/private-{set}.log",
     params:
+        **config["image"],
         code=code("private", "opencv-python-headless"),
         source=private_source,
         inventory=private_inventory,
         images=lambda w: config["private"][w.set]["images"],
-        **config["image"],
-    log:
-        "results/logs/private-{set}.log",
     message:
         "Select the private set {wildcards.set}"
     script:
@@ -229,11 +226,11 @@ rule private:
 use rule private_seed as seed with:
     output:
         f"{CHALLENGE}/secret/seed",
+    log:
+        f"{CHALLENGE}/logs/seed.log",
     params:
         seed=lambda w: challenge_of(w)["seed"],
         generator=lambda w: challenge_of(w)["generator"],
-    log:
-        f"{CHALLENGE}/logs/seed.log",
 
 
 rule plan:
@@ -245,16 +242,16 @@ rule plan:
     output:
         truth=f"{CHALLENGE}/secret/truth.npz",
         private=f"{CHALLENGE}/secret/private.npz",
-    params:
-        code=code("plan", "scipy"),
-        pool=pool_store,
-        scheme=scheme,
-        generator=generator,
     log:
         f"{CHALLENGE}/logs/plan.log",
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),
+    params:
+        code=code("plan", "scipy"),
+        pool=pool_store,
+        scheme=scheme,
+        generator=generator,
     message:
         "Plan {wildcards.challenge}"
     script:
@@ -270,17 +267,17 @@ rule encrypt:
         seed=f"{CHALLENGE}/secret/seed",
     output:
         f"{CHALLENGE}/encryption.npy",
-    params:
-        code=code("encrypt"),
-        pool=pool_store,
-        scheme=scheme,
-        generator=generator,
     log:
         f"{CHALLENGE}/logs/encrypt.log",
     threads: 4
     resources:
         mem_mb=growing(3000),
         runtime=growing(60),
+    params:
+        code=code("encrypt"),
+        pool=pool_store,
+        scheme=scheme,
+        generator=generator,
     message:
         "Encrypt {wildcards.challenge}"
     script:
@@ -294,10 +291,10 @@ rule label:
         private=f"{CHALLENGE}/secret/private.npz",
     output:
         f"{CHALLENGE}/label.npy",
-    params:
-        code=code("label"),
     log:
         f"{CHALLENGE}/logs/label.log",
+    params:
+        code=code("label"),
     message:
         "Label {wildcards.challenge}"
     script:
@@ -314,13 +311,13 @@ rule manifest:
         seed=f"{CHALLENGE}/secret/seed",
     output:
         f"{CHALLENGE}/challenge.json",
+    log:
+        f"{CHALLENGE}/logs/manifest.log",
     params:
         code=code("manifest"),
         pool=pool_store,
         scheme=scheme,
         generator=generator,
-    log:
-        f"{CHALLENGE}/logs/manifest.log",
     message:
         "Describe {wildcards.challenge}"
     script:
@@ -335,10 +332,10 @@ rule release:
         f"{CHALLENGE}/challenge.json",
     output:
         f"{CHALLENGE}/release.zip",
-    params:
-        code=code("release"),
     log:
         f"{CHALLENGE}/logs/release.log",
+    params:
+        code=code("release"),
     message:
         "Pack the release of {wildcards.challenge}"
     script:
@@ -356,14 +353,14 @@ rule verify:
         seed=f"{CHALLENGE}/secret/seed",
     output:
         f"{CHALLENGE}/verification.txt",
-    params:
-        code=code("verify"),
-        pool=pool_store,
     log:
         f"{CHALLENGE}/logs/verify.log",
     resources:
         mem_mb=growing(3000),
         runtime=growing(60),
+    params:
+        code=code("verify"),
+        pool=pool_store,
     message:
         "Make {wildcards.challenge} again and compare"
     script:

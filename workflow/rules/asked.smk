@@ -5,7 +5,14 @@ made under the same name is not replaced without a word.
 """
 
 from instahide.config import OTHER_ATTACKS
-from instahide.configurations import load_record, replaced, save_record, sources, things, warning
+from instahide.configurations import (
+    load_record,
+    replaced,
+    save_record,
+    sources,
+    things,
+    warning,
+)
 from instahide.lookup import check_choice
 from instahide.nearest import nearest
 from snakemake.cli import get_argument_parser

@@ -104,17 +104,17 @@ rule seed_search:
         f"{CHALLENGE}/label.npy",
     output:
         f"{PRNG}/search/{{slice}}.json",
+    log:
+        f"{CHALLENGE}/logs/seed_search-{{slice}}.log",
+    threads: 4
+    resources:
+        runtime=growing(60),
     params:
         code=code("seed_search"),
         slice=lambda w: [int(w.slice), SEED_SLICES],
         setting=prng_setting,
-    log:
-        f"{CHALLENGE}/logs/seed_search-{{slice}}.log",
     message:
         "Search the seed of {wildcards.challenge}, slice {wildcards.slice}"
-    threads: 4
-    resources:
-        runtime=growing(60),
     script:
         "../scripts/seed_search.py"
 
@@ -125,10 +125,10 @@ rule found_seed:
         expand(f"{PRNG}/search/{{slice}}.json", slice=range(SEED_SLICES), allow_missing=True),
     output:
         f"{PRNG}/seed.json",
-    params:
-        code=code("found_seed"),
     log:
         f"{CHALLENGE}/logs/found_seed.log",
+    params:
+        code=code("found_seed"),
     message:
         "Join the seeds found for {wildcards.challenge}"
     script:
@@ -145,17 +145,17 @@ rule prng:
         decryption=f"{PRNG}/decryption.npy",
         private=f"{PRNG}/private.npy",
         about=f"{PRNG}/attack.json",
-    params:
-        code=code("prng", "numpy", "scipy"),
-        setting=prng_setting,
     log:
         f"{CHALLENGE}/logs/attack-prng.log",
-    message:
-        "Attack {wildcards.challenge} through its generator"
     threads: 2
     resources:
         mem_mb=growing(3000),
         runtime=growing(30),
+    params:
+        code=code("prng", "numpy", "scipy"),
+        setting=prng_setting,
+    message:
+        "Attack {wildcards.challenge} through its generator"
     script:
         "../scripts/prng.py"
 
@@ -170,21 +170,21 @@ rule similarity:
     output:
         f"{SIMILARITY}/features.npy",
         f"{SIMILARITY}/features.json",
+    log:
+        f"{SIMILARITY}/features.log",
+    threads: 2
+    # 1 to 1.6 GB for 5,000 rows; a few matrices are rows × rows.
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(60),
     params:
         code=stage_code("similarity"),
         stage="similarity",
         choice=lambda w: w.similarity,
         problem=problem,
         scheme=scheme,
-    log:
-        f"{SIMILARITY}/features.log",
     message:
         "Compare the rows of {wildcards.challenge} ({wildcards.similarity})"
-    threads: 2
-    # 1 to 1.6 GB for 5,000 rows; a few matrices are rows × rows.
-    resources:
-        mem_mb=growing(3000),
-        runtime=growing(60),
     script:
         "../scripts/stage.py"
 
@@ -198,14 +198,14 @@ use rule similarity as assignment with:
     output:
         f"{ASSIGNMENT}/assignment.npz",
         f"{ASSIGNMENT}/assignment.json",
+    log:
+        f"{ASSIGNMENT}/assignment.log",
     params:
         code=stage_code("assignment"),
         stage="assignment",
         choice=lambda w: w.assignment,
         problem=problem,
         scheme=scheme,
-    log:
-        f"{ASSIGNMENT}/assignment.log",
     message:
         "Assign private images to the rows of {wildcards.challenge} ({wildcards.assignment})"
 
@@ -219,14 +219,14 @@ use rule similarity as retrieval with:
     output:
         f"{RETRIEVAL}/state.npz",
         f"{RETRIEVAL}/state.json",
+    log:
+        f"{RETRIEVAL}/state.log",
     params:
         code=stage_code("retrieval"),
         stage="retrieval",
         choice=lambda w: w.retrieval,
         problem=problem,
         scheme=scheme,
-    log:
-        f"{RETRIEVAL}/state.log",
     message:
         "Recover the private images of {wildcards.challenge} ({wildcards.retrieval})"
 
@@ -243,6 +243,10 @@ use rule similarity as finish with:
         f"{ATTACK}/private.npy",
         f"{ATTACK}/assignment.npz",
         f"{ATTACK}/attack.json",
+    log:
+        f"{CHALLENGE}/logs/attack-{{attack}}.log",
+    wildcard_constraints:
+        attack=one_of(name for name in STAGED if name not in DECODING),
     params:
         code=stage_code("finish"),
         stage="finish",
@@ -250,10 +254,6 @@ use rule similarity as finish with:
         problem=problem,
         pool=pool_store,
         scheme=scheme,
-    wildcard_constraints:
-        attack=one_of(name for name in STAGED if name not in DECODING),
-    log:
-        f"{CHALLENGE}/logs/attack-{{attack}}.log",
     message:
         "Finish the attack {wildcards.attack} on {wildcards.challenge}"
 
@@ -282,21 +282,21 @@ rule whole_attack:
     output:
         f"{ATTACK}/decryption.npy",
         f"{ATTACK}/attack.json",
+    log:
+        f"{CHALLENGE}/logs/attack-{{attack}}.log",
+    wildcard_constraints:
+        attack=one_of(WHOLE),
+    threads: 2
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(60),
     params:
         code=own_code,
         run=lambda w: attack_of(w)["run"],
         problem=problem,
         pool=pool_store,
         scheme=scheme,
-    wildcard_constraints:
-        attack=one_of(WHOLE),
-    log:
-        f"{CHALLENGE}/logs/attack-{{attack}}.log",
     message:
         "Run {wildcards.attack} on {wildcards.challenge}"
-    threads: 2
-    resources:
-        mem_mb=growing(3000),
-        runtime=growing(60),
     script:
         "../scripts/whole_attack.py"

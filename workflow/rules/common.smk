@@ -161,7 +161,9 @@ def package_files(pattern):
 
 def secrets(*names):
     """The secret files of a challenge by name."""
-    return {name: f"{CHALLENGE}/secret/{name}{'' if name == 'seed' else '.npz'}" for name in names}
+    return {
+        name: f"{CHALLENGE}/secret/{name}{'' if name == 'seed' else '.npz'}" for name in names
+    }
 
 
 def of_attacks(file):

@@ -32,12 +32,12 @@ rule baseline:
     output:
         decryption=f"{ATTACK}/decryption.npy",
         about=f"{ATTACK}/attack.json",
-    params:
-        code=code("baseline", "numpy", "scipy"),
-    wildcard_constraints:
-        attack=one_of(BASELINES),
     log:
         f"{CHALLENGE}/logs/attack-{{attack}}.log",
+    wildcard_constraints:
+        attack=one_of(BASELINES),
+    params:
+        code=code("baseline", "numpy", "scipy"),
     message:
         "Make the baseline {wildcards.attack} of {wildcards.challenge}"
     script:
@@ -48,18 +48,18 @@ rule score:
     """Score what an attack recovered."""
     input:
         f"{CHALLENGE}/challenge.json",
-        decryption=f"{ATTACK}/decryption.npy",
         **secrets("truth", "private"),
+        decryption=f"{ATTACK}/decryption.npy",
     output:
         score=f"{ATTACK}/score.json",
         rows=f"{ATTACK}/rows.csv",
         record=f"{ATTACK}/record.json",
+    log:
+        f"{CHALLENGE}/logs/score-{{attack}}.log",
     params:
         code=code("score"),
         # Not on [-1, 1], and meant so: encryptions without their signs.
         assume_range=lambda w: w.attack == "absolute",
-    log:
-        f"{CHALLENGE}/logs/score-{{attack}}.log",
     message:
         "Score {wildcards.attack} on {wildcards.challenge}"
     script:
@@ -70,8 +70,8 @@ rule gallery:
     """Draw private images beside what an attack recovered of them."""
     input:
         f"{CHALLENGE}/encryption.npy",
-        decryption=f"{ATTACK}/decryption.npy",
         **secrets("truth", "private"),
+        decryption=f"{ATTACK}/decryption.npy",
     output:
         report(
             f"{ATTACK}/gallery.png",
@@ -79,10 +79,10 @@ rule gallery:
             category="Galleries",
             labels={"challenge": "{challenge}", "attack": "{attack}"},
         ),
-    params:
-        code=code("gallery"),
     log:
         f"{CHALLENGE}/logs/gallery-{{attack}}.log",
+    params:
+        code=code("gallery"),
     message:
         "Draw the gallery of {wildcards.attack} on {wildcards.challenge}"
     script:
@@ -100,10 +100,10 @@ rule ssim:
             category="Scores",
             labels={"challenge": "{challenge}", "what": "SSIM by row"},
         ),
-    params:
-        code=code("ssim"),
     log:
         f"{CHALLENGE}/logs/ssim.log",
+    params:
+        code=code("ssim"),
     message:
         "Draw the scores by row of {wildcards.challenge}"
     script:
@@ -118,9 +118,9 @@ rule leaderboard:
         submissions(".npy", ".zip"),
         package_files("leaderboard/reported/*.json"),
         package_files("leaderboard/templates/*"),
+        **secrets("truth", "private"),
         attacks=of_attacks("record.json"),
         submissions=submissions(".json"),
-        **secrets("truth", "private"),
     output:
         f"{CHALLENGE}/leaderboard.md",
         f"{CHALLENGE}/leaderboard.csv",
@@ -130,10 +130,10 @@ rule leaderboard:
             category="Scores",
             labels={"challenge": "{challenge}", "what": "leaderboard"},
         ),
-    params:
-        code=code("leaderboard"),
     log:
         f"{CHALLENGE}/logs/leaderboard.log",
+    params:
+        code=code("leaderboard"),
     message:
         "Rank the results on {wildcards.challenge}"
     script:
@@ -153,10 +153,10 @@ rule ablation:
             category="Scores",
             labels={"challenge": "all", "what": "ablation"},
         ),
-    params:
-        code=code("ablation"),
     log:
         "results/logs/ablation.log",
+    params:
+        code=code("ablation"),
     message:
         "Compare the attacks that are made of stages"
     script:
@@ -178,10 +178,10 @@ rule check:
             category="Before publishing",
             labels={"challenge": "{challenge}", "what": "check"},
         ),
-    params:
-        code=code("check"),
     log:
         f"{CHALLENGE}/logs/check.log",
+    params:
+        code=code("check"),
     message:
         "Check that {wildcards.challenge} can be published"
     script:

@@ -7,10 +7,12 @@ rule samples:
         public=directory(f"{SAMPLES}/public"),
         private=directory(f"{SAMPLES}/private"),
         digests=[f"{SAMPLES}/public.sha256", f"{SAMPLES}/private.sha256"],
-    params:
-        code=code_digest(f"{workflow.basedir}/workflow/scripts/samples.py", ["scikit-image", "matplotlib"]),
     log:
         "results/logs/samples.log",
+    params:
+        code=code_digest(
+            f"{workflow.basedir}/workflow/scripts/samples.py", ["scikit-image", "matplotlib"]
+        ),
     message:
         "Write the photos that come with installed packages"
     script:
@@ -24,12 +26,12 @@ rule download:
         in_storage,
     output:
         "results/downloads/{kind}/{name}/{file}",
+    log:
+        "results/logs/download-{kind}-{name}-{file}.log",
     params:
         url=lambda w: config[w.kind][w.name]["source"].get("url"),
         checksum=lambda w: config[w.kind][w.name]["source"].get("checksum"),
         credentials=lambda w: config[w.kind][w.name]["source"]["credentials"],
-    log:
-        "results/logs/download-{kind}-{name}-{file}.log",
     message:
         "Download {wildcards.file}"
     script:
@@ -42,12 +44,12 @@ rule download_list:
         lambda w: config[w.kind][w.name]["source"]["url_list"],
     output:
         "results/downloads/lists/{kind}/{name}.sha256",
+    log:
+        "results/logs/download-{kind}-{name}.log",
     params:
         # No output: Snakemake would remove what is downloaded already when it starts again.
         folder="results/downloads/lists/{kind}/{name}",
         credentials=lambda w: config[w.kind][w.name]["source"]["credentials"],
-    log:
-        "results/logs/download-{kind}-{name}.log",
     message:
         "Download the photos of {wildcards.name}"
     script:
