@@ -18,7 +18,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")])
 )
 
-from instahide.attacks.choice import STAGES, choose_stage
+from instahide.attacks.catalogue import BASELINES, NOT_ON_RANGE, TAKEN, attack_of
 from instahide.choice import module_file
 from instahide.codehash import code_digest
 from instahide.config import check_config, check_duplicates

@@ -29,15 +29,16 @@ from measuring import spread
 from whitened import accuracy, match
 
 from instahide.attacks import running
-from instahide.attacks.choice import Stages
+from instahide.attacks.catalogue import unmixing
 from instahide.attacks.knownpool.decoding import Decoding, Settings
 from instahide.attacks.knownpool.dictionary import make_dictionary
 from instahide.attacks.knownpool.finish import SURE, decode_rows
 from instahide.attacks.knownpool.selection import NONE
 from instahide.attacks.protocol import Released, load_released
+from instahide.attacks.seen import sample
 from instahide.attacks.unmixing.parts.handin import hand_in
-from instahide.attacks.unmixing.problem import Problem, make_problem, sample
-from instahide.attacks.unmixing.state import State, load_state, save_state
+from instahide.attacks.unmixing.problem import Problem, make_problem
+from instahide.attacks.unmixing.state import State
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.manifest import load_manifest
@@ -175,10 +176,10 @@ def load_case(folder: Path, pool: Pool, starts: Path | None) -> Case:
     problem = know(released, pool, scheme, len(private.images))
     kept = starts / f"{folder.name}.npz" if starts else None
     if kept and kept.exists():
-        return Case(problem, plan, private, load_state(kept))
+        return Case(problem, plan, private, State.load(kept))
     case = start_case(problem, plan, private)
     if kept:
-        save_state(kept, case.start)
+        case.start.save(kept)
     return case
 
 
@@ -196,10 +197,8 @@ def identical(pool: Pool) -> np.ndarray:
 
 def start_case(problem: Problem, plan: Plan, private: LabelledImages) -> Case:
     """Run the whitened attack up to its retrieval."""
-    stages, product = Stages(), None
-    for stage in ("similarity", "assignment", "retrieval"):
-        product = running.run(problem, stages.choice(stage), product)
-    return Case(problem, plan, private, product)
+    state, _ = running.run_steps(unmixing().steps[:-1], problem)
+    return Case(problem, plan, private, state)
 
 
 def make_case(private: LabelledImages, pool: Pool, k: int) -> Case:

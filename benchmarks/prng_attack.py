@@ -18,7 +18,7 @@ import numpy as np
 from measuring import spread
 
 from instahide.attacks.prng.attack import Setting, recover
-from instahide.attacks.protocol import Released, Stopwatch
+from instahide.attacks.protocol import Released
 from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows
 from instahide.challenge.selection import read_labelled, select
 from instahide.challenge.sources import combine
@@ -47,7 +47,7 @@ def make(source, pool, seed, public_use):
 
 def measure(released, truth, pairs, seed, public_use):
     begun = time.perf_counter()
-    recovery = recover(released, seed, Setting(), Stopwatch())
+    recovery = recover(released, seed, Setting())
     seconds = time.perf_counter() - begun
     if recovery.details["public_use"] != public_use:
         raise SystemExit(f"seed {seed}: taken for {recovery.details['public_use']}")

@@ -20,14 +20,14 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from instahide.attacks.choice import NAMED, STAGES, Stages
+from instahide.attacks.catalogue import NAMED, STAGES, unmixing
+from instahide.attacks.recipe import Attack
 from instahide.attacks.running import recover
-from instahide.attacks.unmixing.problem import load_problem
+from instahide.attacks.seen import load_seen
 from instahide.attacks.unmixing.state import NOBODY, Assignment, State, mix
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.manifest import load_manifest
 from instahide.challenge.private import load_private
-from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.plan import Plan, load_plan
 from instahide.images import to_unit_range
 from instahide.scoring.metrics import challenge_scores, mean_squared_error
@@ -45,14 +45,12 @@ def main() -> None:
     for stage in STAGES:
         parser.add_argument(f"--{stage}", help="instead of the attack's own")
     options = parser.parse_args()
-    named = dict(NAMED[options.attack])
-    labels = named.pop("labels", "coefficients")
     given = {stage: getattr(options, stage) for stage in STAGES if getattr(options, stage)}
-    stages = Stages(**(named | given))
-    print(f"{options.attack}: {stages}, labels {labels}, seed {options.seed}")
+    attack = unmixing(options.attack, **(NAMED[options.attack] | given))
+    print(f"{options.attack}: {attack.trail(len(STAGES) - 1)}, seed {options.seed}")
     found = []
     for folder in options.challenges:
-        names, figures = measure(folder, options.pool, stages, labels, options.seed)
+        names, figures = measure(folder, options.pool, attack, options.seed)
         found.append(figures)
     print(f"\nall {len(found)} challenges, mean (range)")
     for name, values in zip(names, np.transpose(found), strict=True):
@@ -60,16 +58,24 @@ def main() -> None:
 
 
 def measure(
-    folder: Path, pool: Path, stages: Stages, labels: str, seed: int
+    folder: Path, pool: Path, attack: Attack, seed: int
 ) -> tuple[list[str], list[float]]:
     """Attack one challenge, print each stage; return the last one's figures with names."""
     paths = ChallengeFolder(folder)
     about = load_manifest(paths)
-    problem = load_problem(folder, pool, Scheme(**about["scheme"]), about["images"], labels)
+    seen = load_seen(
+        folder,
+        about,
+        about["images"],
+        public=pool,
+        labels=attack.labels,
+        knows_pool=attack.public == "pool",
+    )
     columns, judge = make_judge(paths)
     print(f"\n{folder}\n{'':<22}" + "".join(f"{name:>11}" for name in columns))
-    observe = partial(observe_state, judge)
-    recovery, state, watch = recover(problem, stages, seed=seed, observe=observe)
+    kept = {}
+    recovery, watch = recover(attack, seen, seed=seed, observe=partial(keep, kept, judge))
+    state = kept["retrieval"]
     figures = judge("handed in", state.assignment, recovery.private, recovery.decryption)
     seconds = {stage["name"]: stage["cpu_seconds"] for stage in watch.stages}
     memory = watch.stages[-1]["peak_memory_bytes"] / 1e6
@@ -82,8 +88,11 @@ def measure(
     return names, [*figures, sum(seconds.values()), memory]
 
 
-def observe_state(judge: Callable[..., list[float]], name: str, product: object) -> None:
-    """Print the figures of an assignment, or of a state within the retrieval."""
+def keep(
+    kept: dict[str, object], judge: Callable[..., list[float]], name: str, product: object
+) -> None:
+    """Keep a step's product; print the figures of an assignment, or of a retrieval's state."""
+    kept[name] = product
     if isinstance(product, State) and name != "retrieval":
         judge(name, product.assignment, product.images)
     elif isinstance(product, Assignment):

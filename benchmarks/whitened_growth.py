@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from instahide.attacks.choice import STAGES
+from instahide.attacks.catalogue import STAGES, unmixing
 from instahide.attacks.protocol import Released
-from instahide.attacks.running import recover
+from instahide.attacks.running import run_steps
 from instahide.attacks.unmixing.problem import make_problem
 from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows
 from instahide.challenge.selection import read_labelled, select
@@ -82,7 +82,8 @@ def measure(
     label = label_rows(plan, chosen)
     released = Released(np.concatenate(encryption), label)
     public = to_unit_range(open_pool(sample).patches[:])
-    recovery, _, watch = recover(make_problem(released, public, scheme, images))
+    problem = make_problem(released, public, scheme, images)
+    recovery, watch = run_steps(unmixing().steps, problem)
     scores = challenge_scores(recovery.decryption, to_unit_range(chosen.images), plan.members)
     seconds = [stage["cpu_seconds"] for stage in watch.stages]
     memory = watch.stages[-1]["peak_memory_bytes"] / 1e6

@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
-from instahide.attacks.choice import NAMED, Stages
-from instahide.attacks.unmixing.state import load_state
+from instahide.attacks.catalogue import NAMED, unmixing
+from instahide.attacks.unmixing.state import State
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.private import load_private
 from instahide.encodings.plan import load_plan
@@ -86,10 +86,8 @@ def draw_recovery(folder: ChallengeFolder, attack: str = "pool") -> Figure:
     out = folder.path / "attacks" / attack
     private, plan = load_private(folder.private), load_plan(folder.truth)
     shape, handed_in = private.images.shape[1:], load_npy(out / "decryption.npy")
-    stages = NAMED[attack]
-    path = [getattr(Stages, stage) for stage in ("similarity", "assignment", "retrieval")]
-    known = "coefficients+pool" if stages.get("public") == "pool" else "coefficients"
-    state = load_state(folder.path.joinpath("stages", known, *path, "state.npz"))
+    (before,) = unmixing(attack, **NAMED[attack]).files(2)
+    state = State.load(folder.path / "steps" / before)
     leading = private.classes[plan.members[:, 0]]
     rows = np.array([np.argmax(leading == number) for number in range(leading.max() + 1)])
     # The recovered image that a row hands in, and the private image it is nearest to.

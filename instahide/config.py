@@ -9,15 +9,13 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from instahide.attacks.choice import NAMED, STAGES, Stages
+from instahide.attacks.catalogue import NAMED, STAGES, TAKEN, attack_of
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
-from instahide.lookup import check_choice, check_function
+from instahide.lookup import check_choice
 from instahide.randomness import historical
 from instahide.schema import check_schema, check_values, fill_defaults, shown, suggest
 
-#: Attacks and baselines that are not made of stages.
-OTHER_ATTACKS = ("absolute", "mean", "random", "oracle", "prng")
 LONGEST_NAME = 255  # bytes of one part of a path
 LONGEST_OWN_NAME = 200  # of those that we write, which have hidden names at first
 
@@ -48,6 +46,7 @@ def check_config(config: dict, schema: dict) -> dict:
     for name, attack in filled["attacks"].items():
         _check_length(f"attacks/{name}", map(attack.get, STAGES), LONGEST_OWN_NAME)
         _check_attack(name, attack)
+    _check_beginnings(filled["attacks"])
     for name, challenge in filled["challenges"].items():
         _check_attacks(name, challenge, filled["attacks"])
         _check_references(name, challenge, filled)
@@ -165,21 +164,38 @@ def _check_references(name: str, challenge: dict, config: dict) -> None:
 def _check_attack(name: str, attack: dict) -> None:
     """Refuse a name that is taken, and choices of stages that are not there."""
     try:
-        if name in OTHER_ATTACKS:
+        if name in TAKEN:
             raise InstaHideError("that name is taken; choose another")
-        if "run" in attack:
-            check_function(attack["run"])
-        else:
-            chosen = Stages(**{stage: attack[stage] for stage in STAGES})
-            for stage in STAGES:
-                check_choice(chosen.choice(stage))
+        if {"run", "steps"} <= attack.keys():
+            raise InstaHideError("it has both 'run' and 'steps'; a single step is 'run'")
+        steps = attack_of(name, {name: attack}).steps
+        for step in steps:
+            check_choice(step.choice)
+        if len({step.product for step in steps}) < len(steps):
+            raise InstaHideError("two of its steps leave files of the same name")
     except InstaHideError as error:
         raise InstaHideError(f"configuration: attacks/{name}: {error}") from None
 
 
+def _check_beginnings(attacks: dict) -> None:
+    """Refuse attacks that share a step's folder, and would leave other files there."""
+    left = {}
+    for name in attacks:
+        attack = attack_of(name, attacks)
+        for number, step in enumerate(attack.steps[:-1]):
+            trail, made = attack.trail(number), (step.product, step.parts)
+            other, others = left.setdefault(trail, (name, made))
+            if made != others:
+                raise InstaHideError(
+                    f"configuration: attacks/{name} and attacks/{other} begin alike, and "
+                    f"{step.choice.text!r} leaves {made[0]} of {made[1]} parts in one, "
+                    f"{others[0]} of {others[1]} in the other: write it alike"
+                )
+
+
 def _check_attacks(name: str, challenge: dict, attacks: dict) -> None:
     """Check that a challenge's attacks are known and can be run on it."""
-    known = [*OTHER_ATTACKS, *attacks]
+    known = [*TAKEN, *attacks]
     for attack in challenge["attacks"]:
         where = f"configuration: challenges/{name}: the attack {attack!r}"
         if attack not in known:
@@ -192,7 +208,7 @@ def _check_attacks(name: str, challenge: dict, attacks: dict) -> None:
         public = attacks[attack]["public"]
         if public == "pool" and "public" not in challenge:
             raise InstaHideError(f"{where} knows the pool, and this challenge has none")
-        staged = "run" not in attacks[attack]
+        staged = not attacks[attack].keys() & {"run", "steps"}
         if staged and public == "sample" and "public_sample" not in challenge:
             raise InstaHideError(
                 f"{where} learns from other public photos: name a pool of them as "

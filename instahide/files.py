@@ -253,8 +253,8 @@ def load_npy(path: Path | str) -> np.ndarray:
         return map_npy(Path(path))
 
 
-def load_npz(path: Path | str, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read the named arrays of a `.npz`, whoever made it.
+def load_npz(path: Path | str, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """Read the named arrays of a `.npz`, or all of them, whoever made it.
 
     Raises
     ------

@@ -91,8 +91,8 @@ def map_npy(path: Path) -> np.ndarray:
         return np.memmap(file, dtype, "r", header.length, header.shape, order)
 
 
-def read_npz(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read the named arrays of a `.npz`.
+def read_npz(path: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """Read the named arrays of a `.npz`, or all of them.
 
     Raises
     ------
@@ -103,6 +103,8 @@ def read_npz(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     """
     with _explained(path), zipfile.ZipFile(path) as archive:
         members = {entry.filename: entry for entry in archive.infolist()}
+        if names is None:
+            names = [name.removesuffix(".npy") for name in members]
         for name in names:
             if f"{name}.npy" not in members:
                 raise InstaHideError(f"{path} lacks the array {name!r}")

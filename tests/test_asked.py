@@ -30,7 +30,7 @@ def said(project, *arguments):
         ("results/chalenge/encryption.npy", "did you mean 'results/challenge/encryption.npy'?"),
         ("results/inner/attacks/oracel/score.json", "attacks/oracle/score.json'?"),
         ("results/public/pool/crops/7.zarr", "nothing makes results/public/pool/crops/7.zarr"),
-        ("results/inner/stages/none/odd/features.npy", "nothing makes results/inner/stages"),
+        ("results/inner/steps/none/odd/features.npy", "nothing makes results/inner/steps"),
         ("results/other/release.zip", "in results/ there are ablation.md, challenge, inner"),
         ("al", "did you mean 'all'?"),
     ],
@@ -47,7 +47,10 @@ def test_names_that_something_makes_or_somebody_made_pass(project):
     own.parent.mkdir(parents=True)
     own.touch()
     targets = ["./results/inner/attacks/mine/score.json", "all"]
-    targets += ["results/public/pool/crops/1.zarr", "results/inner/attacks/prng/search/3.json"]
+    targets += [
+        "results/public/pool/crops/1.zarr",
+        "results/inner/steps/prng/coefficients/search/3/seeds.json",
+    ]
     code, text = said(project, *targets)
     assert code == 0, text
 

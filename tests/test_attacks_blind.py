@@ -5,9 +5,11 @@ import pytest
 from scipy.optimize import nnls
 from test_attacks_assignment import simulate
 from test_attacks_field import smooth_images
-from test_attacks_whitened import QUICK, challenges, few_rounds, nearest
+from test_attacks_whitened import challenges, few_rounds, nearest
+from unmixing import unmix
 
-from instahide.attacks import running
+from instahide.attacks.catalogue import unmixing
+from instahide.attacks.seen import strip_labels
 from instahide.attacks.unmixing import blindretrieval as blind
 from instahide.attacks.unmixing.blindassignment import cluster_rows, fit_free_pairs
 from instahide.attacks.unmixing.parts.coefficients import WeightPrior, weight_prior
@@ -16,7 +18,6 @@ from instahide.attacks.unmixing.parts.freepairs import FreePairs, equal_scale, n
 from instahide.attacks.unmixing.parts.labels import Parts, make_roster, parts_of_pairs
 from instahide.attacks.unmixing.parts.rounds import Round
 from instahide.attacks.unmixing.parts.signs import agree_on_signs
-from instahide.attacks.unmixing.problem import strip_labels
 from instahide.attacks.unmixing.state import NOBODY
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
@@ -120,7 +121,7 @@ def knowing(problem, labels):
     return replace(problem, label=strip_labels(problem.label, labels), labels=labels)
 
 
-FREE = replace(QUICK, assignment="free", retrieval="free")
+FREE = unmixing(similarity="whitened,mixtures=3000", assignment="free", retrieval="free")
 
 
 @pytest.mark.parametrize("labels", ["classes", "none"])
@@ -130,21 +131,18 @@ def test_images_are_recovered_without_coefficients(challenges, labels, monkeypat
     )
     found, private = challenges
     problem = knowing(found["cross"], labels)
-    recovery, state, _ = running.recover(problem, FREE)
+    recovery, state, _ = unmix(problem, FREE)
     assert np.median(nearest(recovery.private, private)) < 0.15
-    assert problem.given.labels == labels
     assert state.assignment.weights.sum(axis=1).max() <= 1
 
 
 def test_coefficients_on_the_labels_change_nothing(challenges, monkeypatch):
     monkeypatch.setattr(blind, "BLIND_ROUNDS", (Round(6, 0.3),))
     problem = challenges[0]["cross"]
-    one, two = (
-        running.recover(given, FREE)[0] for given in (problem, knowing(problem, "classes"))
-    )
+    one, two = (unmix(given, FREE)[0] for given in (problem, knowing(problem, "classes")))
     np.testing.assert_array_equal(one.decryption, two.decryption)
 
 
 def test_rows_without_masks_are_refused(challenges):
     with pytest.raises(InstaHideError, match="scheme mixup: without coefficients"):
-        running.recover(challenges[0]["mixup"], FREE)
+        unmix(challenges[0]["mixup"], FREE)

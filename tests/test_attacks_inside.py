@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 from test_attacks_whitened import SHAPE, nearest, photos
+from unmixing import unmix
 
-from instahide.attacks import running
-from instahide.attacks.choice import Stages
+from instahide.attacks.catalogue import unmixing
 from instahide.attacks.protocol import Released
 from instahide.attacks.unmixing import insideretrieval as inside
 from instahide.attacks.unmixing.insideassignment import fit_places
@@ -29,7 +29,9 @@ from instahide.randomness.keystream import Key
 pytestmark = pytest.mark.slow
 
 CLASSES = np.arange(20) // 4
-PLACES = Stages("whitened,mixtures=2000", "places", "places", "none")
+PLACES = unmixing(
+    similarity="whitened,mixtures=2000", assignment="places", retrieval="places", finish="none"
+)
 
 
 def mixtures(rng, rows, size=80, k=3):
@@ -137,7 +139,7 @@ def test_inside_images_are_recovered_nearly_exactly(challenge, monkeypatch):
     rounds = tuple(Round(10, error) for error in (0.5, 0.2, 0.05, 0.01))
     monkeypatch.setattr(inside, "INSIDE_ROUNDS", rounds)
     problem, plan, private = challenge
-    recovery, state, _ = running.recover(problem, PLACES)
+    recovery, state, _ = unmix(problem, PLACES)
     assert np.median(nearest(recovery.private, private)) < 1e-3
     assert recovery.decryption.shape == (1200, *SHAPE)
     differences = ((recovery.private[:, None] - private[None]) ** 2).mean(axis=(2, 3, 4))
@@ -150,6 +152,6 @@ def test_inside_images_are_recovered_nearly_exactly(challenge, monkeypatch):
 def test_cross_labels_are_refused(challenge):
     problem, _, _ = challenge
     with pytest.raises(InstaHideError, match="sums to 0"):
-        running.recover(replace(problem, label=problem.label / 2), PLACES)
+        unmix(replace(problem, label=problem.label / 2), PLACES)
     with pytest.raises(InstaHideError, match="scheme cross, labels coefficients"):
-        running.recover(replace(problem, scheme=Scheme()), PLACES)
+        unmix(replace(problem, scheme=Scheme()), PLACES)

@@ -2,21 +2,22 @@
 
 import os
 import tracemalloc
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 from test_attacks_field import smooth_images
+from unmixing import unmix
 
 from instahide.attacks import running
-from instahide.attacks.choice import NAMED, STAGES, Stages, choose_stage
+from instahide.attacks.catalogue import NAMED, STAGES, choose_stage, prng, unmixing
 from instahide.attacks.needs import Size, check_needs, memory_of, size_of
-from instahide.attacks.prng import attack as prng
-from instahide.attacks.prng.attack import Setting
-from instahide.attacks.protocol import Released, Stopwatch
+from instahide.attacks.protocol import Released
+from instahide.attacks.recipe import Attack
+from instahide.attacks.seen import load_seen, see
 from instahide.attacks.unmixing import retrieval
 from instahide.attacks.unmixing.parts.rounds import Round
-from instahide.attacks.unmixing.problem import load_problem, make_problem
+from instahide.attacks.unmixing.problem import make_problem
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.sources import combine
 from instahide.encodings.instahide.scheme import Scheme
@@ -73,23 +74,24 @@ def test_the_covariance_of_large_images_is_known_to_be_large():
 def test_what_stages_need_is_what_they_say(problem, monkeypatch):
     monkeypatch.setattr(retrieval, "FIRST_ROUNDS", (Round(4, 0.3, turn=False),))
     monkeypatch.setattr(retrieval, "FIELD_ROUNDS", (Round(4, 0.2, 3),))
-    chosen = Stages(similarity="whitened,mixtures=2000", finish="pool,passes=1")
-    before, size = None, size_of(problem)
-    for stage in STAGES:
-        choice = chosen.choice(stage)
+    chosen = unmixing(similarity="whitened,mixtures=2000", finish="pool,passes=1")
+    before, size = (), size_of(problem)
+    for number, step in enumerate(chosen.steps):
         tracemalloc.start()
-        before = running.run(problem, choice, before)
+        before = (running.run_step(step, problem, before, running.step_rng(number, 0)),)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert 0.8 * peak < memory_of(choice, size) < 3 * peak, stage
+        assert 0.8 * peak < memory_of(step.choice, size) < 3 * peak, step.name
 
 
 def test_too_much_is_refused_before_anything_is_done(problem):
-    stages = [Stages().choice(stage) for stage in STAGES]
+    stages = [step.choice for step in unmixing().steps]
     said = check_needs(stages, DEFAULT, 8 * GB)
     assert said.startswith("memory: similarity ") and said.endswith("8.0 GB are available")
     large = replace(DEFAULT, pixels=49_152)
-    with pytest.raises(InstaHideError, match=r"stage similarity .* about 18\.\d GB .* 8\.0 GB"):
+    with pytest.raises(
+        InstaHideError, match=r"similarity 'whitened' .* about 18\.\d GB .* 8\.0 GB"
+    ):
         check_needs(stages, large, 8 * GB)
 
 
@@ -106,30 +108,32 @@ def test_functions_of_ones_own_may_say_what_they_need(tmp_path, monkeypatch):
         check_needs([loud], DEFAULT, GB)
 
 
-def test_attacks_in_memory_and_stages_from_files_are_refused(problem, tmp_path, monkeypatch):
+def test_attacks_and_steps_are_refused_alike(problem, released, tmp_path, monkeypatch):
     monkeypatch.setenv("INSTAHIDE_MEMORY", "1M")
-    monkeypatch.setattr(running, "load_problem", lambda: problem)
-    with pytest.raises(InstaHideError, match="stage similarity"):
-        running.recover(problem)
-    with pytest.raises(InstaHideError, match="stage similarity"):
-        running.save_stage(tmp_path / "features.npy", None, Stages().choice("similarity"), {})
+    with pytest.raises(InstaHideError, match="similarity 'whitened"):
+        unmix(problem)
+    made, public, scheme = released
+    seen = see(made, to_unit_range(public), {"scheme": asdict(scheme)}, 24)
+    first = Attack.of(unmixing().until(0))
+    with pytest.raises(InstaHideError, match="similarity 'whitened"):
+        running.save_step(tmp_path / "features.npy", first, [], seen)
     assert not os.listdir(tmp_path)
 
 
 def test_reading_too_much_is_refused(released, tmp_path, monkeypatch):
-    made, _, scheme = released
+    made, _, _ = released
     np.save(tmp_path / "encryption.npy", made.encryption)
     np.save(tmp_path / "label.npy", made.label)
-    load_problem(tmp_path, None, scheme, 24)
+    load_seen(tmp_path, {}, 24)
     monkeypatch.setenv("INSTAHIDE_MEMORY", "1M")
     with pytest.raises(InstaHideError, match=r"reading .* needs about 3 MB"):
-        load_problem(tmp_path, None, scheme, 24)
+        load_seen(tmp_path, {}, 24)
 
 
-def test_the_attack_through_the_generator_says_it_too(released, monkeypatch):
-    monkeypatch.setenv("INSTAHIDE_MEMORY", "1M")
-    with pytest.raises(InstaHideError, match="solving 960 rows needs about"):
-        prng.recover(released[0], 5, Setting(24, 4), Stopwatch())
+def test_the_attack_through_the_generator_says_it_too():
+    choices = [step.choice for step in prng().steps]
+    with pytest.raises(InstaHideError, match=r"step 'solve' on .* needs about"):
+        check_needs(choices, DEFAULT, 2**20)
 
 
 def test_more_private_images_than_rows_are_refused(released):
@@ -142,5 +146,5 @@ def test_more_private_images_than_rows_are_refused(released):
 def test_named_attacks_are_made_of_stages_that_say_what_they_need():
     for chosen in NAMED.values():
         parts = {stage: text for stage, text in chosen.items() if stage in STAGES}
-        stages = Stages(**parts)
-        assert "unknown" not in check_needs(map(stages.choice, STAGES), DEFAULT, 2**50)
+        choices = [step.choice for step in unmixing(**parts).steps]
+        assert "unknown" not in check_needs(choices, DEFAULT, 2**50)

@@ -1,17 +1,20 @@
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 from test_attacks_field import smooth_images
+from unmixing import unmix
 
 from instahide.attacks import running
-from instahide.attacks.choice import Stages
+from instahide.attacks.catalogue import unmixing
 from instahide.attacks.protocol import Released
+from instahide.attacks.recipe import Attack
+from instahide.attacks.seen import see, strip_labels
 from instahide.attacks.unmixing import retrieval
 from instahide.attacks.unmixing.parts.coefficients import public_spread
 from instahide.attacks.unmixing.parts.rounds import Round
-from instahide.attacks.unmixing.problem import make_problem, strip_labels
+from instahide.attacks.unmixing.problem import make_problem
 from instahide.challenge.encryption import encrypt_rows
 from instahide.challenge.sources import combine
 from instahide.encodings.instahide.scheme import Scheme
@@ -25,7 +28,8 @@ from instahide.randomness.keystream import Key
 pytestmark = pytest.mark.slow
 
 SHAPE = (16, 16, 3)
-QUICK = Stages(similarity="whitened,mixtures=3000", retrieval="field")
+CHOSEN = {"similarity": "whitened,mixtures=3000", "retrieval": "field"}
+QUICK = unmixing(**CHOSEN)
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +66,7 @@ def nearest(recovered, private):
 
 def test_masked_images_are_recovered(challenges):
     found, private = challenges
-    recovery, state, watch = running.recover(found["cross"], QUICK)
+    recovery, state, watch = unmix(found["cross"], QUICK)
     assert np.median(nearest(recovery.private, private)) < 0.05
     assert recovery.decryption.shape == (600, *SHAPE)
     assert recovery.decryption.dtype == np.float32
@@ -71,40 +75,39 @@ def test_masked_images_are_recovered(challenges):
     names = [stage["name"] for stage in watch.stages]
     assert names == ["similarity", "assignment", "retrieval", "finish"]
     assert watch.stages[0]["choice"] == "whitened,mixtures=3000"
-    assert found["cross"].given.public_distribution
-    assert not found["cross"].given.public_pool
 
 
 def test_without_masks_images_are_nearly_exact(challenges):
     found, private = challenges
-    recovery, _, _ = running.recover(found["mixup"], QUICK)
+    recovery, _, _ = unmix(found["mixup"], QUICK)
     assert nearest(recovery.private, private).max() < 0.02
 
 
 def test_what_is_handed_in_is_one_of_the_recovered_images(challenges):
-    recovery, state, _ = running.recover(challenges[0]["mixup"], QUICK)
+    recovery, state, _ = unmix(challenges[0]["mixup"], QUICK)
     offered = recovery.private[state.assignment.members]
     assert (recovery.decryption[:, None] == offered).all(axis=(2, 3, 4)).any(axis=1).all()
 
 
-def test_stages_from_files_and_in_memory_give_the_same_bits(challenges, tmp_path, monkeypatch):
+def test_steps_from_files_and_in_memory_give_the_same_bits(challenges, tmp_path):
     problem = challenges[0]["cross"]
-    monkeypatch.setattr(running, "load_problem", lambda: problem)
-    recovery, state, _ = running.recover(problem, QUICK)
-    files = {"similarity": "features.npy", "assignment": "assignment.npz",
-             "retrieval": "state.npz", "finish": "mine/decryption.npy"}  # fmt: skip
-    before = None
-    for stage, name in files.items():
-        running.save_stage(tmp_path / name, before, QUICK.choice(stage), {})
-        before = tmp_path / name
-    np.testing.assert_array_equal(np.load(before), recovery.decryption)
-    about = json.loads((tmp_path / "mine/attack.json").read_text(encoding="utf-8"))
-    assert [part["name"] for part in about["stages"]] == list(files)
-    assert [part["choice"] for part in about["stages"]] == list(vars(QUICK).values())
+    released = Released(problem.magnitudes.reshape(-1, *SHAPE), problem.label)
+    seen = see(released, problem.public, {"scheme": asdict(problem.scheme)}, 12)
+    recovery, state, _ = unmix(problem, QUICK)
+    before = []
+    for number, step in enumerate(QUICK.steps):
+        out = tmp_path / str(number) / step.product
+        running.save_step(out, Attack.of(QUICK.until(number)), before, seen)
+        before = [out]
+    np.testing.assert_array_equal(np.load(out), recovery.decryption)
+    about = json.loads((out.parent / "attack.json").read_text(encoding="utf-8"))
+    assert [part["name"] for part in about["stages"]] == [step.name for step in QUICK.steps]
+    chosen = [step.choice.text for step in QUICK.steps]
+    assert [part["choice"] for part in about["stages"]] == chosen
     assert about["peak_memory_bytes"] >= max(
         part["peak_memory_bytes"] for part in about["stages"]
     )
-    saved = np.load(tmp_path / "mine/assignment.npz")
+    saved = np.load(out.parent / "assignment.npz")
     np.testing.assert_array_equal(saved["members"], state.assignment.members)
 
 
@@ -115,7 +118,7 @@ def test_stages_from_files_and_in_memory_give_the_same_bits(challenges, tmp_path
                {"retrieval": "field,start=pixels"}, {"retrieval": "field,public_mean=False"}],
 )  # fmt: skip
 def test_every_choice_of_stages_runs(challenges, choice):
-    recovery, _, watch = running.recover(challenges[0]["cross"], replace(QUICK, **choice))
+    recovery, _, watch = unmix(challenges[0]["cross"], unmixing(**(CHOSEN | choice)))
     assert np.isfinite(recovery.decryption).all()
     assert choice.items() <= {part["name"]: part["choice"] for part in watch.stages}.items()
 
@@ -135,9 +138,9 @@ def test_stages_refuse_problems_that_they_cannot_take(challenges):
     problem = challenges[0]["cross"]
     classes = strip_labels(problem.label, "classes")
     with pytest.raises(InstaHideError, match="reads coefficients off the labels"):
-        running.recover(replace(problem, label=classes, labels="classes"), QUICK)
+        unmix(replace(problem, label=classes, labels="classes"), QUICK)
     with pytest.raises(InstaHideError, match="rows of 4 private images"):
-        running.recover(replace(problem, scheme=Scheme("inside", k=4)), QUICK)
+        unmix(replace(problem, scheme=Scheme("inside", k=4)), QUICK)
 
 
 def test_stripped_labels_keep_no_coefficients():

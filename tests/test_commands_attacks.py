@@ -21,7 +21,7 @@ def made(tmp_path_factory):
     return make_small(tmp_path_factory.mktemp("made"))
 
 
-def test_an_attack_shows_its_stages_and_ends_with_the_command_that_scores_it(
+def test_an_attack_shows_its_steps_and_ends_with_the_command_that_scores_it(
     made, tmp_path, capsys
 ):
     out = tmp_path / "my results"  # to be quoted
@@ -30,9 +30,9 @@ def test_an_attack_shows_its_stages_and_ends_with_the_command_that_scores_it(
     said = capsys.readouterr()
     shown = said.err.splitlines()
     assert shown[0].startswith("memory: similarity ")
-    stages = [line for line in shown if line.startswith("stage ")]
-    assert stages[0] == "stage 1 of 4: similarity (whitened,mixtures=2000)"
-    assert [line[:12] for line in stages] == [f"stage {number} of 4" for number in range(1, 5)]
+    steps = [line for line in shown if line.startswith("step ")]
+    assert steps[0] == "step 1 of 4: similarity (whitened,mixtures=2000)"
+    assert [line[:11] for line in steps] == [f"step {number} of 4" for number in range(1, 5)]
     bars = [line.partition(":")[0] for line in shown if "%" in line and "<" in line]
     assert bars == ["mixtures", "clusters", "pairs", "images and pairs", "last images"]
     command = said.out.splitlines()[-1].partition("scores it: ")[2]
@@ -55,7 +55,7 @@ def test_an_attack_that_needs_too_much_is_refused_with_the_number(
     given = ["attack", "whitened", made[0], "--public-sample", made[2], "--out", out]
     assert run(*given, "--memory", "1M") == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith("error: the stage similarity (whitened) of 120 rows of 192 pixels")
+    assert error.startswith("error: similarity 'whitened' on 120 rows of 192 pixels")
     assert "of memory at once, and 1 MB are available" in error
     assert run(*given, "--memory", "plenty") == 2
     assert "'plenty' is no size of memory" in capsys.readouterr().err

@@ -114,7 +114,7 @@ def test_defaults_are_filled_in_at_every_depth():
             {"public__bundled__source": URL | {"checksum": MD5 + "\n"}},
             "is not allowed; `sha256",
         ),
-        ({"attacks": {"mine": {"run": "../x:f"}}}, "mine: '../x:f' is not of the form"),
+        ({"attacks": {"mine": {"run": "../x:f"}}}, "mine: step '../x:f' is not of the form"),
         ({"attacks": {"mine": {"run": "json:nothing"}}}, "json/__init__.py has no function"),
         (
             {"attacks": {"mine": {"run": "__main__:f"}}},

@@ -11,14 +11,13 @@ import yaml
 import zarr
 from workflow_project import ROOT
 
-from instahide.attacks.choice import choose_stage
 from instahide.attacks.given import shared_share, what_is_given
 from instahide.attacks.protocol import Knowledge, Recovery, Released
-from instahide.attacks.running import save_stage, save_whole
-from instahide.attacks.unmixing.problem import Problem, load_problem, make_problem
-from instahide.attacks.unmixing.state import Assignment, State, save_state
+from instahide.attacks.recipe import Attack, Step
+from instahide.attacks.running import account, save_step
+from instahide.attacks.seen import Seen, load_seen, see
+from instahide.choice import Choice
 from instahide.config import check_config
-from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.files import save_json, save_npy
 from instahide.images import to_unit_range
@@ -61,22 +60,33 @@ def folder(tmp_path, patches):
     return tmp_path
 
 
-def arguments(folder, sample, **others):
-    given = {"challenge": folder, "public_sample": folder / sample, "scheme": Scheme()}
-    return given | {"image_count": 2} | others
+def load(folder, sample, **others):
+    return load_seen(folder, {}, 2, public=folder / sample, **others)
+
+
+def own_attack(*functions):
+    """An attack of functions of this module, each with a product of its own."""
+    names = [f"{__name__}:{function.__name__}" for function in functions]
+    products = [f"{number}.npz" for number in range(len(names) - 1)] + ["decryption.npy"]
+    return Attack(
+        functions[-1].__name__, tuple(
+        Step(name, Choice("step", name, name), product)
+        for name, product in zip(names, products, strict=True)
+    ))  # fmt: skip
 
 
 def told(folder, sample, attack, pool="pool.zarr", **others):
-    """What `attack.json` of a whole attack of one's own says, and its line on the board."""
-    out, problem = folder / "attacks" / attack.__name__, arguments(folder, sample, **others)
-    save_whole(out, f"{__name__}:{attack.__name__}", problem, pool=pool and folder / pool)
+    """What `attack.json` of an attack of one's own says, and its line on the board."""
+    out = folder / "attacks" / attack.__name__
+    seen = load(folder, sample, **others)
+    save_step(out / "decryption.npy", own_attack(attack), [], seen, pool=folder / pool)
     about = json.loads((out / "attack.json").read_text(encoding="utf-8"))
     digests = {"challenge": "ab" * 32, "decryption": "cd" * 32}
     record = make_record(SCORE, about, who="me", day=date(2026, 1, 1), **digests)
     return about["given"], as_markdown([record], "t").splitlines()[6]
 
 
-def modest(problem, rng):
+def modest(seen, rng):
     """Tells in its details that it is a baseline which was given nothing."""
     details = {
         "baseline": True,
@@ -86,18 +96,18 @@ def modest(problem, rng):
     return Recovery(np.zeros((ROWS, *SHAPE)), None, "O(1)", details)
 
 
-def forgetful(problem, rng):
-    """Makes its problem forget that it holds the pool and the coefficients."""
-    assert problem.pool is not None
-    object.__setattr__(problem, "pool", None)
-    object.__setattr__(problem, "labels", "none")
-    object.__setattr__(problem, "public", problem.public[:0])
+def forgetful(seen, rng):
+    """Makes what it sees forget that it holds the pool and the coefficients."""
+    assert seen.pool is not None
+    object.__setattr__(seen, "pool", None)
+    object.__setattr__(seen, "labels", "none")
+    object.__setattr__(seen, "public", seen.public[:0])
     return Recovery(np.zeros((ROWS, *SHAPE)), None, "O(1)")
 
 
 @pytest.mark.parametrize("attack", [modest, forgetful])
 def test_an_attack_that_holds_the_pool_cannot_say_otherwise(folder, attack):
-    given, line = told(folder, "pool.zarr", attack, public_pool=True)
+    given, line = told(folder, "pool.zarr", attack, knows_pool=True)
     assert given["public_pool"] and given["labels"] == "coefficients"
     assert line.startswith("| 1 |")  # it has a rank, and is no baseline
     assert "labels, number of images, public distribution, public pool" in line
@@ -128,10 +138,10 @@ def test_the_whole_pool_under_another_name_is_refused(folder, patches):
     with pytest.raises(
         InstaHideError, match=r"renamed.zarr is the challenge's own pool.*--pool"
     ):
-        load_problem(**arguments(folder, "renamed.zarr"))
-    assert load_problem(**arguments(folder, "renamed.zarr", public_pool=True)).pool
+        load(folder, "renamed.zarr")
+    assert load(folder, "renamed.zarr", knows_pool=True).pool
     (folder / "challenge.json").unlink()
-    assert load_problem(**arguments(folder, "renamed.zarr")).given.public_distribution
+    assert load(folder, "renamed.zarr").given.public_distribution
 
 
 @pytest.mark.parametrize("about", [{}, {"pool": None}])
@@ -139,58 +149,47 @@ def test_manifests_without_a_pool_name_none(folder, about):
     (folder / "challenge.json").write_text(
         json.dumps({"format_version": 1, **about}), encoding="utf-8"
     )
-    assert load_problem(**arguments(folder, "pool.zarr"))
+    assert load(folder, "pool.zarr")
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"format_version": 1, "pool": 5}'])
 def test_what_is_no_manifest_is_refused(folder, content):
     (folder / "challenge.json").write_text(content, encoding="utf-8")
     with pytest.raises(InstaHideError, match=r"challenge.json"):
-        load_problem(**arguments(folder, "pool.zarr"))
+        load(folder, "pool.zarr")
 
 
-def finish(problem, state, rng):
-    """The last stage of an attack of one's own."""
+def begin(seen, rng):
+    return {"start": np.zeros(1)}
+
+
+def finish(seen, begun, rng):
     return Recovery(np.zeros((ROWS, *SHAPE)), None, "O(1)")
 
 
-def test_the_last_of_the_stages_is_told_the_same(folder, patches):
+def test_the_last_of_the_steps_is_told_the_same(folder, patches):
     save_pool(folder / "some.zarr", patches[100:250])
-    pairs = Assignment(np.zeros((ROWS, 2), int), np.full((ROWS, 2), 0.3, np.float32))
-    empty, level = np.zeros((ROWS, 48), np.float32), np.ones(ROWS, np.float32)
-    save_state(folder / "state.npz", State(empty[:3], pairs, level, empty))
-    save_json(folder / "state.json", {"stages": []})
-    choice, out = choose_stage("finish", f"{__name__}:finish"), folder / "mine/decryption.npy"
-    problem = arguments(folder, "some.zarr")
-    save_stage(out, folder / "state.npz", choice, problem, pool=folder / "pool.zarr")
-    assert json.loads((folder / "mine/attack.json").read_text(encoding="utf-8"))["given"][
-        "public_pool"
-    ]
+    attack, seen = own_attack(begin, finish), load(folder, "some.zarr")
+    first, last = folder / "steps/0.npz", folder / "mine/decryption.npy"
+    save_step(first, Attack.of(attack.until(0)), [], seen)
+    save_step(last, attack, [first], seen, pool=folder / "pool.zarr")
+    about = json.loads((folder / "mine/attack.json").read_text(encoding="utf-8"))
+    assert about["given"]["public_pool"]
+    assert [step["name"] for step in about["stages"]] == [step.name for step in attack.steps]
 
 
 @pytest.mark.parametrize(
     "content", ["{}", "[]", '{"stages": 5}', '{"stages": [{}]}', "{", None]
 )
-def test_damaged_accounts_of_stages_are_named(folder, content):
-    save_state(
-        folder / "state.npz",
-        State(
-            np.zeros((3, 48), np.float32),
-            Assignment(np.zeros((ROWS, 2), int), np.zeros((ROWS, 2), np.float32)),
-            np.ones(ROWS, np.float32),
-            np.zeros((ROWS, 48), np.float32),
-        ),
-    )
+def test_damaged_accounts_of_steps_are_named(folder, content):
+    attack, first = own_attack(begin, finish), folder / "0.npz"
+    seen = load(folder, "others.zarr")
+    save_step(first, Attack.of(attack.until(0)), [], seen)
+    account(first).unlink()
     if content is not None:
-        (folder / "state.json").write_text(content, encoding="utf-8")
-    choice = choose_stage("finish", f"{__name__}:finish")
-    with pytest.raises(InstaHideError, match=r"state\.json"):
-        save_stage(
-            folder / "mine/decryption.npy",
-            folder / "state.npz",
-            choice,
-            arguments(folder, "others.zarr"),
-        )
+        account(first).write_text(content, encoding="utf-8")
+    with pytest.raises(InstaHideError, match=r"0\.npz\.json"):
+        save_step(folder / "mine/decryption.npy", attack, [first], seen)
 
 
 def test_shares_are_counted_byte_for_byte_and_images_of_one_colour_are_not(patches):
@@ -209,17 +208,17 @@ def test_shares_are_counted_byte_for_byte_and_images_of_one_colour_are_not(patch
 def test_a_photo_in_common_is_no_pool_in_common(folder, patches):
     save_pool(folder / "pool.zarr", patches[:151])
     released = Released(np.zeros((ROWS, *SHAPE), np.float32), np.zeros((ROWS, 2), np.float32))
-    problem = make_problem(released, to_unit_range(patches[150:]), Scheme(), 2)
-    assert what_is_given(problem, folder / "pool.zarr") == problem.given
-    more = replace(problem, public=to_unit_range(patches[149:]))
+    seen = see(released, to_unit_range(patches[150:]), {}, 2)
+    assert what_is_given(seen, folder / "pool.zarr") == seen.given
+    more = replace(seen, public=to_unit_range(patches[149:]))
     assert what_is_given(more, folder / "pool.zarr").public_pool
 
 
-def nonsense(problem, rng):
+def nonsense(seen, rng):
     return Recovery(np.zeros((ROWS, *SHAPE)), None, "O(1)", {"loss": float("nan")})
 
 
-def strange(problem, rng):
+def strange(seen, rng):
     return Recovery(np.zeros((ROWS, *SHAPE)), None, "O(1)", {"loss": np.float32(1)})
 
 
@@ -245,7 +244,7 @@ def test_the_configuration_refuses_the_challenges_own_pool(sample):
     assert check_config(config, schema)
 
 
-def test_problems_tell_what_they_hold():
+def test_what_is_seen_tells_what_it_holds():
+    released = Released(np.zeros((ROWS, *SHAPE), np.float32), np.zeros((ROWS, 2), np.float32))
     empty = np.zeros((0, *SHAPE), np.float32)
-    rows = np.zeros((ROWS, 48), np.float32)
-    assert not Problem(rows, rows, empty, Scheme(), 2).given.public_distribution
+    assert not Seen(released, empty, {}, 2).given.public_distribution

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from instahide.attacks.choice import STAGES, choose_stage
+from instahide.attacks.catalogue import STAGES, choose_stage
 from instahide.choice import module_file
 from instahide.errors import InstaHideError
 from instahide.lookup import check_choice, check_function

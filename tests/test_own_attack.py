@@ -8,10 +8,13 @@ import pytest
 import yaml
 from workflow_project import CONFIG, ROOT, Project
 
-from instahide.attacks.choice import choose_stage
-from instahide.attacks.protocol import Knowledge
-from instahide.attacks.running import run, save_whole
+from instahide.attacks.catalogue import own
+from instahide.attacks.protocol import Knowledge, Released
+from instahide.attacks.recipe import Attack, Step
+from instahide.attacks.running import run_step, save_step, step_rng
+from instahide.attacks.seen import see
 from instahide.attacks.unmixing.problem import Problem
+from instahide.choice import choose
 from instahide.config import check_config
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
@@ -25,7 +28,34 @@ OWN = {
     "quick": {"retrieval": "field,rounds=1"},
     "known": {"public": "pool", "retrieval": "field,rounds=1", "finish": "pool,passes=1"},
     "each-row": {"run": "examples.own_attack:each_row_for_itself"},
+    "several": {
+        "labels": "classes",
+        "steps": [
+            {"run": "several_steps:learn,bits=8", "product": "weights.bin", "minutes": 7},
+            {"run": "several_steps:decode", "product": "rows.npy", "parts": 3},
+            "several_steps:join",
+        ],
+    },
 }
+SEVERAL = '''
+"""An attack of three steps: a file that the first writes, three parts, and their sum."""
+import numpy as np
+from instahide.attacks.protocol import Recovery
+
+def learn(seen, rng, *, path, bits=4):
+    path.write_bytes(rng.bytes(bits // 8) + bytes([int(seen.label.max() == 1)]))
+
+def decode(seen, weights, rng, *, part):
+    number, parts = part
+    assert weights.suffix == ".bin" and len(weights.read_bytes()) == 2
+    encryption = seen.released.encryption
+    share = np.arange(len(encryption)) % parts == number
+    return encryption * share[:, None, None, None]
+
+def join(seen, rows, rng):
+    assert len(rows) == 3
+    return Recovery(sum(rows), None, "O(E)", {"parts": len(rows)})
+'''
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +73,7 @@ def project(tmp_path_factory):
     (project.root / "examples/own_attack.py").write_bytes(
         (ROOT / "examples/own_attack.py").read_bytes()
     )
+    (project.root / "several_steps.py").write_text(SEVERAL, encoding="utf-8")
     project.run("--cores", "2", "--", "results/ablation.md", "results/challenge/leaderboard.md")
     return project
 
@@ -76,7 +107,9 @@ def test_own_stages_and_attacks_are_run_scored_and_compared(project):
 
 def test_what_an_attack_knows_is_in_the_path_of_its_stages_and_on_the_leaderboard(project):
     results = project.root / "results/challenge"
-    assert (results / "stages/coefficients+pool/whitened/em/field,rounds=1/state.npz").exists()
+    assert (
+        results / "steps/unmixing/coefficients+pool/whitened/em/field,rounds=1/state.npz"
+    ).exists()
     assert (results / "attacks/known/decoding.npz").exists()
     given = json.loads((results / "attacks/known/attack.json").read_text(encoding="utf-8"))[
         "given"
@@ -92,22 +125,47 @@ def test_what_an_attack_knows_is_in_the_path_of_its_stages_and_on_the_leaderboar
 def test_what_shows_private_images_is_its_owners_whichever_rule_came_first(project):
     results = project.root / "results/challenge"
     secret = {"decryption.npy", "private.npy", "assignment.npz", "decoding.npz", "state.npz"}
-    for folder in (results / "attacks", results / "stages"):
+    for folder in (results / "attacks", results / "steps"):
         found = [path for path in folder.rglob("*") if path.name in secret]
         assert found
         assert {path.stat().st_mode & 0o777 for path in found} == {0o600}
         assert {path.parent.stat().st_mode & 0o777 for path in found} == {0o700}
 
 
-def test_an_edit_re_runs_its_stage_and_what_follows(project):
+def test_an_attack_may_have_steps_that_write_files_and_have_parts(project):
+    results = project.root / "results/challenge"
+    encryption = np.load(results / "encryption.npy")
+    decryption = np.load(results / "attacks/several/decryption.npy")
+    np.testing.assert_array_equal(decryption, encryption)
+    about = json.loads((results / "attacks/several/attack.json").read_text(encoding="utf-8"))
+    assert [step["name"] for step in about["stages"]] == ["learn", "decode", "join"]
+    assert about["given"]["labels"] == "classes"
+    trail = results / "steps/own/classes/several_steps:learn,bits=8"
+    assert (trail / "weights.bin").stat().st_mode & 0o777 == 0o600
+    assert len(list(trail.rglob("rows.npy"))) == 3
+
+
+def test_an_edit_re_runs_its_step_and_what_follows(project):
     assert stale(project) == set()
     project.edit("examples/own_attack.py", "A similarity: what", "What")
     assert stale(project) == set()
     project.edit("examples/own_attack.py", "cooling(20)", "cooling(21)")
-    assert "similarity" in stale(project)  # one file holds both examples
+    assert "step" in stale(project)  # one file holds both examples
     project.edit("examples/own_attack.py", "cooling(21)", "cooling(20)")
+    project.edit("several_steps.py", "% parts", "% (parts + 0)")
+    assert "step" in stale(project)
+    project.edit("several_steps.py", "% (parts + 0)", "% parts")
     project.edit("instahide/attacks/unmixing/finish.py", "TRUST = 0.8", "TRUST = 0.7")
-    assert stale(project) == {"finish", "score", "leaderboard", "ablation"}
+    assert stale(project) == {"attack", "score", "leaderboard", "ablation"}
+
+
+def whole(name):
+    return own(name, {"labels": "none", "public": "none", "run": f"{__name__}:{name}"})
+
+
+def seen(rows=6):
+    label = np.tile(np.array([[0.5, 0.2]], np.float32), (rows, 1))
+    return see(Released(np.ones((rows, 2, 2, 3), np.float32), label), None, {}, 4)
 
 
 def problem(rows=6):
@@ -124,21 +182,36 @@ def too_few(seen, rng):
     return seen.magnitudes[1:]
 
 
+def no_words(seen, rng):
+    return {"time": object()}
+
+
 @pytest.mark.parametrize(
-    ("name", "message"),
-    [("nothing", "returned NoneType; ndarray is expected"),
-     ("too_few", r"returned shape \(5, 12\); \(6, 12\) is expected")],
-)  # fmt: skip
-def test_products_that_the_next_stage_cannot_take_are_refused(name, message):
+    ("name", "product", "message"),
+    [
+        ("nothing", "features.npy", "returned NoneType; ndarray is expected"),
+        ("too_few", "features.npy", r"returned 5 rows; 6 are expected"),
+        ("too_few", "told.npz", "returned ndarray; dict is expected"),
+        ("nothing", "decryption.npy", "returned NoneType; Recovery is expected"),
+    ],
+)
+def test_products_that_the_next_step_cannot_take_are_refused(name, product, message):
+    choice = choose("step", f"{__name__}:{name}", {})
+    step = Step(name, choice, product, by_row=product == "features.npy")
     with pytest.raises(InstaHideError, match=message):
-        run(problem(), choose_stage("similarity", f"{__name__}:{name}"), None)
+        run_step(step, problem(), (), step_rng(0, 0))
 
 
-def test_a_whole_attack_that_returns_something_else_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("instahide.attacks.running.load_problem", lambda **_: problem())
+def test_what_cannot_be_written_leaves_nothing(tmp_path):
+    attack = own("mine", {"labels": "none", "public": "none", "steps": [
+        {"run": f"{__name__}:no_words", "product": "words.json"}, f"{__name__}:nothing",
+    ]})  # fmt: skip
+    first = Attack.of(attack.until(0))
+    with pytest.raises(InstaHideError, match="no_words returned what is no JSON"):
+        save_step(tmp_path / "words.json", first, [], seen())
     with pytest.raises(InstaHideError, match="Recovery is expected"):
-        save_whole(tmp_path / "out", f"{__name__}:nothing", {})
-    assert not (tmp_path / "out").exists()
+        save_step(tmp_path / "out/decryption.npy", whole("nothing"), [], seen())
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -147,6 +220,20 @@ def test_a_whole_attack_that_returns_something_else_is_refused(tmp_path, monkeyp
         ({"mine": {"similarity": "whitend"}}, [], "attacks/mine: similarity 'whitend'"),
         ({"mine": {"run": "no_such_module:f"}}, [], "attacks/mine: .*no module no_such_module"),
         ({"mine": {"runs": "a:b"}}, [], "unknown key 'runs'"),
+        ({"mine": {"run": "json:dumps", "steps": ["json:dumps"]}}, [], "both 'run' and"),
+        ({"mine": {"steps": []}}, [], "attacks/mine"),
+        ({"mine": {"steps": [{"product": "a.npy"}]}}, [], "attacks/mine/steps/0"),
+        ({"mine": {"steps": ["json:loads", "json:loads", "json:loads"]}}, [], "same name"),
+        (
+            {
+                "one": {"steps": [{"run": "json:loads", "parts": 2}, "json:dumps"]},
+                "two": {"steps": ["json:loads", "json:dumps"]},
+            },
+            [],
+            "attacks/two and attacks/one begin alike",
+        ),
+        ({"mine": {"steps": [{"run": "json:loads", "parts": 0}]}}, [], "parts"),
+        ({"mine": {"steps": [{"run": "json:loads", "product": "../a"}]}}, [], "product"),
         ({"oracle": {}}, [], "attacks/oracle: that name is taken"),
         ({}, ["whitenned"], "'whitenned' is neither .* did you mean 'whitened'"),
         ({}, ["whitened"], "name a pool of them as 'public_sample'"),

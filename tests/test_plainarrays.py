@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instahide.attacks.prng.seedsearch import load_labels
-from instahide.attacks.unmixing.state import load_assignment, load_state
+from instahide.attacks.unmixing.state import Assignment, State
 from instahide.challenge.private import load_private
 from instahide.encodings.plan import load_plan
 from instahide.errors import InstaHideError
@@ -166,8 +166,8 @@ GOOD["state"] = GOOD["assignment"] | {
 READERS = {
     "truth": load_plan,
     "private": load_private,
-    "assignment": load_assignment,
-    "state": load_state,
+    "assignment": Assignment.load,
+    "state": State.load,
 }
 EDITS = st.lists(
     st.tuples(

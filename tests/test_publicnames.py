@@ -34,7 +34,6 @@ LEFT = {
     "TOLERANCE",  # attacks/protocol, prng/seedsearch, leaderboard/recheck
     "as_csv",  # leaderboard/tables, scoring/score
     "as_text",  # memory: a number of bytes; photos/inventory: a name
-    "check_needs",  # attacks/needs: of stages; prng/attack: of solving
     "compiled",  # prng/seedkernel, prng/seedreplay
     "describe",  # attacks/protocol: a recovery; leaderboard/ablation: settings
     "explained",  # attacks/running, files: errors of a stage and of the system
@@ -43,7 +42,6 @@ LEFT = {
     "nearest",  # nearest: of names; scoring/roworder: of images
     "read_header",  # photos/imageheader, plainarrays
     "recover",  # attacks/prng/attack, attacks/running
-    "run",  # attacks/running: a stage; quietly: a command
     "save_record",  # configurations, leaderboard/records
     "shown",  # challenge/manifestform, names, photos/webrequest, schema: in messages
     "size_of",  # attacks/needs: of a problem; photos/inventory: of a file

@@ -1,6 +1,6 @@
 import pytest
 
-from instahide.attacks.choice import STAGES, Stages, choose_stage
+from instahide.attacks.catalogue import STAGES, choose_stage, unmixing
 from instahide.choice import load_function, module_file
 from instahide.errors import InstaHideError
 
@@ -47,4 +47,4 @@ def test_unknown_options_modules_and_functions_are_named():
 
 def test_a_mistake_in_any_stage_is_found_at_once():
     with pytest.raises(InstaHideError, match="retrieval 'fields'"):
-        Stages(retrieval="fields")
+        unmixing(retrieval="fields")

@@ -10,22 +10,15 @@
   equations in the images, solved by weighted least squares with the mean public image as
   one more unknown: what an attack that finds all masks reaches without the public pool.
 
-All but the first see the truth. They are measures, not attacks.
+All but the first see the truth. They are measures, not attacks, and run as attacks do: each is
+a step of its own, ``hand_in_…``.
 """
-
-from pathlib import Path
 
 import numpy as np
 
 from instahide.attacks.prng.solving import design_matrix, solve_with_mean, undo_mask
-from instahide.attacks.protocol import (
-    Knowledge,
-    Recovery,
-    Run,
-    Stopwatch,
-    load_released,
-    save_recovery,
-)
+from instahide.attacks.protocol import Recovery
+from instahide.attacks.seen import Seen
 from instahide.challenge.folder import ChallengeFolder, load_seed
 from instahide.challenge.manifest import load_manifest
 from instahide.challenge.private import load_private
@@ -36,12 +29,6 @@ from instahide.errors import InstaHideError
 from instahide.files import load_npy
 from instahide.images import to_unit_range
 from instahide.randomness.keystream import Key
-
-BASELINES = ("absolute", "mean", "random", "oracle")
-NOT_ON_RANGE = ("absolute",)  # score these with `assume_range`
-RANDOM_SEED = 0  # of the random private images; no secret
-# Of what the public has; what else a baseline sees is said in its note.
-NOTHING = Knowledge(labels="none", images=False)
 
 
 def absolute(encryption: np.ndarray) -> Recovery:
@@ -96,46 +83,46 @@ def oracle(encryption: np.ndarray, mask: np.ndarray, plan: Plan, images: int) ->
     )
 
 
-def save_baseline(folder: ChallengeFolder, name: str, out: Path | str) -> None:
-    """Make a baseline from the files of a challenge, secrets included, as an attack's folder.
+def hand_in_absolute(seen: Seen, rng: np.random.Generator) -> Recovery:
+    """Make the baseline ``absolute``."""
+    return absolute(seen.released.encryption)
 
-    Only its owner may read the recovered images, and look into the folder where it is made
-    here: three of the four show private images.
+
+def hand_in_mean(seen: Seen, rng: np.random.Generator) -> Recovery:
+    """Make the baseline ``mean``."""
+    return mean_image(_private(seen), seen.table_shape[0])
+
+
+def hand_in_random(seen: Seen, rng: np.random.Generator) -> Recovery:
+    """Make the baseline ``random``."""
+    return random_image(_private(seen), seen.table_shape[0], rng)
+
+
+def hand_in_oracle(seen: Seen, rng: np.random.Generator) -> Recovery:
+    """Make the baseline ``oracle``.
 
     Raises
     ------
     InstaHideError
-        When there is no baseline of this name, or a file is missing.
+        When a secret file is missing, or belongs to another challenge.
     """
-    if name not in BASELINES:
-        raise InstaHideError(f"there is no baseline {name!r}; use {', '.join(BASELINES)}")
-    watch = Stopwatch()
-    with watch.stage(name):
-        recovery = _make(folder, name)
-    save_recovery(out, recovery, Run(name, NOTHING, watch.stages, baseline=True))
-
-
-def _make(folder: ChallengeFolder, name: str) -> Recovery:
-    encryption = load_released(folder.path).encryption
-    if name == "absolute":
-        return absolute(encryption)
-    private = to_unit_range(load_private(folder.private).images)
-    if private.shape[1:] != encryption.shape[1:]:
-        raise InstaHideError(
-            f"private images are {private.shape[1:]} and encryptions {encryption.shape[1:]}: "
-            "they belong to different challenges"
-        )
-    if name == "mean":
-        return mean_image(private, len(encryption))
-    if name == "random":
-        return random_image(private, len(encryption), np.random.default_rng(RANDOM_SEED))
+    private, folder, rows = _private(seen), seen.secrets, seen.table_shape[0]
     mask, plan = draw_mask(folder, load_seed(folder.seed)), load_plan(folder.truth)
     plan.check_images(len(private))
-    if len(plan) != len(encryption):
+    if len(plan) != rows:
+        raise InstaHideError(f"{folder.truth} tells of {len(plan)} rows, and there are {rows}")
+    return oracle(seen.released.encryption, mask, plan, len(private))
+
+
+def _private(seen: Seen) -> np.ndarray:
+    """Return the private images, float32 (n, H, W, C)."""
+    private = to_unit_range(load_private(seen.secrets.private).images)
+    if private.shape[1:] != seen.shape:
         raise InstaHideError(
-            f"{folder.truth} tells of {len(plan)} rows, and there are {len(encryption)}"
+            f"private images are {private.shape[1:]} and encryptions {seen.shape}: they belong "
+            "to different challenges"
         )
-    return oracle(encryption, mask, plan, len(private))
+    return private
 
 
 def draw_mask(folder: ChallengeFolder, key: Key) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from instahide.attacks.protocol import Knowledge
-from instahide.attacks.unmixing.problem import Problem
+from instahide.attacks.seen import Seen
 from instahide.images import to_bytes
 from instahide.pool.pool import Pool, open_pool
 
@@ -19,21 +19,21 @@ IMAGES_AT_ONCE = 10_000
 _log = logging.getLogger(__name__)
 
 
-def what_is_given(problem: Problem, pool: Path | str | None = None) -> Knowledge:
+def what_is_given(seen: Seen, pool: Path | str | None = None) -> Knowledge:
     """Return what an attacker is given.
 
     Parameters
     ----------
-    problem : Problem
+    seen : Seen
         As it is before the attack sees it.
     pool : path or None
         The challenge's pool, where the runner has it: then photos that are said to be others
         are compared with it, and where they are the same the attacker is given the pool.
     """
-    given = problem.given
+    given = seen.given
     if pool is None or given.public_pool or not given.public_distribution:
         return given
-    share = shared_share(to_bytes(problem.public), open_pool(pool))
+    share = shared_share(to_bytes(seen.public), open_pool(pool))
     if share <= MOST_SHARED:
         return given
     _log.warning(

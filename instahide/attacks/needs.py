@@ -1,10 +1,10 @@
-"""What a stage needs of memory, said before it runs.
+"""What a step needs of memory, said before it runs.
 
-Beside the function of a stage stands another, of the same name and `_needs`, that tells from
+Beside the function of a step stands another, of the same name and `_needs`, that tells from
 the problem's size how many bytes it takes at its peak, its inputs not counted. The numbers
 count the large arrays, and were compared with measurements.
 
-Standard library and NumPy only, for every stage imports it.
+Standard library and NumPy only, for every step imports it.
 """
 
 import sys
@@ -56,23 +56,23 @@ class Size:
         return FLOAT * self.rows * self.pixels
 
 
-def size_of(problem: Any) -> Size:
-    """Return the size of a problem, see `instahide.attacks.unmixing.problem.Problem`."""
-    holds = (problem.label > 0).sum(axis=0)
+def size_of(view: Any) -> Size:
+    """Return the size of what a step sees, such as `instahide.attacks.seen.Seen`."""
+    (rows, pixels), holds = view.table_shape, (view.label > 0).sum(axis=0)
     share = holds.max() / max(holds.sum(), 1)
     return Size(
-        rows=len(problem.magnitudes),
-        pixels=problem.magnitudes.shape[1],
-        image_count=problem.image_count,
-        class_images=int(np.ceil(problem.image_count * share)),
+        rows=rows,
+        pixels=pixels,
+        image_count=view.image_count,
+        class_images=int(np.ceil(view.image_count * share)),
         class_rows=int(holds.max()),
-        public=len(problem.public),
-        pool=len(problem.pool) if problem.pool is not None else 0,
+        public=len(view.public),
+        pool=len(view.pool) if view.pool is not None else 0,
     )
 
 
 def memory_of(choice: Choice, size: Size) -> float | None:
-    """Return the bytes that a stage needs for a problem of this size.
+    """Return the bytes that a step needs for a problem of this size.
 
     None where its module does not say.
     """
@@ -83,7 +83,7 @@ def memory_of(choice: Choice, size: Size) -> float | None:
 
 
 def check_needs(choices: Iterable[Choice], size: Size, available: int | None = None) -> str:
-    """Refuse stages that need more memory than there is; say what the others need.
+    """Refuse steps that need more memory than there is; say what the others need.
 
     Functions of one's own that do not say what they need are left out.
 
@@ -102,7 +102,7 @@ def check_needs(choices: Iterable[Choice], size: Size, available: int | None = N
     Raises
     ------
     InstaHideError
-        Names the first stage that needs too much, and both numbers.
+        Names the first step that needs too much, and both numbers.
     """
     available = available_memory() if available is None else available
     parts = []
@@ -111,8 +111,8 @@ def check_needs(choices: Iterable[Choice], size: Size, available: int | None = N
         if needed is None:
             continue
         what = (
-            f"the stage {choice.kind} ({choice.text}) of {size.rows} rows of {size.pixels} "
-            "pixels and channels"
+            f"{choice.kind} {choice.text!r} on {size.rows} rows of {size.pixels} pixels and "
+            "channels"
         )
         check_memory(needed, what, available)
         parts.append(f"{choice.kind} {as_text(needed)}")

@@ -1,56 +1,35 @@
-"""An attack made of stages: all at once, or each from the file that the last one left.
+"""Running an attack: all its steps at once, or each from the files that the last one left.
 
-What the stages make, one file each, so that a change of the last re-runs only the last:
-
-==========  =======================================================================
-similarity  ``features.npy``
-assignment  ``assignment.npz``: ``members`` int (E, p), ``weights`` float32 (E, p)
-retrieval   ``state.npz``: those, ``images`` (n + 1, d), ``level`` (E,), ``unmasked`` (E, d)
-finish      the attack's folder, see `instahide.attacks.protocol`, and ``assignment.npz``
-==========  =======================================================================
-
-Beside each but the last lies a ``.json``: the choice, seconds, memory. Every stage has random
-numbers of its own, so that it makes the same bits either way.
+Every step has random numbers of its own, so that it makes the same bits either way. What the
+attacker was given is told here, from what is handed over, and not by the attack.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from instahide.attacks.choice import STAGES, Stages
 from instahide.attacks.given import what_is_given
 from instahide.attacks.needs import check_needs, size_of
-from instahide.attacks.protocol import Recovery, Run, Stopwatch, save_recovery
-from instahide.attacks.unmixing.problem import Problem, load_problem
-from instahide.attacks.unmixing.state import (
-    Assignment,
-    State,
-    load_assignment,
-    load_state,
-    save_assignment,
-    save_state,
-)
-from instahide.choice import Choice, load_function
+from instahide.attacks.products import check_product, load_product, save_product, writes_itself
+from instahide.attacks.protocol import Knowledge, Recovery, Run, Stopwatch, save_recovery
+from instahide.attacks.recipe import Attack, Step
+from instahide.attacks.seen import Seen
+from instahide.choice import load_function
 from instahide.errors import InstaHideError
-from instahide.files import load_npy, save_json, save_npy
+from instahide.files import atomic, save_json
 from instahide.progress import announce
 from instahide.smalljson import read_object
 
-#: What each stage returns.
-PRODUCTS = {
-    "similarity": np.ndarray,
-    "assignment": Assignment,
-    "retrieval": State,
-    "finish": Recovery,
-}
+StepObserver = Callable[[str, Any], object]
 
 
-def stage_rng(stage: str, seed: int) -> np.random.Generator:
-    """Return the random numbers of a stage.
+def step_rng(number: int, seed: int) -> np.random.Generator:
+    """Return the random numbers of a step.
 
     Raises
     ------
@@ -59,260 +38,262 @@ def stage_rng(stage: str, seed: int) -> np.random.Generator:
     """
     if seed < 0:
         raise InstaHideError(f"the attack's seed {seed} is negative; use 0 or more")
-    return np.random.default_rng([seed, list(STAGES).index(stage)])
+    return np.random.default_rng([seed, number])
+
+
+def view_of(attack: Attack, seen: Seen) -> Any:
+    """Return what an attack's steps are called with."""
+    return load_function(attack.view)(seen) if attack.view else seen
 
 
 def recover(
-    problem: Problem,
-    stages: Stages | None = None,
+    attack: Attack,
+    seen: Seen,
     *,
     seed: int = 0,
-    observe: Callable[[str, Any], object] | None = None,
-) -> tuple[Recovery, State, Stopwatch]:
-    """Recover the private images of a challenge, all stages in memory.
+    threads: int = 1,
+    observe: StepObserver | None = None,
+) -> tuple[Recovery, Stopwatch]:
+    """Recover the private images of a challenge, all steps in this process.
 
     Parameters
     ----------
-    problem : Problem
-    stages : Stages, optional
-        The attack `whitened` by default.
+    attack : Attack
+    seen : Seen
     seed : int
         Of the attack's own random numbers.
+    threads : int
+        For the steps that take a number of threads.
     observe : callable, optional
-        Sees the name and the product of every stage, and the states within a retrieval that
-        offers them, to measure them.
+        Sees the name and the product of every step, and what steps that take an observer
+        show it, to measure them.
 
     Raises
     ------
     InstaHideError
-        When a stage cannot take this problem, or needs more memory than there is.
+        When a step cannot take this challenge, or needs more memory than there is.
     """
-    stages, watch, product, state = stages or Stages(), Stopwatch(), None, None
-    announce(check_needs(map(stages.choice, STAGES), size_of(problem)))
-    for number, stage in enumerate(STAGES, 1):
-        state, choice = product, stages.choice(stage)
-        announce(f"stage {number} of {len(STAGES)}: {stage} ({choice.text})")
-        with watch.stage(stage, choice=choice.text):
-            product = run(problem, choice, state, seed=seed, observe=observe)
-        if observe:
-            observe(stage, product)
-    return product, state, watch
+    return run_steps(
+        attack.steps, view_of(attack, seen), seed=seed, threads=threads, observe=observe
+    )
 
 
-def run(
-    problem: Problem,
-    choice: Choice,
-    before: Any,
+def run_steps(
+    steps: Sequence[Step],
+    view: Any,
     *,
     seed: int = 0,
-    observe: Callable[[str, Any], object] | None = None,
-) -> Any:
-    """Run one stage, and check what it returns.
+    observe: StepObserver | None = None,
+    threads: int = 1,
+) -> tuple[Any, Stopwatch]:
+    """Run steps one after the other; returns what the last makes, and the time they took.
 
     Parameters
     ----------
-    problem : Problem
-    choice : Choice
-    before : object or None
-        What the stage before made; None for the first.
+    view : object
+        What the steps see, such as a `Seen`.
+    """
+    watch, before = Stopwatch(), ()
+    announce(check_needs([step.choice for step in steps], size_of(view)))
+    with tempfile.TemporaryDirectory() as scratch:
+        for number, step in enumerate(steps):
+            text = f"step {number + 1} of {len(steps)}: {step.name} ({step.choice.text})"
+            announce(text)
+            offers = {"path": Path(scratch, f"{number}-{step.product}"), "threads": threads}
+            offers |= {"part": (0, 1), "observe": observe}
+            with watch.stage(step.name, choice=step.choice.text):
+                product = run_step(step, view, before, step_rng(number, seed), offers)
+            if observe:
+                observe(step.name, product)
+            before = ([product] if step.parts > 1 else product,)
+    return product, watch
+
+
+def run_step(
+    step: Step,
+    view: Any,
+    before: tuple[Any, ...],
+    rng: np.random.Generator,
+    offers: Mapping[str, Any] | None = None,
+) -> Any:
+    """Run one step, and check what it returns.
+
+    Parameters
+    ----------
+    step : Step
+    view : object
+        What it sees.
+    before : tuple
+        What the step before made; empty for the first.
+    rng : Generator
+    offers : mapping, optional
+        What it may ask for by a keyword, see `instahide.attacks.recipe.OFFERED`.
+
+    Returns
+    -------
+    object
+        Its product; the path, where it wrote that itself.
 
     Raises
     ------
     InstaHideError
-        When the stage cannot take this problem, or returns what the next cannot take.
+        When the step cannot take this challenge, or returns what the next cannot take.
     """
-    given = (problem,) if before is None else (problem, before)
-    watched = {"observe": observe} if observe and "observe" in choice.keywords() else {}
-    with explained(choice):
-        product = choice(*given, stage_rng(choice.kind, seed), **watched)
-    check_product(product, PRODUCTS[choice.kind], problem, choice.target)
-    return product
+    known, offers = step.choice.keywords(), offers or {}
+    asked = {
+        name: offers[name] for name in offers if name in known and offers[name] is not None
+    }
+    with explained(step):
+        product = step.choice(view, *before, rng, **asked)
+    rows, _ = view.table_shape
+    check_product(product, step, rows, view.shape)
+    return offers["path"] if writes_itself(step) else product
 
 
 @contextlib.contextmanager
-def explained(choice: Choice) -> Iterator[None]:
-    """Turn what a stage of the project raises about rows that are no encryptions to sentences.
+def explained(step: Step) -> Iterator[None]:
+    """Turn what a step of the project raises about rows that are no encryptions to sentences.
 
     The functions of one's own keep their tracebacks.
     """
+    what, choice = f"{step.name} ({step.choice.text})", step.choice
     try:
         yield
     except MemoryError as error:
-        raise InstaHideError(
-            f"{choice.kind} ({choice.text}): not enough memory: {error}"
-        ) from None
+        raise InstaHideError(f"{what}: not enough memory: {error}") from None
     except np.linalg.LinAlgError as error:
         if choice.is_own:
             raise
         raise InstaHideError(
-            f"{choice.kind} ({choice.text}) finds no solution ({error}): are these the "
-            "encryptions and labels of one challenge?"
+            f"{what} finds no solution ({error}): are these the encryptions and labels of one "
+            "challenge?"
         ) from error
     except (TypeError, ValueError) as error:
         if choice.is_own or not choice.options:
             raise
         raise InstaHideError(
-            f"{choice.kind} ({choice.text}): the value of an option does not suit: {error}"
+            f"{what}: the value of an option does not suit: {error}"
         ) from error
 
 
-def check_product(product: Any, kind: type, problem: Problem, target: str) -> None:
-    """Refuse what a function of one's own returns by mistake.
-
-    Raises
-    ------
-    InstaHideError
-        When the product is of another kind, or does not fit the problem's rows.
-    """
-    if not isinstance(product, kind):
-        raise InstaHideError(
-            f"{target} returned {type(product).__name__}; {kind.__name__} is expected"
-        )
-    rows = len(problem.magnitudes)
-    if isinstance(product, Recovery):
-        found, expected = product.decryption.shape, (rows, *problem.shape)
-    elif isinstance(product, State):
-        found, expected = product.unmasked.shape, problem.magnitudes.shape
-    else:
-        array = product.members if isinstance(product, Assignment) else product
-        found, expected = array.shape, (rows, *array.shape[1:])
-    if found != expected:
-        raise InstaHideError(f"{target} returned shape {found}; {expected} is expected")
+def save_attack(out: Path | str, attack: Attack, seen: Seen, **options: Any) -> None:
+    """Run all steps, see `recover`, and write the attack's folder."""
+    given = given_to(attack, seen)  # beforehand: the attack could change what it sees
+    recovery, watch = recover(attack, seen, **options)
+    save_recovery(out, recovery, Run(attack.name, given, watch.stages, attack.baseline))
 
 
-def save_attack(
+def save_step(
     out: Path | str,
-    name: str,
-    problem: Problem,
-    stages: Stages,
+    attack: Attack,
+    before: Sequence[Path | str],
+    seen: Seen,
     *,
+    part: tuple[int, int] | None = None,
     seed: int = 0,
-) -> None:
-    """Run all stages, and write the attack's folder."""
-    given = what_is_given(problem)
-    recovery, state, watch = recover(problem, stages, seed=seed)
-    kept = with_assignment(recovery, state.assignment)
-    save_recovery(out, kept, Run(name, given, watch.stages))
-
-
-def with_assignment(recovery: Recovery, assignment: Assignment) -> Recovery:
-    """Return a recovery that keeps the assignment it began with, or its own better one."""
-    return replace(recovery, arrays={"assignment": vars(assignment), **recovery.arrays})
-
-
-def save_stage(
-    out: Path | str,
-    before: Path | str | None,
-    choice: Choice,
-    problem: dict[str, Any],
-    *,
-    seed: int = 0,
+    threads: int = 1,
     pool: Path | str | None = None,
 ) -> None:
-    """Run one stage from the file that the stage before left, and leave its own.
+    """Run the last step of (the beginning of) an attack from files, and leave its own.
+
+    Beside the file of every step but an attack's last, a ``.json`` of its name keeps the steps
+    until then with seconds and memory.
 
     Parameters
     ----------
     out : path
-        File; for the finish ``decryption.npy`` of the attack's folder.
-    before : path or None
-        The file of the stage before; None for the first.
-    choice : Choice
-    problem : dict
-        Arguments of `instahide.attacks.unmixing.problem.load_problem`.
+        File; for the last step of all ``decryption.npy`` of the attack's folder.
+    attack : Attack
+        As far as it is to be run, see `Attack.until`.
+    before : sequence of path
+        The files of the step before; none for the first.
+    seen : Seen
+    part : tuple of int, optional
+        Number and count of the parts, of a step that has parts.
     pool : path or None
-        The challenge's pool, to tell whether the attacker's photos are of it; for the finish.
+        The challenge's pool, to tell whether the attacker's photos are of it; for the last.
     """
-    out, watch = Path(out), Stopwatch()
-    product, earlier = load_product(choice.kind, before), stages_until(before)
-    seen = load_problem(**problem)
-    announce(check_needs([choice], size_of(seen)))
-    if choice.kind == "finish":
-        assignment, given = product.assignment, what_is_given(seen, pool)
-    with watch.stage(choice.kind, choice=choice.text):
-        product = run(seen, choice, product, seed=seed)
+    out, step, watch = Path(out), attack.steps[-1], Stopwatch()
+    earlier, products = steps_until(before), _load_before(attack, before)
+    given, view = given_to(attack, seen, pool), view_of(attack, seen)
+    announce(check_needs([step.choice], size_of(view)))
+    state = out.with_name(f"{out.name}.state")  # of a step that an interruption may break
+    rng = step_rng(len(attack.steps) - 1, seed)
+    with contextlib.ExitStack() as stack:
+        path = stack.enter_context(atomic(out, secret=True)) if writes_itself(step) else out
+        offers = {"path": path, "state": state, "threads": threads, "part": part or (0, 1)}
+        with watch.stage(step.name, choice=step.choice.text):
+            product = run_step(step, view, products, rng, offers)
     done = [*earlier, *watch.stages]
-    if choice.kind == "finish":
-        kept = with_assignment(product, assignment)
-        save_recovery(out.parent, kept, Run(out.parent.name, given, done))
-        return
-    SAVE[choice.kind](out, product)
-    save_json(out.with_suffix(".json"), {"stages": done})
+    if isinstance(product, Recovery):
+        _clear(out.parent)
+        save_recovery(out.parent, product, Run(attack.name, given, done, attack.baseline))
+    else:
+        save_product(out, product, step)
+        save_json(account(out), {"stages": done})
+    state.unlink(missing_ok=True)
 
 
-def save_whole(
-    out: Path | str,
-    target: str,
-    problem: dict[str, Any],
-    *,
-    seed: int = 0,
-    pool: Path | str | None = None,
-) -> None:
-    """Run a whole attack of one's own, and write the attack's folder.
-
-    Parameters
-    ----------
-    out : path
-    target : str
-        ``module:function``; it is called with a `Problem` and random numbers, and returns a
-        `Recovery`.
-    problem : dict
-        Arguments of `instahide.attacks.unmixing.problem.load_problem`.
-    pool : path or None
-        The challenge's pool, to tell whether the attacker's photos are of it.
-
-    Raises
-    ------
-    InstaHideError
-        When there is no such function, or it returns no `Recovery` of the right shape.
-    """
-    attack, out, watch = load_function(target), Path(out), Stopwatch()
-    seen = load_problem(**problem)
-    given = what_is_given(seen, pool)  # beforehand: the attack could change what it sees
-    with watch.stage(target):
-        recovery = attack(seen, np.random.default_rng(seed))
-    check_product(recovery, Recovery, seen, target)
-    save_recovery(out, recovery, Run(out.name, given, watch.stages))
+def _clear(folder: Path) -> None:
+    """Remove what an earlier run of an attack has left that this one may not make."""
+    for left in (folder / "private.npy", *folder.glob("*.npz")):
+        left.unlink(missing_ok=True)
 
 
-def stages_until(before: Path | str | None) -> list[dict[str, Any]]:
-    """Return what is known of the stages that led to a file.
+def account(product: Path | str) -> Path:
+    """Return the file beside a step's product that tells how it came to be."""
+    path = Path(product)
+    return path.with_name(f"{path.name}.json")
+
+
+def given_to(attack: Attack, seen: Seen, pool: Path | str | None = None) -> Knowledge:
+    """Return what the attacker is given; of a baseline it is told that it is one."""
+    if attack.baseline:
+        return Knowledge(labels="none", images=False)
+    return replace(what_is_given(seen, pool), generator=attack.generator)
+
+
+def _load_before(attack: Attack, before: Sequence[Path | str]) -> tuple[Any, ...]:
+    """Read what the step before the last one left."""
+    if not before:
+        return ()
+    step = attack.steps[-2]
+    found = [load_product(Path(path), step) for path in before]
+    return (found,) if step.parts > 1 else tuple(found)
+
+
+def steps_until(before: Sequence[Path | str]) -> list[dict[str, Any]]:
+    """Return what is known of the steps that led to some files, parts of one step joined.
 
     Raises
     ------
     InstaHideError
-        When the file beside it is missing or damaged.
+        When the file beside one is missing or damaged.
     """
-    if before is None:
-        return []
-    path = Path(before).with_suffix(".json")
+    accounts = [_read_account(account(path)) for path in before]
+    return [join_parts(parts) for parts in zip(*accounts, strict=True)]
+
+
+def join_parts(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return one account of a step for those of its parts: sums of times, the most memory."""
+    times = {
+        name: round(sum(part[name] for part in parts), 3)
+        for name in ("wall_seconds", "cpu_seconds")
+    }
+    peak = max(part["peak_memory_bytes"] for part in parts)
+    return {**parts[0], **times, "peak_memory_bytes": peak}
+
+
+def _read_account(path: Path) -> list[dict[str, Any]]:
     stages = read_object(path).get("stages")
-    if not isinstance(stages, list) or not all(map(_is_timed, stages)):
-        raise InstaHideError(f"{path} tells no stages: remove it, and make {before} again")
+    if not isinstance(stages, list) or not stages or not all(map(_is_timed, stages)):
+        raise InstaHideError(f"{path} tells no steps: remove it, and make what is beside it")
     return stages
 
 
 def _is_timed(stage: Any) -> bool:
-    """Tell whether this is what `Stopwatch` keeps of a stage."""
-    seconds = ("wall_seconds", "cpu_seconds", "peak_memory_bytes")
+    """Tell whether this is what `Stopwatch` keeps of a step."""
+    numbers = ("wall_seconds", "cpu_seconds", "peak_memory_bytes")
     return isinstance(stage, dict) and all(
-        isinstance(stage.get(name), int | float) for name in seconds
+        isinstance(stage.get(name), int | float) for name in numbers
     )
-
-
-def load_product(stage: str, before: Path | str | None) -> Any:
-    """Read what the stage before `stage` made; None where there is none."""
-    if before is None:
-        return None
-    if stage == "assignment":
-        return load_npy(before)
-    if stage == "retrieval":
-        return load_assignment(before)
-    return load_state(before)
-
-
-SAVE: dict[str, Callable[[Path, Any], None]] = {
-    "similarity": save_npy,
-    "assignment": save_assignment,
-    "retrieval": save_state,
-}

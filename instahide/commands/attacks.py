@@ -6,9 +6,10 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from instahide.attacks.choice import NAMED, STAGES, Stages
+from instahide.attacks.catalogue import NAMED, STAGES, prng, unmixing
+from instahide.attacks.recipe import WHITENED
 from instahide.commands.options import add_command, add_force, add_threads
-from instahide.encodings.instahide.scheme import SCHEMES, Scheme
+from instahide.encodings.instahide.scheme import SCHEMES
 from instahide.randomness.historical import SEEDS
 
 #: Attacks made of stages, and what they do.
@@ -25,6 +26,7 @@ DEFAULTS = {"images": 100, "name": "cross", "k": 6, "c1": 0.65, "c2": 0.3}
 if TYPE_CHECKING:
     from instahide.attacks.prng.attack import Setting
     from instahide.attacks.prng.seedsearch import Match
+    from instahide.attacks.seen import Seen
 
 
 def add_commands(commands) -> None:
@@ -86,25 +88,29 @@ def add_prng(attacks) -> None:
 
 def run_prng(options: argparse.Namespace) -> int:
     """Attack a challenge through the generator of 2020."""
-    from instahide.attacks.prng import attack as prng
-    from instahide.attacks.protocol import Run, Stopwatch, load_released, save_recovery
+    from instahide.attacks.needs import check_needs, size_of
+    from instahide.attacks.prng.seedsearch import Match
+    from instahide.attacks.protocol import Run, Stopwatch, save_recovery
+    from instahide.attacks.running import given_to, run_step, step_rng
     from instahide.placing import refuse_existing
     from instahide.progress import announce
 
     out = options.out or options.challenge / "attacks" / "prng"
     refuse_existing(out)  # attack.json tells what time it took
-    released, setting = load_released(options.challenge), make_setting(options)
-    announce(prng.check_needs(released, setting))
-    watch, seed = Stopwatch(), options.seed
-    if seed is None:
-        with watch.stage("seed search"):
-            matches = find_seeds(options, released.label, first=True)
+    attack, seen, watch = prng(), see_published(options), Stopwatch()
+    search, solve = attack.steps
+    announce(check_needs([solve.choice], size_of(seen)))
+    matches = [] if options.seed is None else [Match(options.seed, 0.0)]
+    if not matches:
+        with watch.stage(search.name, choice=search.choice.text):
+            matches = find_seeds(options, seen.label, first=True)
         if not matches:
             return deny(options)
-        seed = prng.best_seed(matches)
-    recovery = prng.recover(released, seed, setting, watch)
-    save_recovery(out, recovery, Run("prng", prng.GIVEN, watch.stages))
-    print(f"seed {seed}; public images: {recovery.details['public_use']}")
+    with watch.stage(solve.name, choice=solve.choice.text):
+        found = [{"matches": [vars(match) for match in matches]}]
+        recovery = run_step(solve, seen, (found,), step_rng(1, 0))
+    save_recovery(out, recovery, Run(attack.name, given_to(attack, seen), watch.stages))
+    print(f"seed {recovery.details['seed']}; public images: {recovery.details['public_use']}")
     tell_recovered(out, options.challenge)
     return 0
 
@@ -122,7 +128,7 @@ def add_staged(attacks) -> None:
         for stage, known in STAGES.items():
             command.add_argument(
                 f"--{stage}",
-                default=NAMED[name].get(stage, getattr(Stages, stage)),
+                default=NAMED[name].get(stage, WHITENED[stage]),
                 metavar="CHOICE",
                 help=f"{', '.join(known)} or module:function, with ,option=value "
                 "(default %(default)s)",
@@ -141,26 +147,30 @@ def add_staged(attacks) -> None:
 def run_staged(options: argparse.Namespace) -> int:
     """Attack a challenge with public photos at hand."""
     from instahide.attacks.running import save_attack
-    from instahide.attacks.unmixing.problem import load_problem
     from instahide.placing import refuse_existing
 
     out = options.out or options.challenge / "attacks" / options.attack
     refuse_existing(out)  # attack.json tells what time it took
-    stages = Stages(**{stage: getattr(options, stage) for stage in STAGES})
-    known = published(options)
-    images = known.pop("images")
-    named = NAMED[options.attack]
-    problem = load_problem(
-        options.challenge,
-        options.public,
-        Scheme(**known),
-        images,
-        named.get("labels", "coefficients"),
-        public_pool=named.get("public") == "pool",
+    chosen = {stage: getattr(options, stage) for stage in STAGES}
+    attack = unmixing(options.attack, **NAMED[options.attack] | chosen)
+    seen = see_published(
+        options,
+        public=options.public,
+        labels=attack.labels,
+        knows_pool=attack.public == "pool",
     )
-    save_attack(out, options.attack, problem, stages, seed=options.seed)
+    save_attack(out, attack, seen, seed=options.seed)
     tell_recovered(out, options.challenge)
     return 0
+
+
+def see_published(options: argparse.Namespace, **others: Any) -> "Seen":
+    """Read what an attacker sees, with the public parameters that options or files tell."""
+    from instahide.attacks.seen import load_seen
+
+    known = published(options)
+    images = known.pop("images")
+    return load_seen(options.challenge, {"scheme": known}, images, **others)
 
 
 def tell_recovered(out: Path, challenge: Path) -> None:

@@ -1,7 +1,8 @@
-"""A table of attacks that are made of stages: what each changes, and what that costs.
+"""A table of attacks that are made of the same steps: what each changes, and what that costs.
 
 Challenges with other settings are harder or easier, so means are taken over challenges with
-equal ones, and each setting has a table of its own.
+equal ones, and each setting has a table of its own; so have attacks whose steps have other
+names.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from instahide.attacks.choice import Stages
+from instahide.attacks.recipe import WHITENED
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.manifest import load_manifest
 from instahide.errors import InstaHideError
@@ -35,7 +36,7 @@ class Result:
     settings : dict
         What `challenge.json` tells under the keys `SETTINGS`, where it does.
     choices : dict of str
-        What was chosen for each stage, and `labels` and `public` where the attacker was not
+        What was chosen for each step, and `labels` and `public` where the attacker was not
         given the usual: labels with coefficients, and public photos of his own.
     max_ssim, seconds : float
     """
@@ -81,13 +82,20 @@ def ablation_table(results: Iterable[Result]) -> str:
     """Return Markdown tables, one for each setting, a line for each attack, the best first.
 
     Scores are means over the challenges with their range; the difference is the mean, with its
-    range, of what each challenge loses against the attack with all the defaults.
+    range, of what each challenge loses against the attack with all the defaults. Attacks whose
+    steps have other names than those of `whitened` have tables of their own, without one.
     """
-    groups: dict[str, list[Result]] = {}
+    groups: dict[tuple[str, ...], list[Result]] = {}
     for result in results:
-        groups.setdefault(json.dumps(result.settings, sort_keys=True), []).append(result)
+        settings = json.dumps(result.settings, sort_keys=True)
+        groups.setdefault((settings, *steps_of(result)), []).append(result)
     ordered = sorted(groups.values(), key=lambda found: describe(found[0].settings))
     return "\n".join(map(_section, ordered))
+
+
+def steps_of(result: Result) -> list[str]:
+    """Return the names of an attack's steps."""
+    return [name for name in result.choices if name not in ("labels", "public")]
 
 
 def describe(settings: dict[str, Any]) -> str:
@@ -123,10 +131,7 @@ def _section(results: Sequence[Result]) -> str:
 
 def changes(result: Result) -> dict[str, str]:
     """Return the choices of an attack that are not the defaults."""
-    defaults = vars(Stages())
-    return {
-        stage: text for stage, text in result.choices.items() if text != defaults.get(stage)
-    }
+    return {step: text for step, text in result.choices.items() if text != WHITENED.get(step)}
 
 
 def save_ablation(out: Path | str, folders: Iterable[Path | str]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from instahide.attacks.baselines import BASELINES
+from instahide.attacks.recipe import BASELINES
 from instahide.challenge.folder import RELEASED, ChallengeFolder, load_seed
 from instahide.challenge.manifest import load_manifest
 from instahide.challenge.private import INTEGER, RANDOM, load_selection

@@ -4,7 +4,6 @@ A name that nothing makes is answered with the nearest one, and what another con
 made under the same name is not replaced without a word.
 """
 
-from instahide.config import OTHER_ATTACKS
 from instahide.configurations import (
     load_record,
     replaced,
@@ -13,13 +12,11 @@ from instahide.configurations import (
     things,
     warning,
 )
-from instahide.lookup import check_choice
 from instahide.nearest import nearest
 from snakemake.cli import get_argument_parser
 from snakemake.io import strip_wildcard_constraints
 from snakemake.logging import logger
 
-ATTACKS = [*OTHER_ATTACKS, *config["attacks"]]
 NAMES = {
     "challenge": config["challenges"],
     "pool": config["public"],
@@ -52,12 +49,7 @@ def is_there(wildcards):
     if "kind" in wildcards:
         source = config[wildcards["kind"]].get(wildcards["name"], {}).get("source", {})
         return "url_list" in source or "url" in source
-    try:
-        for stage in STAGES.keys() & wildcards.keys():
-            check_choice(choose_stage(stage, wildcards[stage]))
-    except InstaHideError:
-        return False
-    return int(wildcards.get("slice", 0)) < SEED_SLICES
+    return "trail" not in wildcards or f"{wildcards['trail']}/{wildcards['product']}" in STEPS
 
 
 def could_be_made():

@@ -151,6 +151,101 @@ def crops_output(path):
     return directory(path) if config["keep_crops"] else temp(directory(path))
 
 
+# ---- attacks
+
+
+# Every attack by its name, and every job of a step by the file that it leaves.
+ATTACKS = {name: attack_of(name, config["attacks"]) for name in [*TAKEN, *config["attacks"]]}
+STAGED = [name for name in config["attacks"] if len(ATTACKS[name].steps) > 1]
+STEPS = {
+    file: (attack, number, part)
+    for attack in ATTACKS.values()
+    for file, number, part in attack.jobs()
+}
+
+
+def job_of(wildcards):
+    """The attack, the number of the step, and the part of it, that wildcards speak of."""
+    if "attack" in wildcards.keys():
+        attack = ATTACKS[wildcards.attack]
+        return attack, len(attack.steps) - 1, None
+    return STEPS[f"{wildcards.trail}/{wildcards.product}"]
+
+
+def step_of(wildcards):
+    """The step that wildcards speak of."""
+    attack, number, _ = job_of(wildcards)
+    return attack.steps[number]
+
+
+def part_of(wildcards):
+    """Number and count of the parts, of a step that has parts."""
+    _, _, part = job_of(wildcards)
+    return None if part is None else (part, step_of(wildcards).parts)
+
+
+def recipe(wildcards):
+    """What a job is told of its attack: the steps until its own."""
+    attack, number, _ = job_of(wildcards)
+    return attack.until(number)
+
+
+def left_before(wildcards):
+    """The files that the step before left."""
+    attack, number, _ = job_of(wildcards)
+    files = attack.files(number - 1) if number else []
+    return [f"results/{wildcards.challenge}/steps/{file}" for file in files]
+
+
+def step_code(wildcards):
+    """The digest of what runs a step, of its function's module and its view's."""
+    attack, number, _ = job_of(wildcards)
+    targets = [attack.steps[number].choice.target, attack.view]
+    files = {module_file(target) for target in targets if target}
+    digests = [code_digest(file) for file in sorted(files)]
+    return "".join([code("step", "numpy", "scipy"), *digests])
+
+
+def secrets_seen(wildcards):
+    """The secret files of a challenge, for the baselines that see them."""
+    names = ("truth.npz", "private.npz", "seed") if job_of(wildcards)[0].secrets else ()
+    return [f"results/{wildcards.challenge}/secret/{name}" for name in names]
+
+
+def sample_store(wildcards):
+    """The public photos that an attacker has, if any: of his own, or the challenge's pool."""
+    public = job_of(wildcards)[0].public
+    if public == "pool":
+        return pool_store(wildcards)
+    sample = challenge_of(wildcards).get("public_sample")
+    return f"results/public/{sample}/pool.zarr" if sample and public == "sample" else None
+
+
+def sample_digest(wildcards):
+    """The digest of those photos."""
+    store = sample_store(wildcards)
+    return f"{store}.sha256" if store else []
+
+
+def seen(wildcards):
+    """What `seen.load_seen` needs; all of it is public, but for baselines."""
+    given, (attack, _, _) = challenge_of(wildcards), job_of(wildcards)
+    private, image = config["private"][given["private"]], config["image"]
+    return {
+        "challenge": f"results/{wildcards.challenge}",
+        "about": {
+            "scheme": scheme(wildcards),
+            **generator(wildcards),
+            "image_shape": [image["size"], image["size"], image["channels"]],
+        },
+        "image_count": private["images"],
+        "public": sample_store(wildcards),
+        "labels": attack.labels,
+        "knows_pool": attack.public == "pool",
+        "secrets": attack.secrets,
+    }
+
+
 # ---- scores
 
 
@@ -175,7 +270,7 @@ def of_attacks(file):
 
 
 def staged(file):
-    """A file of every attack that is made of stages, on every challenge."""
+    """A file of every configured attack of several steps, on every challenge."""
     return [
         f"results/{challenge}/attacks/{attack}/{file}"
         for challenge, given in config["challenges"].items()
@@ -185,7 +280,7 @@ def staged(file):
 
 
 def attacked(file):
-    """A file of every challenge that has an attack made of stages."""
+    """A file of every challenge that has such an attack."""
     return [
         f"results/{challenge}/{file}"
         for challenge, given in config["challenges"].items()

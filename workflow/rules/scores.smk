@@ -5,8 +5,6 @@ What is scored is any folder `results/{challenge}/attacks/{attack}/` with a
 Records of others' submissions are put into `results/{challenge}/submissions/`.
 """
 
-BASELINES = ["absolute", "mean", "random", "oracle"]
-
 
 wildcard_constraints:
     attack="[a-zA-Z0-9][a-zA-Z0-9._-]*",
@@ -21,27 +19,6 @@ localrules:
 # A report shows private images: only its maker may read it, even where it is made by hand.
 if any(word.split("=")[0] == "--report" for word in sys.argv):
     os.umask(0o077)
-
-
-rule baseline:
-    """Make a baseline, such as the oracle with all masks known."""
-    input:
-        f"{CHALLENGE}/encryption.npy",
-        f"{CHALLENGE}/challenge.json",
-        **secrets("truth", "private", "seed"),
-    output:
-        decryption=f"{ATTACK}/decryption.npy",
-        about=f"{ATTACK}/attack.json",
-    log:
-        f"{CHALLENGE}/logs/attack-{{attack}}.log",
-    wildcard_constraints:
-        attack=one_of(BASELINES),
-    params:
-        code=code("baseline", "numpy", "scipy"),
-    message:
-        "Make the baseline {wildcards.attack} of {wildcards.challenge}"
-    script:
-        "../scripts/baseline.py"
 
 
 rule score:
@@ -59,7 +36,7 @@ rule score:
     params:
         code=code("score"),
         # Not on [-1, 1], and meant so: encryptions without their signs.
-        assume_range=lambda w: w.attack == "absolute",
+        assume_range=lambda w: w.attack in NOT_ON_RANGE,
     message:
         "Score {wildcards.attack} on {wildcards.challenge}"
     script:
@@ -141,7 +118,7 @@ rule leaderboard:
 
 
 rule ablation:
-    """Set the attacks that are made of stages side by side, over challenges alike."""
+    """Set the attacks of several steps side by side, over challenges alike."""
     input:
         attacked("challenge.json"),
         scores=staged("score.json"),
@@ -158,7 +135,7 @@ rule ablation:
     params:
         code=code("ablation"),
     message:
-        "Compare the attacks that are made of stages"
+        "Compare the attacks of several steps"
     script:
         "../scripts/ablation.py"
 

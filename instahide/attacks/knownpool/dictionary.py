@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from instahide.attacks.seen import sample
 from instahide.attacks.unmixing.parts.field import Field, learn_field
-from instahide.attacks.unmixing.problem import sample
 from instahide.images import to_unit_range
 from instahide.pool.pool import Pool
 from instahide.progress import tracked

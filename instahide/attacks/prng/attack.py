@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from instahide.attacks.needs import Size
 from instahide.attacks.prng import seedsearch
 from instahide.attacks.prng.seedsearch import C1, C2, Match
 from instahide.attacks.prng.solving import (
@@ -21,15 +22,13 @@ from instahide.attacks.prng.solving import (
     solve_with_mean,
     undo_mask,
 )
-from instahide.attacks.protocol import Knowledge, Recovery, Released, Stopwatch
+from instahide.attacks.protocol import Recovery, Released
 from instahide.encodings.instahide.mersenne import PublicUse
 from instahide.errors import InstaHideError
-from instahide.memory import as_text, available_memory, check_memory
 from instahide.progress import progress_bar
 from instahide.randomness import historical
 from instahide.randomness.historical import SEEDS
 
-GIVEN = Knowledge(labels="coefficients", images=True, generator=True)
 COMPLEXITY = "O(2³² + E·n·(n + d))"
 NO_SEED = (
     "no seed fits: the coefficients in these labels were not drawn by the generator of 2020 "
@@ -165,44 +164,27 @@ def best_seed(matches: list[Match]) -> int:
     return min(matches, key=lambda match: match.deviation).seed
 
 
-def check_needs(released: Released, setting: Setting) -> str:
-    """Refuse a challenge that needs more memory than there is; say how much it needs.
+def solve_needs(size: Size) -> float:
+    """Bytes: rows without masks, three times in float64, and masks, drawn for whole blocks.
 
-    Raises
-    ------
-    InstaHideError
-        Says both numbers.
+    And two tables rows × images.
     """
-    rows, available = len(released.encryption), available_memory()
-    pixels = released.encryption[0].size
-    # Rows without masks, three times in float64, and masks, drawn for whole blocks; two
-    # tables rows × images.
-    needed = 27 * max(rows, setting.images) * pixels + 16 * rows * (setting.images + 1)
-    check_memory(needed, f"solving {rows} rows", available)
-    return f"memory: {as_text(needed)}; {as_text(available)} are available"
+    drawn = max(size.rows, size.image_count)
+    return 27 * drawn * size.pixels + 16 * size.rows * (size.image_count + 1)
 
 
-def recover(released: Released, seed: int, setting: Setting, watch: Stopwatch) -> Recovery:
+def recover(released: Released, seed: int, setting: Setting) -> Recovery:
     """Recover the private images of a challenge whose seed is known.
 
-    Parameters
-    ----------
-    watch : Stopwatch
-        Gets the stages ``replay`` and ``solve``.
-
     Raises
     ------
     InstaHideError
-        When the seed does not fit all labels, or its masks not the encryptions; when it
-        takes more memory than there is.
+        When the seed does not fit all labels, or its masks not the encryptions.
     """
-    check_needs(released, setting)
     encryption = released.encryption
-    with watch.stage("replay"):
-        replayed = replay(seed, setting, len(encryption), encryption.shape[1:])
-        deviation = check_labels(released.label, replayed.coefficients)
-    with watch.stage("solve"):
-        solution = solve(encryption, replayed, setting.images)
+    replayed = replay(seed, setting, len(encryption), encryption.shape[1:])
+    deviation = check_labels(released.label, replayed.coefficients)
+    solution = solve(encryption, replayed, setting.images)
     images = solution.images.astype(np.float32).reshape(-1, *encryption.shape[1:])
     details = {
         "seed": seed,

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from instahide.attacks.unmixing.parts.choosing import Chosen, Seen, choose_signs
+from instahide.attacks.unmixing.parts.choosing import Chosen, RowsSeen, choose_signs
 from instahide.attacks.unmixing.parts.field import Field, cooling, learn_field, unmask
 from instahide.attacks.unmixing.parts.labels import Parts, read_inside
 from instahide.attacks.unmixing.parts.leastsquares import solve_nonnegative
@@ -147,7 +147,7 @@ def make_explainer(
         return Chosen(before, weights, ((weights @ gram - 2 * products) * weights).sum(axis=1))
 
     def explain(unmasked):
-        seen = Seen((field.transform(unmasked) * gain) @ white.T, gram, across=-known)
+        seen = RowsSeen((field.transform(unmasked) * gain) @ white.T, gram, across=-known)
         found, turned = choose_signs(seen, choose, np.ones(len(label), np.float32), everybody)
         return found.weights, np.where(turned, -unmasked, unmasked)
 

@@ -52,6 +52,25 @@ class Assignment:
             replace_rows(self.weights, rows, new.weights),
         )
 
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.members)
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Assignment":
+        """Read an assignment.
+
+        Raises
+        ------
+        InstaHideError
+            When the file is missing or damaged, or holds other arrays.
+        """
+        return _assignment(load_npz(path, ASSIGNMENT), path)
+
+    def save(self, path: Path) -> None:
+        """Write it (mode 0600: it says who is mixed with whom)."""
+        save_npz(path, vars(self), secret=True)
+
 
 @dataclass(frozen=True)
 class State:
@@ -98,6 +117,26 @@ class State:
             replace_rows(self.unmasked, rows, new.unmasked),
         )
 
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.unmasked)
+
+    @classmethod
+    def load(cls, path: Path | str) -> "State":
+        """Read what a retrieval made.
+
+        Raises
+        ------
+        InstaHideError
+            When the file is missing or damaged, or holds other arrays.
+        """
+        return _state(load_npz(path, STATE), path)
+
+    def save(self, path: Path) -> None:
+        """Write it (mode 0600: it shows private images)."""
+        rows = {"level": self.level, "unmasked": self.unmasked}
+        save_npz(path, {"images": self.images, **vars(self.assignment), **rows}, secret=True)
+
 
 def nobody(rows: int, places: int) -> Assignment:
     """Return an assignment that knows of nobody, with weights of zero."""
@@ -121,26 +160,8 @@ def replace_rows(values: np.ndarray, rows: np.ndarray, new: np.ndarray) -> np.nd
     return values
 
 
-def load_assignment(path: Path | str) -> Assignment:
-    """Read an assignment.
-
-    Raises
-    ------
-    InstaHideError
-        When the file is missing or damaged, or holds other arrays.
-    """
-    return _assignment(load_npz(path, ASSIGNMENT), path)
-
-
-def load_state(path: Path | str) -> State:
-    """Read what a retrieval made.
-
-    Raises
-    ------
-    InstaHideError
-        When the file is missing or damaged, or holds other arrays.
-    """
-    found = load_npz(path, STATE)
+def _state(found: dict[str, np.ndarray], path: Path | str) -> State:
+    """Put a state together, or refuse arrays that are none."""
     images, level, unmasked = found["images"], found["level"], found["unmasked"]
     assignment = _assignment(found, path)
     shapes = images.shape, level.shape, unmasked.shape
@@ -166,15 +187,3 @@ def _assignment(found: dict[str, np.ndarray], path: Path | str) -> Assignment:
             f"weights {weights.dtype} {weights.shape}"
         )
     return Assignment(members, weights)
-
-
-def save_assignment(path: Path, assignment: Assignment) -> None:
-    """Write an assignment (mode 0600: it says who is mixed with whom)."""
-    save_npz(path, vars(assignment), secret=True)
-
-
-def save_state(path: Path, state: State) -> None:
-    """Write what a retrieval made (mode 0600: it shows private images)."""
-    rows = {"level": state.level, "unmasked": state.unmasked}
-    arrays = {"images": state.images, **vars(state.assignment), **rows}
-    save_npz(path, arrays, secret=True)

@@ -36,7 +36,7 @@ class Chosen(NamedTuple):
     cost: np.ndarray
 
 
-class Seen(NamedTuple):
+class RowsSeen(NamedTuple):
     """Inner products of rows x, images aᵢ and the rows' backgrounds b.
 
     Attributes
@@ -64,7 +64,7 @@ Choose = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], Chosen]
 class Chooser(Protocol):
     """Chooses the images of rows of one kind."""
 
-    def see(self, rows: np.ndarray, images: np.ndarray) -> Seen:
+    def see(self, rows: np.ndarray, images: np.ndarray) -> RowsSeen:
         """Return the inner products of unmasked rows and images.
 
         Parameters
@@ -93,7 +93,12 @@ class Chooser(Protocol):
 
 
 def choose_signs(
-    seen: Seen, choose: Choose, noise: np.ndarray, before: np.ndarray, *, signed: bool = False
+    seen: RowsSeen,
+    choose: Choose,
+    noise: np.ndarray,
+    before: np.ndarray,
+    *,
+    signed: bool = False,
 ) -> tuple[Chosen, np.ndarray]:
     """Choose for the rows as they are and for the rows turned, and keep what is nearer.
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from instahide.attacks.unmixing.parts.choosing import Chosen, Seen
+from instahide.attacks.unmixing.parts.choosing import Chosen, RowsSeen
 from instahide.attacks.unmixing.parts.coefficients import WeightPrior
 from instahide.attacks.unmixing.parts.labels import Parts
 from instahide.attacks.unmixing.state import NOBODY
@@ -40,14 +40,14 @@ class FreePairs:
     parts: Parts
     prior: WeightPrior
 
-    def see(self, rows: np.ndarray, images: np.ndarray) -> Seen:
+    def see(self, rows: np.ndarray, images: np.ndarray) -> RowsSeen:
         """Return inner products with images less the mean public one, the background.
 
         With m the mean public image, x - m = λ₀·(a - m) + λ₁·(b - m) and noise, so that the
         coefficients are free weights.
         """
         mean, images = images[-1], images[:-1] - images[-1]
-        return Seen(rows @ images.T, images @ images.T, mean @ images.T, rows @ mean)
+        return RowsSeen(rows @ images.T, images @ images.T, mean @ images.T, rows @ mean)
 
     def choose(
         self, products: np.ndarray, gram: np.ndarray, noise: np.ndarray, before: np.ndarray

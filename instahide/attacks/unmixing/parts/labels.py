@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from instahide.attacks.unmixing.problem import Problem, strip_labels
+from instahide.attacks.seen import strip_labels
+from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import NOBODY
 from instahide.errors import InstaHideError
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from instahide.attacks.needs import FLOAT, Size
-from instahide.attacks.unmixing.parts.choosing import Chosen, Seen
+from instahide.attacks.unmixing.parts.choosing import Chosen, RowsSeen
 from instahide.attacks.unmixing.parts.labels import Parts
 from instahide.attacks.unmixing.state import NOBODY
 
@@ -24,11 +24,11 @@ class KnownPairs:
     parts: Parts
     power: int = 1
 
-    def see(self, rows: np.ndarray, images: np.ndarray) -> Seen:
+    def see(self, rows: np.ndarray, images: np.ndarray) -> RowsSeen:
         """Return inner products; the background is as much of the mean image as is left."""
         products, gram, rest = rows @ images.T, images @ images.T, self.parts.rest
         across = rest[:, None] * gram[-1, :-1]
-        return Seen(products[:, :-1], gram[:-1, :-1], across, rest * products[:, -1])
+        return RowsSeen(products[:, :-1], gram[:-1, :-1], across, rest * products[:, -1])
 
     def choose(
         self, products: np.ndarray, gram: np.ndarray, noise: np.ndarray, before: np.ndarray

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from instahide.attacks.unmixing.parts.choosing import Chosen, Seen
+from instahide.attacks.unmixing.parts.choosing import Chosen, RowsSeen
 from instahide.attacks.unmixing.parts.labels import Parts
 from instahide.attacks.unmixing.state import NOBODY, mix
 
@@ -25,10 +25,10 @@ class Places:
     parts: Parts
     power: int = 1
 
-    def see(self, rows: np.ndarray, images: np.ndarray) -> Seen:
+    def see(self, rows: np.ndarray, images: np.ndarray) -> RowsSeen:
         """Return inner products; there is no background, as there are no public images."""
         images = images[:-1]
-        return Seen(rows @ images.T, images @ images.T)
+        return RowsSeen(rows @ images.T, images @ images.T)
 
     def choose(
         self, products: np.ndarray, gram: np.ndarray, noise: np.ndarray, before: np.ndarray

@@ -1,0 +1,175 @@
+"""The attacks that are there by name, and what the configuration makes of others.
+
+Strings only: nothing is imported for a name, and nothing that runs an attack imports this, so
+that a new name re-runs nothing. (A registry that functions enter by a decorator would import
+every attack whenever the workflow is parsed, and join all their digests.)
+
+An attack of the unmixing family chooses one function for each of four stages:
+
+==========  ========================================================  ======================
+stage       a function of (problem, …, rng, options)                  returns
+==========  ========================================================  ======================
+similarity  ``similarity(problem, rng)``                              features, (E, anything)
+assignment  ``assignment(problem, features, rng)``                    `Assignment`
+retrieval   ``retrieval(problem, assignment, rng)``                   `State`
+finish      ``finish(problem, state, rng)``                           `Recovery`
+==========  ========================================================  ======================
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from instahide.attacks.recipe import BASELINES, LAST, WHITENED, Attack, Resources, Step
+from instahide.choice import Choice, choose
+
+UNMIXING = "instahide.attacks.unmixing"
+#: stage -> name -> where its function is
+STAGES = {
+    "similarity": {
+        "whitened": f"{UNMIXING}.similarity:whitened",
+        "plain": f"{UNMIXING}.similarity:plain",
+    },
+    "assignment": {
+        "em": f"{UNMIXING}.assignment:em",
+        "free": f"{UNMIXING}.blindassignment:assign_blindly",
+        "places": f"{UNMIXING}.insideassignment:assign_inside",
+    },
+    "retrieval": {
+        "field": f"{UNMIXING}.retrieval:field",
+        "free": f"{UNMIXING}.blindretrieval:retrieve_blindly",
+        "places": f"{UNMIXING}.insideretrieval:retrieve_inside",
+    },
+    "finish": {
+        "local": f"{UNMIXING}.finish:local",
+        "none": f"{UNMIXING}.finish:none",
+        "pool": "instahide.attacks.knownpool.finish:decode_with_pool",
+    },
+}
+#: What each stage leaves: its file, and the class of what is in it.
+PRODUCTS = {
+    "similarity": ("features.npy", None),
+    "assignment": ("assignment.npz", f"{UNMIXING}.state:Assignment"),
+    "retrieval": ("state.npz", f"{UNMIXING}.state:State"),
+    "finish": (LAST, None),
+}
+#: Attacks of the unmixing family that are always there: what each changes of the defaults.
+NAMED = {
+    "whitened": {},
+    "whitened-classes": {"labels": "classes", "assignment": "free", "retrieval": "free"},
+    "whitened-none": {"labels": "none", "assignment": "free", "retrieval": "free"},
+    "whitened-inside": {"assignment": "places", "retrieval": "places", "finish": "none"},
+    "pool": {"public": "pool", "finish": "pool"},
+}
+#: Baselines whose values are not on [-1, 1], and are meant so.
+NOT_ON_RANGE = ("absolute",)
+#: Attacks whose names nobody can give to one of his own.
+TAKEN = (*BASELINES, "prng")
+SEED_SLICES = 16  # jobs that share the 2³² seeds: as many can run at once
+
+
+def choose_stage(stage: str, text: str) -> Choice:
+    """Read the choice for a stage, see `instahide.choice.choose`."""
+    return choose(stage, text, STAGES[stage])
+
+
+def unmixing(name: str = "whitened", **chosen: str) -> Attack:
+    """Return an attack of the unmixing family.
+
+    Parameters
+    ----------
+    name : str
+        Of the attack.
+    chosen : str
+        `labels`, `public`, and the text of a choice for stages, see `NAMED`; what is not given
+        is as in the attack ``whitened``.
+
+    Raises
+    ------
+    InstaHideError
+        When a text chooses nothing.
+
+    Examples
+    --------
+    >>> [step.choice.text for step in unmixing(retrieval="field,rounds=1").steps]
+    ['whitened', 'em', 'field,rounds=1', 'local']
+    """
+    stages = WHITENED | {stage: chosen[stage] for stage in STAGES if stage in chosen}
+    return Attack(
+        name,
+        tuple(_stage(stage, text) for stage, text in stages.items()),
+        family="unmixing",
+        view=f"{UNMIXING}.problem:view",
+        labels=chosen.get("labels", "coefficients"),
+        public=chosen.get("public", "sample"),
+    )
+
+
+def _stage(stage: str, text: str) -> Step:
+    product, kind = PRODUCTS[stage]
+    return Step(stage, choose_stage(stage, text), product, kind, by_row=stage != "finish")
+
+
+def baseline(name: str) -> Attack:
+    """Return a baseline, an attack of one step; all but ``absolute`` see the truth."""
+    known = {name: f"instahide.attacks.baselines:hand_in_{name}"}
+    step = Step(name, choose("baseline", name, known))
+    return Attack(name, (step,), family="baseline", secrets=name != "absolute", baseline=True)
+
+
+def prng() -> Attack:
+    """Return the attack through the generator of 2020: search its seed, and solve."""
+    where = "instahide.attacks.prng.steps"
+    known = {"search": f"{where}:search_part", "solve": f"{where}:solve_with_seed"}
+    search = Step(
+        "search",
+        choose("step", "search", known),
+        product="seeds.json",
+        parts=SEED_SLICES,
+        resources=Resources(memory_mb=2000, threads=4),
+    )
+    solve = Step("solve", choose("step", "solve", known), resources=Resources(minutes=30))
+    return Attack("prng", (search, solve), family="prng", generator=True)
+
+
+def own(name: str, chosen: Mapping[str, Any]) -> Attack:
+    """Return an attack of one's own, of one step (`run`) or several (`steps`)."""
+    parts = chosen.get("steps") or [chosen["run"]]
+    steps = [_own_step(part, last=part is parts[-1]) for part in parts]
+    return Attack(name, tuple(steps), labels=chosen["labels"], public=chosen["public"])
+
+
+def _own_step(given: str | Mapping[str, Any], last: bool) -> Step:
+    part = {"run": given} if isinstance(given, str) else dict(given)
+    choice = choose("step", part["run"], {})
+    asked = Resources()
+    resources = Resources(
+        **{name: part.get(name, value) for name, value in vars(asked).items()}
+    )
+    return Step(
+        choice.target.partition(":")[2],
+        choice,
+        product=LAST if last else part.get("product", "product.npz"),
+        parts=part.get("parts", 1),
+        resources=resources,
+    )
+
+
+def attack_of(name: str, configured: Mapping[str, Mapping[str, Any]]) -> Attack:
+    """Return an attack by its name.
+
+    Parameters
+    ----------
+    configured : mapping
+        The configuration's key `attacks`, checked, with its defaults.
+
+    Raises
+    ------
+    InstaHideError
+        When a step chooses nothing.
+    """
+    if name == "prng":
+        return prng()
+    if name in BASELINES:
+        return baseline(name)
+    chosen = configured[name]
+    return own(name, chosen) if chosen.keys() & {"run", "steps"} else unmixing(name, **chosen)

@@ -1,0 +1,196 @@
+"""What an attacker sees of a challenge: what is released, and what else he has."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from instahide.attacks.protocol import Knowledge, Released, load_released
+from instahide.attacks.recipe import Labels
+from instahide.challenge.folder import ChallengeFolder
+from instahide.challenge.manifestform import read_manifest
+from instahide.errors import InstaHideError
+from instahide.images import to_unit_range
+from instahide.memory import check_memory
+from instahide.pool.pool import Pool, open_pool
+
+FLOAT_BYTES = 4
+LEAST_PUBLIC = 100
+MOST_PUBLIC = 10_000  # to learn from; more bring nothing and cost memory
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A challenge as its attacker sees it.
+
+    Attributes
+    ----------
+    released : Released
+        Its labels hold no more than `labels` says, see `strip_labels`.
+    public : ndarray of float32, shape (N, H, W, C), range [-1, 1]
+        Images like those of the pool, or its members; N = 0 where there are none.
+    about : mapping
+        Public parameters, as ``challenge.json`` tells them, such as ``scheme``.
+    image_count : int
+        Number n of private images.
+    labels : {"coefficients", "classes", "none"}
+    pool : Pool or None
+        The store of public images that the challenge was made with, where the attacker knows
+        it; `public` is then a sample of it.
+    secrets : ChallengeFolder or None
+        The folder with the truth; for baselines only.
+    """
+
+    released: Released
+    public: np.ndarray
+    about: Mapping[str, Any]
+    image_count: int
+    labels: Labels = "coefficients"
+    pool: Pool | None = None
+    secrets: ChallengeFolder | None = field(default=None, repr=False)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Height, width and channels of an image."""
+        return self.public.shape[1:]
+
+    @property
+    def label(self) -> np.ndarray:
+        """What is given of the labels, float32 (E, classes)."""
+        return self.released.label
+
+    @property
+    def table_shape(self) -> tuple[int, int]:
+        """(E, d): rows, and pixels and channels of each."""
+        rows = len(self.released.encryption)
+        return rows, self.released.encryption.size // rows
+
+    @property
+    def given(self) -> Knowledge:
+        """What the attacker is given, as the leaderboard prints it."""
+        return Knowledge(
+            labels=self.labels,
+            public_distribution=len(self.public) > 0,
+            public_pool=self.pool is not None,
+        )
+
+
+def see(
+    released: Released,
+    public: np.ndarray | None,
+    about: Mapping[str, Any],
+    image_count: int,
+    labels: Labels = "coefficients",
+    *,
+    pool: Pool | None = None,
+    secrets: ChallengeFolder | None = None,
+) -> Seen:
+    """Put together what an attacker sees.
+
+    Parameters
+    ----------
+    released : Released
+        Its labels are stripped here.
+    public : ndarray of float32, shape (N, H, W, C), or None
+        None for no photos.
+
+    Raises
+    ------
+    InstaHideError
+        When the public photos have another shape than images of the challenge, or are only
+        few.
+    """
+    shape = tuple(about.get("image_shape", released.encryption.shape[1:]))
+    public = np.empty((0, *shape), np.float32) if public is None else public
+    if public.shape[1:] != shape:
+        raise InstaHideError(
+            f"the public sample's images are {public.shape[1:]} and the encryptions "
+            f"{shape}; make the sample at the challenge's size"
+        )
+    if 0 < len(public) < LEAST_PUBLIC:
+        raise InstaHideError(
+            f"the public sample has {len(public)} images; covariances need hundreds, better "
+            "thousands"
+        )
+    stripped = replace(released, label=strip_labels(released.label, labels))
+    return Seen(stripped, public, about, image_count, labels, pool, secrets)
+
+
+def load_seen(
+    challenge: Path | str,
+    about: Mapping[str, Any],
+    image_count: int,
+    *,
+    public: Path | str | None = None,
+    labels: Labels = "coefficients",
+    knows_pool: bool = False,
+    secrets: bool = False,
+) -> Seen:
+    """Read a challenge's released files and, if any, the attacker's public photos.
+
+    Parameters
+    ----------
+    challenge : path
+        A folder with `encryption.npy` and `label.npy`.
+    about : mapping
+        Public parameters, such as ``{"scheme": {…}}``.
+    image_count : int
+        Number n of private images.
+    public : path or None
+        A pool of public photos.
+    knows_pool : bool
+        Whether it is the pool of the challenge, and known to be.
+    secrets : bool
+        Whether the truth is shown too.
+
+    Raises
+    ------
+    InstaHideError
+        When a file is missing or does not fit, or the photos are the challenge's own pool and
+        are not said to be.
+    """
+    released, folder = load_released(challenge), ChallengeFolder(Path(challenge))
+    pool, photos = None, None
+    if public is not None:
+        pool = open_pool(public)
+        held = min(MOST_PUBLIC, len(pool)) * int(np.prod(pool.shape))
+        needed = FLOAT_BYTES * released.encryption.size + (FLOAT_BYTES + 1) * held
+        check_memory(needed, f"reading {challenge} and {public}")
+        if not knows_pool and _is_own_pool(folder, pool):
+            raise InstaHideError(
+                f"{public} is the challenge's own pool, by its digest in challenge.json: give "
+                "other photos, or say that the attack knows the pool (public: pool in the "
+                "configuration, --pool of the command `instahide attack pool`)"
+            )
+        photos = to_unit_range(sample(pool))
+    known = {"pool": pool if knows_pool else None, "secrets": folder if secrets else None}
+    return see(released, photos, about, image_count, labels, **known)
+
+
+def _is_own_pool(folder: ChallengeFolder, pool: Pool) -> bool:
+    """Tell whether `challenge.json`, where there is one, names the digest of this pool."""
+    path = folder.manifest
+    told = read_manifest(path, needed=()).get("pool") if os.path.lexists(path) else None
+    # A digest takes a reading of the whole pool, and differs where numbers do.
+    return bool(told) and told["patches"] == len(pool) and told["sha256"] == pool.digest
+
+
+def sample(pool: Pool, most: int = MOST_PUBLIC) -> np.ndarray:
+    """Return at most `most` images, evenly from all of a pool, uint8 (N, H, W, C)."""
+    image_index = np.linspace(0, len(pool) - 1, min(most, len(pool))).astype(np.int64)
+    return pool.read(image_index)
+
+
+def strip_labels(label: np.ndarray, labels: Labels) -> np.ndarray:
+    """Return what is left of labels: all, 1 for each class that a row holds, or one class.
+
+    Without labels, all images are of one class, shape (E, 1).
+    """
+    if labels == "coefficients":
+        return label
+    if labels == "classes":
+        return (label > 0).astype(np.float32)
+    return np.ones((len(label), 1), np.float32)
