@@ -9,6 +9,7 @@ their content: it is the digest that later stages take as input.
 import os
 import re
 import sys
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -21,7 +22,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 from instahide.attacks.catalogue import BASELINES, NOT_ON_RANGE, TAKEN, attack_of
 from instahide.choice import module_file
 from instahide.codehash import code_digest
-from instahide.config import check_config, check_duplicates
+from instahide.config import check_config, check_duplicates, encoding_of
+from instahide.encodings.choice import INSTAHIDE
 from instahide.errors import InstaHideError
 from instahide.photos.inventory import inventory
 from instahide.schema import load_schema
@@ -50,6 +52,7 @@ wildcard_constraints:
     challenge=one_of(config["challenges"]),
     pool=one_of(config["public"]),
     set=one_of(config["private"]),
+    array=one_of({name for given in config["challenges"].values() for name in given["arrays"]}),
     kind="public|private",
     name="[^/]+",
     file="[^/]+",
@@ -248,10 +251,9 @@ rule plan:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        code=code("plan", "scipy"),
+        code=with_encoding("plan", "scipy"),
         pool=pool_store,
-        scheme=scheme,
-        generator=generator,
+        encoding=encoding,
     message:
         "Plan {wildcards.challenge}"
     script:
@@ -274,14 +276,22 @@ rule encrypt:
         mem_mb=growing(3000),
         runtime=growing(60),
     params:
-        code=code("encrypt"),
+        code=with_encoding("encrypt"),
         pool=pool_store,
-        scheme=scheme,
-        generator=generator,
+        encoding=encoding,
     message:
         "Encrypt {wildcards.challenge}"
     script:
         "workflow/scripts/encrypt.py"
+
+
+use rule encrypt as encode with:
+    output:
+        f"{CHALLENGE}/{{array}}.npy",
+    log:
+        f"{CHALLENGE}/logs/encode-{{array}}.log",
+    message:
+        "Encode {wildcards.challenge} ({wildcards.array})"
 
 
 rule label:
@@ -306,6 +316,7 @@ rule manifest:
     input:
         pool_digest,
         encryption=f"{CHALLENGE}/encryption.npy",
+        others=other_arrays,
         label=f"{CHALLENGE}/label.npy",
         private=f"{CHALLENGE}/secret/private.npz",
         seed=f"{CHALLENGE}/secret/seed",
@@ -314,10 +325,9 @@ rule manifest:
     log:
         f"{CHALLENGE}/logs/manifest.log",
     params:
-        code=code("manifest"),
+        code=with_encoding("manifest"),
         pool=pool_store,
-        scheme=scheme,
-        generator=generator,
+        encoding=encoding,
     message:
         "Describe {wildcards.challenge}"
     script:
@@ -328,6 +338,7 @@ rule release:
     """Pack what the public gets; no secret is among its inputs."""
     input:
         f"{CHALLENGE}/encryption.npy",
+        other_arrays,
         f"{CHALLENGE}/label.npy",
         f"{CHALLENGE}/challenge.json",
     output:
@@ -359,8 +370,9 @@ rule verify:
         mem_mb=growing(3000),
         runtime=growing(60),
     params:
-        code=code("verify"),
+        code=with_encoding("verify"),
         pool=pool_store,
+        encoding=encoding,
     message:
         "Make {wildcards.challenge} again and compare"
     script:

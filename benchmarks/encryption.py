@@ -23,10 +23,11 @@ from pathlib import Path
 import numpy as np
 from measuring import conditions, make_parser, quiet, spread, take_turns
 
-from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows, save_encryption
+from instahide.challenge.encryption import BATCH_ROWS, encode_rows, save_encryption
 from instahide.challenge.selection import select_private
 from instahide.challenge.sources import Sources, load_sources
 from instahide.challenge.streaming import encryption_stream
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.plan import Plan
 from instahide.photos.listing import list_photos
@@ -73,7 +74,7 @@ def compare_speed(sources: Sources, plan: Plan, turns: int) -> None:
     signs = np.random.default_rng(0)
     times = take_turns(
         {
-            "ours": lambda: in_batches(lambda *rows: encrypt_rows(sources, *rows), plan),
+            "ours": lambda: in_batches(lambda *rows: encode_rows(sources, *rows), plan),
             "plain": lambda: numpy_rows(sources, plan, signs),
             "in batches": lambda: in_batches(
                 lambda rows, _: numpy_rows(sources, rows, signs), plan
@@ -93,7 +94,7 @@ def compare_speed(sources: Sources, plan: Plan, turns: int) -> None:
 def check_equal(sources: Sources, plan: Plan) -> None:
     """Print how far NumPy's mixtures are from the package's, signs aside."""
     signs = np.random.default_rng(0)
-    ours = np.abs(encrypt_rows(sources, plan, 0))
+    ours = np.abs(encode_rows(sources, plan, 0))
     for function in (numpy_rows, numpy_by_image):
         difference = np.abs(np.abs(function(sources, plan, signs)) - ours).max()
         print(f"largest difference to {function.__name__}: {difference:.1e}")
@@ -120,7 +121,7 @@ def open_sources(folder: Path, rows: int) -> Sources:
     """Open them; pool in memory, as an array, for both sides."""
     scheme = Scheme(rows_per_image=rows // IMAGES)
     files = folder / "private.npz", folder / "pool.zarr"
-    sources = load_sources(*files, Key.from_seed(0), scheme, "aes256-ctr")
+    sources = load_sources(*files, Key.from_seed(0), of_scheme(scheme))
     return replace(sources, pool=Pool(sources.pool.patches[:]))
 
 

@@ -39,11 +39,12 @@ from instahide.attacks.seen import sample
 from instahide.attacks.unmixing.parts.handin import hand_in
 from instahide.attacks.unmixing.problem import Problem, make_problem
 from instahide.attacks.unmixing.state import State
-from instahide.challenge.encryption import encrypt_rows
+from instahide.challenge.encryption import encode_rows
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.manifest import load_manifest
 from instahide.challenge.private import load_private
 from instahide.challenge.sources import combine
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.labels import label_rows
 from instahide.encodings.plan import Plan, load_plan
@@ -204,11 +205,11 @@ def start_case(problem: Problem, plan: Plan, private: LabelledImages) -> Case:
 def make_case(private: LabelledImages, pool: Pool, k: int) -> Case:
     """Make a small challenge, and start on it."""
     scheme = Scheme("cross", k=k, rows_per_image=50)
-    sources = combine(private, pool, Key.from_seed(k), scheme, "aes256-ctr")
+    sources = combine(private, pool, Key.from_seed(k), of_scheme(scheme))
     rows = 50 * len(private.images)
     plan = sources.encoding.plan(0, rows)
     labels = label_rows(plan, private)
-    released = Released(encrypt_rows(sources, plan, 0), labels)
+    released = Released(encode_rows(sources, plan, 0), labels)
     plan = replace(plan, public=identical(pool)[plan.public])
     return start_case(know(released, pool, scheme, len(private.images)), plan, private)
 

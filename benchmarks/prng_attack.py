@@ -19,9 +19,10 @@ from measuring import spread
 
 from instahide.attacks.prng.attack import Setting, recover
 from instahide.attacks.protocol import Released
-from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows
+from instahide.challenge.encryption import BATCH_ROWS, encode_rows
 from instahide.challenge.selection import read_labelled, select
 from instahide.challenge.sources import combine
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.mersenne import PUBLIC_USES
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.labels import label_rows
@@ -37,10 +38,10 @@ COLUMNS = ("Max_SSIM", "Mean_SSIM", "Min_L2", "Mean_L2", "image SSIM", "image MS
 def make(source, pool, seed, public_use):
     key = Key.from_seed(seed)
     private = select(source, 100, key.stream("private"))
-    sources = combine(private, pool, key, Scheme(), historical.NAME, public_use)
+    sources = combine(private, pool, key, of_scheme(Scheme(), historical.NAME, public_use))
     plan = sources.plan()
     starts = range(0, len(plan), BATCH_ROWS)
-    rows = [encrypt_rows(sources, plan[i : i + BATCH_ROWS], i) for i in starts]
+    rows = [encode_rows(sources, plan[i : i + BATCH_ROWS], i) for i in starts]
     label = label_rows(plan, private)
     return Released(np.concatenate(rows), label), to_unit_range(private.images), plan.members
 

@@ -42,6 +42,7 @@ def write_tree(folder: Path, photos: int) -> None:
 
 
 LIST = """
+from instahide.encodings.choice import of_scheme
 from instahide.photos.listing import list_photos, save_index
 save_index({index!r}, list_photos({source!r}))
 """
@@ -65,7 +66,7 @@ names = tuple(map(str, range(10)))
 private = LabelledImages(np.zeros((50_000, 32, 32, 3), np.uint8), np.arange(50_000) % 10, names)
 pool = Pool(np.broadcast_to(np.uint8(0), ({patches}, 32, 32, 3)))
 scheme = Scheme("cross", k=6, rows_per_image=50)
-print(len(combine(private, pool, Key.from_seed(0), scheme, "aes256-ctr").plan()))
+print(len(combine(private, pool, Key.from_seed(0), of_scheme(scheme)).plan()))
 """
 
 

@@ -22,9 +22,10 @@ from instahide.attacks.catalogue import STAGES, unmixing
 from instahide.attacks.protocol import Released
 from instahide.attacks.running import run_steps
 from instahide.attacks.unmixing.problem import make_problem
-from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows
+from instahide.challenge.encryption import BATCH_ROWS, encode_rows
 from instahide.challenge.selection import read_labelled, select
 from instahide.challenge.sources import combine
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.labels import label_rows
 from instahide.images import to_unit_range
@@ -75,10 +76,10 @@ def measure(
     """Make and attack one challenge; return seconds of the stages, megabytes and Max_SSIM."""
     key, scheme = Key.from_seed(seed), Scheme(rows_per_image=rows)
     chosen = select(read_labelled(private, size=32, channels=3), images, key.stream("private"))
-    sources = combine(chosen, open_pool(pool), key, scheme, "aes256-ctr")
+    sources = combine(chosen, open_pool(pool), key, of_scheme(scheme))
     plan = sources.plan()
     starts = range(0, len(plan), BATCH_ROWS)
-    encryption = [encrypt_rows(sources, plan[i : i + BATCH_ROWS], i) for i in starts]
+    encryption = [encode_rows(sources, plan[i : i + BATCH_ROWS], i) for i in starts]
     label = label_rows(plan, chosen)
     released = Released(np.concatenate(encryption), label)
     public = to_unit_range(open_pool(sample).patches[:])

@@ -3,19 +3,31 @@
 Nothing heavier than NumPy is imported: it runs whenever the workflow is parsed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
 
 from instahide.attacks.catalogue import NAMED, STAGES, TAKEN, attack_of
+from instahide.attacks.recipe import BASELINES_OF_ALL
+from instahide.choice import choose
+from instahide.encodings.catalogue import ENCODINGS, choose_encoding
+from instahide.encodings.choice import (
+    INSTAHIDE,
+    TAKEN_NAMES,
+    EncodingChoice,
+    of_scheme,
+)
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.lookup import check_choice
 from instahide.randomness import historical
 from instahide.schema import check_schema, check_values, fill_defaults, shown, suggest
 
+#: Keys of a challenge that are InstaHide's.
+OF_INSTAHIDE = ("scheme", "k", "c1", "c2", "rows_per_image", "generator", "public_use")
 LONGEST_NAME = 255  # bytes of one part of a path
 LONGEST_OWN_NAME = 200  # of those that we write, which have hidden names at first
 
@@ -34,7 +46,7 @@ def check_config(config: dict, schema: dict) -> dict:
         named = config.get("attacks")
         if named is None or isinstance(named, dict):
             config = {**config, "attacks": NAMED | (named or {})}
-        filled = fill_defaults(config, schema, schema)
+        filled = fill_defaults(with_other_encodings(config), schema, schema)
         check_schema(filled, schema)
     except InstaHideError as error:
         raise InstaHideError(f"configuration: {error}") from None
@@ -50,9 +62,56 @@ def check_config(config: dict, schema: dict) -> dict:
     for name, challenge in filled["challenges"].items():
         _check_attacks(name, challenge, filled["attacks"])
         _check_references(name, challenge, filled)
-        _check_scheme(name, challenge, filled["private"][challenge["private"]]["images"])
-        _check_generator(name, challenge)
+        _check_encoding(name, challenge, filled["private"][challenge["private"]]["images"])
     return filled
+
+
+def with_other_encodings(config: dict) -> dict:
+    """Give challenges of other encodings than InstaHide the defaults that suit them.
+
+    Raises
+    ------
+    InstaHideError
+        When such a challenge has keys of InstaHide's.
+    """
+    challenges = config.get("challenges")
+    if not isinstance(challenges, dict):
+        return config  # which the schema's check tells
+    suited = {name: _suited(name, given) for name, given in challenges.items()}
+    return {**config, "challenges": suited}
+
+
+def _suited(name: str, given: Any) -> Any:
+    chosen = given.get("encoding", INSTAHIDE) if isinstance(given, dict) else INSTAHIDE
+    if not isinstance(chosen, str) or chosen == INSTAHIDE:
+        return given
+    own = [key for key in OF_INSTAHIDE if key in given]
+    if own:
+        raise InstaHideError(
+            f"challenges/{name}/{own[0]} is a key of InstaHide, and the encoding is "
+            f"{shown(chosen)}: write its options behind its name, as in "
+            f"'{chosen.partition(',')[0]},rows_per_image=10'"
+        )
+    return {"attacks": list(BASELINES_OF_ALL), **given}
+
+
+def encoding_of(challenge: Mapping[str, Any]) -> EncodingChoice:
+    """Return the encoding of a challenge of a checked configuration.
+
+    Raises
+    ------
+    InstaHideError
+        When its text chooses nothing.
+    """
+    if challenge["encoding"] != INSTAHIDE:
+        return choose_encoding(challenge["encoding"])
+    scheme = {key: challenge[key] for key in ("k", "c1", "c2", "rows_per_image")}
+    fresh = challenge["generator"] == historical.NAME
+    return of_scheme(
+        {"name": challenge["scheme"], **scheme},
+        challenge["generator"],
+        challenge["public_use"] if fresh else None,
+    )
 
 
 def check_duplicates(path: Path | str) -> None:
@@ -141,7 +200,7 @@ def _check_crops(name: str, pool: dict) -> None:
 def _check_references(name: str, challenge: dict, config: dict) -> None:
     """Check that a challenge's pool and private set are configured."""
     inside = "inside" in challenge["scheme"]
-    if inside == ("public" in challenge):
+    if challenge["encoding"] == INSTAHIDE and inside == ("public" in challenge):
         what = "mixes no public images: remove" if inside else "mixes public images: it needs"
         raise InstaHideError(f"configuration: challenges/{name} {what} the key 'public'")
     kinds = {"private": "private", "public": "public", "public_sample": "public"}
@@ -203,6 +262,12 @@ def _check_attacks(name: str, challenge: dict, attacks: dict) -> None:
                 f"{where} is neither built in nor among the keys of 'attacks'"
                 f"{suggest(attack, known)}"
             )
+        chosen, made_by = attack_of(attack, attacks), challenge["encoding"].partition(",")[0]
+        if not chosen.suits(made_by):
+            raise InstaHideError(
+                f"{where} is on {' or '.join(chosen.encodings)}, and the encoding is "
+                f"{made_by!r}: remove it"
+            )
         if attack not in attacks:
             continue
         public = attacks[attack]["public"]
@@ -214,6 +279,29 @@ def _check_attacks(name: str, challenge: dict, attacks: dict) -> None:
                 f"{where} learns from other public photos: name a pool of them as "
                 "'public_sample'"
             )
+
+
+def _check_encoding(name: str, challenge: dict, images: int) -> None:
+    """Refuse an encoding that is not there, or cannot be made of so many images."""
+    if challenge["encoding"] == INSTAHIDE:
+        if challenge["arrays"]:
+            raise InstaHideError(
+                f"configuration: challenges/{name}/arrays: InstaHide releases 'encryption' only"
+            )
+        _check_scheme(name, challenge, images)
+        _check_generator(name, challenge)
+        return
+    try:
+        _check_length("encoding", [challenge["encoding"]], LONGEST_OWN_NAME)
+        check_choice(choose("encoding", challenge["encoding"], ENCODINGS))
+    except InstaHideError as error:
+        raise InstaHideError(f"configuration: challenges/{name}: {error}") from None
+    taken = set(challenge["arrays"]) & {"encryption", *TAKEN_NAMES}
+    if taken:
+        raise InstaHideError(
+            f"configuration: challenges/{name}/arrays: {taken.pop()!r} is there anyway, or "
+            "taken: name what is released besides encryption"
+        )
 
 
 def _check_scheme(name: str, challenge: dict, images: int) -> None:

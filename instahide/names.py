@@ -9,6 +9,7 @@ from pathlib import Path
 from instahide.errors import InstaHideError
 
 LONGEST_SHOWN = 200  # characters
+ARRAY_NAME = re.compile("[a-z][a-z0-9_]{0,31}")  # of what an encoding releases
 
 # Control characters, line separators, and what stands for bytes that are not UTF-8.
 UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")

@@ -6,6 +6,7 @@ import zarr
 
 from instahide.challenge.private import save_private
 from instahide.challenge.sources import combine
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.labelled import LabelledImages
 from instahide.pool.pool import Pool
@@ -55,7 +56,7 @@ def files(private, pool, tmp_path):
 def sources(private, pool):
     """A small cross challenge of 60 rows."""
     scheme = Scheme("cross", k=6, rows_per_image=3)
-    return combine(private, pool, Key.from_seed(5), scheme, "aes256-ctr")
+    return combine(private, pool, Key.from_seed(5), of_scheme(scheme))
 
 
 @pytest.fixture

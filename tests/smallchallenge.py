@@ -6,6 +6,7 @@ from test_attacks_field import smooth_images
 
 from instahide.challenge.making import make_challenge
 from instahide.challenge.private import save_private
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.images import to_bytes
 from instahide.labelled import LabelledImages
@@ -40,6 +41,6 @@ def make_small(place):
     save_private(place / "set.npz", private)
     pool = save_pool(place / "pool.zarr", photos(2, 120))
     scheme = Scheme(k=4, c2=0.4, rows_per_image=10)
-    sources = place / "set.npz", pool, Key.from_seed(1), scheme, "aes256-ctr"
+    sources = place / "set.npz", pool, Key.from_seed(1), of_scheme(scheme)
     make_challenge(place / "challenge", *sources)
     return place / "challenge", pool, save_pool(place / "others.zarr", photos(3, 130))

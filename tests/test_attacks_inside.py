@@ -16,8 +16,9 @@ from instahide.attacks.unmixing.parts.places import Places
 from instahide.attacks.unmixing.parts.rounds import Round
 from instahide.attacks.unmixing.problem import make_problem
 from instahide.attacks.unmixing.state import NOBODY, mix
-from instahide.challenge.encryption import encrypt_rows
+from instahide.challenge.encryption import encode_rows
 from instahide.challenge.sources import combine
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.labels import label_rows
 from instahide.errors import InstaHideError
@@ -128,9 +129,9 @@ def challenge():
     private = LabelledImages(photos(1, 20), CLASSES, names)
     scheme = Scheme("inside", k=3, rows_per_image=60)
     pool = Pool(photos(2, 10))
-    sources = combine(private, pool, Key.from_seed(3), scheme, "aes256-ctr")
+    sources = combine(private, pool, Key.from_seed(3), of_scheme(scheme))
     plan = sources.encoding.plan(0, 1200)
-    released = Released(encrypt_rows(sources, plan, 0), label_rows(plan, private))
+    released = Released(encode_rows(sources, plan, 0), label_rows(plan, private))
     problem = make_problem(released, to_unit_range(photos(4, 600)), scheme, 20)
     return problem, plan, to_unit_range(private.images)
 

@@ -18,8 +18,9 @@ from instahide.attacks.seen import load_seen, see
 from instahide.attacks.unmixing import retrieval
 from instahide.attacks.unmixing.parts.rounds import Round
 from instahide.attacks.unmixing.problem import make_problem
-from instahide.challenge.encryption import encrypt_rows
+from instahide.challenge.encryption import encode_rows
 from instahide.challenge.sources import combine
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.labels import label_rows
 from instahide.errors import InstaHideError
@@ -41,9 +42,9 @@ def released():
     private, public = (to_bytes(smooth_images(rng, n, shape) - 0.2) for n in (24, 1500))
     labelled = LabelledImages(private, np.arange(24) // 6, tuple("abcd"))
     scheme = Scheme(k=4, c2=0.4, rows_per_image=40)
-    sources = combine(labelled, Pool(public), Key.from_seed(3), scheme, "aes256-ctr")
+    sources = combine(labelled, Pool(public), Key.from_seed(3), of_scheme(scheme))
     plan = sources.plan()
-    made = Released(encrypt_rows(sources, plan, 0), label_rows(plan, labelled))
+    made = Released(encode_rows(sources, plan, 0), label_rows(plan, labelled))
     return made, public, scheme
 
 

@@ -15,9 +15,10 @@ from instahide.attacks.unmixing import retrieval
 from instahide.attacks.unmixing.parts.rounds import Round
 from instahide.attacks.unmixing.problem import make_problem
 from instahide.attacks.unmixing.state import Assignment
-from instahide.challenge.encryption import encrypt_rows
+from instahide.challenge.encryption import encode_rows
 from instahide.challenge.sources import combine
 from instahide.cli import main
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.labels import label_rows
 from instahide.errors import InstaHideError
@@ -54,10 +55,10 @@ class Challenge:
         self.private = LabelledImages(photos(1, 12), np.arange(12) // 4, ("cat", "dog", "ship"))
         self.pool = Pool(photos(2, 400))
         scheme = Scheme(name, k=4, c2=0.4, rows_per_image=50)
-        sources = combine(self.private, self.pool, Key.from_seed(3), scheme, "aes256-ctr")
+        sources = combine(self.private, self.pool, Key.from_seed(3), of_scheme(scheme))
         self.plan = sources.encoding.plan(0, 600)
         labels = label_rows(self.plan, self.private)
-        self.released = Released(encrypt_rows(sources, self.plan, 0), labels)
+        self.released = Released(encode_rows(sources, self.plan, 0), labels)
         public = to_unit_range(self.pool.patches)
         self.problem = make_problem(self.released, public, scheme, 12, pool=self.pool)
         self.start = unmix(self.problem, START)[1]

@@ -8,9 +8,10 @@ import pytest
 from instahide.attacks.prng import attack as prng
 from instahide.attacks.prng.attack import Setting
 from instahide.attacks.protocol import Released, load_released
-from instahide.challenge.encryption import encrypt_rows
+from instahide.challenge.encryption import encode_rows
 from instahide.challenge.sources import combine
 from instahide.cli import main
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.labels import label_rows
 from instahide.errors import InstaHideError
@@ -28,11 +29,13 @@ OPTIONS = ["--images", 20, "--start", SEED - 50, "--stop", SEED + 50, "--threads
 def make(private, pool, scheme="cross", public_use="one-batch", rows=25, seed=SEED):
     """A released challenge and its truth: private images and pairs."""
     made = combine(
-        private, pool, Key.from_seed(seed), Scheme(scheme, rows_per_image=rows),
-        historical.NAME, public_use,
-    )  # fmt: skip
+        private,
+        pool,
+        Key.from_seed(seed),
+        of_scheme(Scheme(scheme, rows_per_image=rows), historical.NAME, public_use),
+    )
     plan = made.plan()
-    released = Released(encrypt_rows(made, plan, 0), label_rows(plan, private))
+    released = Released(encode_rows(made, plan, 0), label_rows(plan, private))
     return released, to_unit_range(private.images), plan.members
 
 
@@ -136,7 +139,7 @@ def test_a_known_seed_saves_the_search(folder, tmp_path):
 
 def test_the_default_generator_gives_no_seed_and_says_why(sources, tmp_path, capsys):
     plan = sources.plan()
-    save_npy(tmp_path / "encryption.npy", encrypt_rows(sources, plan, 0))
+    save_npy(tmp_path / "encryption.npy", encode_rows(sources, plan, 0))
     save_npy(tmp_path / "label.npy", label_rows(plan, sources.private))
     span = ["--images", 20, "--stop", 200_000, "--threads", 1]
     assert run("attack", "prng", tmp_path, *span) == 1

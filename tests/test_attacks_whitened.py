@@ -15,8 +15,9 @@ from instahide.attacks.unmixing import retrieval
 from instahide.attacks.unmixing.parts.coefficients import public_spread
 from instahide.attacks.unmixing.parts.rounds import Round
 from instahide.attacks.unmixing.problem import make_problem
-from instahide.challenge.encryption import encrypt_rows
+from instahide.challenge.encryption import encode_rows
 from instahide.challenge.sources import combine
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.labels import label_rows
 from instahide.errors import InstaHideError
@@ -51,9 +52,9 @@ def challenges():
     pool, public, found = Pool(photos(2, 300)), to_unit_range(photos(4, 1000)), {}
     for name in ("cross", "mixup"):
         scheme = Scheme(name, k=4, c2=0.4, rows_per_image=50)
-        sources = combine(private, pool, Key.from_seed(3), scheme, "aes256-ctr")
+        sources = combine(private, pool, Key.from_seed(3), of_scheme(scheme))
         plan = sources.encoding.plan(0, 600)
-        released = Released(encrypt_rows(sources, plan, 0), label_rows(plan, private))
+        released = Released(encode_rows(sources, plan, 0), label_rows(plan, private))
         found[name] = make_problem(released, public, scheme, 12)
     return found, to_unit_range(private.images)
 

@@ -19,6 +19,7 @@ from instahide.challenge.making import make_challenge
 from instahide.challenge.manifest import load_manifest
 from instahide.challenge.private import save_private
 from instahide.challenge.sources import combine
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.mixing import encrypt
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.plan import load_plan
@@ -35,7 +36,7 @@ def inside(private, tmp_path):
     save_private(tmp_path / "set.npz", private)
     scheme = Scheme("inside", k=4, rows_per_image=4)
     key = Key.from_seed(3)
-    make_challenge(tmp_path / "c", tmp_path / "set.npz", None, key, scheme, "aes256-ctr")
+    make_challenge(tmp_path / "c", tmp_path / "set.npz", None, key, of_scheme(scheme))
     return ChallengeFolder(tmp_path / "c")
 
 
@@ -66,14 +67,14 @@ def test_masks_of_the_manifest_undo_the_encryption(inside):
 def test_mixup_has_no_masks(private, tmp_path):
     save_private(tmp_path / "set.npz", private)
     scheme, key = Scheme("mixup-inside", k=3, rows_per_image=1), Key.from_seed(3)
-    make_challenge(tmp_path / "c", tmp_path / "set.npz", None, key, scheme, "aes256-ctr")
+    make_challenge(tmp_path / "c", tmp_path / "set.npz", None, key, of_scheme(scheme))
     assert (draw_mask(ChallengeFolder(tmp_path / "c"), key) == 1).all()
 
 
 def test_the_oracle_of_a_cross_challenge_finds_images_behind_scattered_public_ones(pool):
     images = RNG.integers(0, 256, (10, 8, 8, 3), dtype=np.uint8)
     private = LabelledImages(images, np.zeros(10, np.int64), ("all",))
-    made = combine(private, pool, Key.from_seed(5), Scheme(rows_per_image=60), "aes256-ctr")
+    made = combine(private, pool, Key.from_seed(5), of_scheme(Scheme(rows_per_image=60)))
     plan = made.plan()
     plain = encrypt(plan, images, pool.read(plan.public), None)
     recovery = oracle(plain, np.ones(plain.shape, np.int8), plan, 10)

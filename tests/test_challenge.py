@@ -12,9 +12,11 @@ import zarr
 
 from instahide.challenge.folder import ChallengeFolder, save_release
 from instahide.challenge.making import make_challenge
-from instahide.challenge.manifest import commit, load_manifest
+from instahide.challenge.manifest import commit, load_manifest, released
 from instahide.challenge.private import private_digest, save_private
 from instahide.challenge.verification import verify_files
+from instahide.encodings.catalogue import told_by
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.files import save_json, save_npy
@@ -26,11 +28,11 @@ SCHEME = Scheme("cross", rows_per_image=3)
 
 @pytest.fixture
 def challenge(files, tmp_path):
-    return make_challenge(tmp_path / "challenge", *files, KEY, SCHEME, "aes256-ctr")
+    return make_challenge(tmp_path / "challenge", *files, KEY, of_scheme(SCHEME))
 
 
 def verdicts(folder, files, key=KEY):
-    result = verify_files(folder, *files, key)
+    result = verify_files(folder, *files, key, of_scheme(SCHEME))
     return {check.name: check.verdict for check in result.checks}, result
 
 
@@ -62,7 +64,7 @@ def test_the_manifest_describes_and_keeps_the_secret(challenge):
 
 
 def test_equal_sources_give_equal_bytes(challenge, files, tmp_path):
-    again = make_challenge(tmp_path / "again", *files, KEY, SCHEME, "aes256-ctr", threads=3)
+    again = make_challenge(tmp_path / "again", *files, KEY, of_scheme(SCHEME), threads=3)
     for path in sorted(challenge.path.rglob("*")):
         if path.is_file():
             other = again.path / path.relative_to(challenge.path)
@@ -90,7 +92,7 @@ def test_the_release_holds_three_files_and_nothing_of_the_secret_folder(challeng
 def test_the_release_is_byte_identical_when_rebuilt(challenge):
     first = challenge.release.read_bytes()
     challenge.release.unlink()
-    save_release(challenge)
+    save_release(challenge, released(load_manifest(challenge)))
     assert challenge.release.read_bytes() == first
 
 
@@ -140,7 +142,7 @@ def test_lost_and_damaged_files_are_verdicts_not_crashes(challenge, files):
 def test_a_lost_chunk_of_the_pool_is_noticed(challenge, files):
     (files[1] / "patches" / "c" / "0" / "0" / "0" / "0").unlink()
     with pytest.raises(InstaHideError, match="lacks chunks"):
-        verify_files(challenge, *files, KEY)
+        verify_files(challenge, *files, KEY, of_scheme(SCHEME))
 
 
 def test_other_json_is_no_manifest(tmp_path):
@@ -185,7 +187,7 @@ def test_challenges_of_format_1_are_verified(challenge, files, private):
     assert old["commitment"]["private"] != commitment
     old["commitment"]["private"], old["format_version"] = commitment, 1
     save_json(challenge.manifest, old)
-    save_release(challenge)
+    save_release(challenge, released(load_manifest(challenge)))
     assert verdicts(challenge, files)[1].passed
     old["format_version"] = 2
     save_json(challenge.manifest, old)
@@ -195,8 +197,8 @@ def test_challenges_of_format_1_are_verified(challenge, files, private):
 @pytest.mark.parametrize("name", ["inside", "mixup-inside"])
 def test_inside_schemes_need_no_pool(files, tmp_path, name):
     folder = make_challenge(
-        tmp_path / name, files[0], None, KEY, Scheme(name, k=4, rows_per_image=2), "aes256-ctr"
+        tmp_path / name, files[0], None, KEY, of_scheme(Scheme(name, k=4, rows_per_image=2))
     )
     assert np.allclose(np.load(folder.label).sum(axis=1), 1)
     assert load_manifest(folder)["pool"] is None
-    assert verify_files(folder, files[0], None, KEY).passed
+    assert verify_files(folder, files[0], None, KEY, told_by(load_manifest(folder))).passed

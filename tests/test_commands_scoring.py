@@ -10,6 +10,7 @@ from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.making import make_challenge
 from instahide.challenge.private import load_private, save_private
 from instahide.cli import main
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.plan import load_plan
 from instahide.leaderboard.records import load_record
@@ -31,7 +32,7 @@ def folder(private, tmp_path):
     save_private(tmp_path / "set.npz", private, "256 bits")
     out, key = tmp_path / "challenge", Key(bytes(range(32)), f"hex:{bytes(range(32)).hex()}")
     scheme = Scheme("inside", k=3, rows_per_image=3)
-    make_challenge(out, tmp_path / "set.npz", None, key, scheme, "aes256-ctr")
+    make_challenge(out, tmp_path / "set.npz", None, key, of_scheme(scheme))
     return ChallengeFolder(out)
 
 
@@ -240,7 +241,7 @@ def test_what_is_wrong_before_publishing_is_found(folder, capsys, spoil, message
 def test_guessable_seeds_are_warned_of(private, tmp_path, capsys):
     save_private(tmp_path / "set.npz", private)
     scheme = Scheme("inside", k=3, rows_per_image=2)
-    made = (tmp_path / "set.npz", None, Key.from_seed(7), scheme, "aes256-ctr")
+    made = (tmp_path / "set.npz", None, Key.from_seed(7), of_scheme(scheme))
     make_challenge(tmp_path / "c", *made)
     run("baselines", tmp_path / "c")
     capsys.readouterr()

@@ -9,8 +9,7 @@ import yaml
 
 from instahide.challenge.making import make_challenge
 from instahide.challenge.selection import select_private
-from instahide.config import check_config
-from instahide.encodings.instahide.scheme import Scheme
+from instahide.config import check_config, encoding_of
 from instahide.files import sha256_of_file
 from instahide.photos.listing import list_photos
 from instahide.photos.samples import save_samples
@@ -60,8 +59,7 @@ def challenge(tmp_path_factory):
         folder / "set.npz",
         folder / "pool.zarr",
         Key.from_seed(made["seed"]),
-        Scheme(made["scheme"], *(made[key] for key in ("k", "c1", "c2", "rows_per_image"))),
-        made["generator"],
+        encoding_of(made),
         threads=2,
     )
 

@@ -2,15 +2,17 @@ import numpy as np
 import pytest
 
 from instahide.challenge import encryption
-from instahide.challenge.encryption import encrypt_rows, save_encryption
+from instahide.challenge.encryption import encode_rows, save_encryption
 from instahide.challenge.sources import combine
 from instahide.challenge.streaming import encryption_stream
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.mixing import encrypt
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.labels import label_rows
 from instahide.encodings.plan import Plan
 from instahide.errors import InstaHideError
 from instahide.labelled import LabelledImages
+from instahide.pool.pool import empty_pool
 from instahide.randomness.keystream import Key
 
 
@@ -35,18 +37,20 @@ def test_bytes_are_those_of_plain_numpy(sources):
         sources.pool.read(plan.public),
         sources.encoding.generator.mask(0, len(plan)),
     )
-    assert encrypt_rows(sources, plan, 0).tobytes() == expected.tobytes()
+    assert encode_rows(sources, plan, 0).tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("name", ["inside", "mixup", "mixup-inside"])
 def test_other_schemes_agree_with_plain_numpy(private, pool, name):
-    sources = combine(private, pool, Key.from_seed(5), Scheme(name, k=4), "aes256-ctr")
+    scheme = Scheme(name, k=4)
+    public = empty_pool(pool.shape) if scheme.inside else pool
+    sources = combine(private, public, Key.from_seed(5), of_scheme(scheme))
     plan = sources.plan()[:40]
     keep = np.full((40, 24), 255, np.uint8)
     mask = sources.encoding.generator.mask(0, 40) if sources.encoding.scheme.masked else keep
     public = sources.pool.read(plan.public)
     expected = plain_numpy(plan, private.images, public, mask)
-    assert encrypt_rows(sources, plan, 0).tobytes() == expected.tobytes()
+    assert encode_rows(sources, plan, 0).tobytes() == expected.tobytes()
 
 
 def test_a_grey_image_of_odd_size_mixed_with_itself_is_itself():
@@ -71,7 +75,7 @@ def test_files_do_not_depend_on_threads_and_batches(
     save_encryption(tmp_path / "e.npy", sources, plan, threads=threads)
     loaded = np.load(tmp_path / "e.npy")
     assert loaded.dtype == np.float32
-    assert np.array_equal(loaded, encrypt_rows(sources, plan, 0))
+    assert np.array_equal(loaded, encode_rows(sources, plan, 0))
 
 
 def test_an_error_leaves_no_file_behind(sources, tmp_path, monkeypatch):
@@ -89,7 +93,7 @@ def test_the_stream_gives_the_rows_of_the_challenge_in_any_batches(sources):
     for size in (7, 64):
         batches = list(encryption_stream(sources, batch_rows=size, stop=len(plan)))
         rows, labels = map(np.concatenate, zip(*batches, strict=True))
-        assert np.array_equal(rows, encrypt_rows(sources, plan, 0))
+        assert np.array_equal(rows, encode_rows(sources, plan, 0))
         assert np.array_equal(labels, label_rows(plan, sources.private))
 
 
@@ -117,8 +121,11 @@ def test_shapes_that_do_not_fit_are_refused(private):
 
     pool = Pool(np.zeros((9, 16, 16, 3), np.uint8))
     with pytest.raises(InstaHideError, match="same image size"):
-        combine(private, pool, Key.from_seed(1), Scheme(), "aes256-ctr")
+        combine(private, pool, Key.from_seed(1), of_scheme(Scheme()))
     with pytest.raises(InstaHideError, match="no generator 'dice'"):
         combine(
-            private, Pool(np.zeros((9, 8, 8, 3), np.uint8)), Key.from_seed(1), Scheme(), "dice"
+            private,
+            Pool(np.zeros((9, 8, 8, 3), np.uint8)),
+            Key.from_seed(1),
+            of_scheme(Scheme(), "dice"),
         )

@@ -167,7 +167,7 @@ def test_a_truncated_array_file_is_named(share, files):
     data = private.read_bytes()
     private.write_bytes(data[: int(share * len(data))])
     with pytest.raises(InstaHideError, match=r"set\.npz is not a readable"):
-        load_sources(private, None, Key.from_seed(1), None, "aes256-ctr")
+        load_sources(private, None, Key.from_seed(1), None)
 
 
 LITTLE_MEMORY = """

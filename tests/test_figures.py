@@ -7,6 +7,7 @@ import pytest
 from instahide.errors import InstaHideError
 from instahide.figures import coefficient_histogram, gallery, pool_gallery, save_figure
 from instahide.images import to_unit_range
+from instahide.scoring.figures import as_pictures
 
 
 def plain(*colours, side=4):
@@ -79,3 +80,12 @@ def test_equal_figures_give_equal_files(tmp_path, suffix):
 def test_histogram_without_public_images_shows_one_group():
     figure = coefficient_histogram(np.full((5, 2), 0.5))
     assert [text.get_text() for text in figure.axes[0].get_legend().texts] == ["private images"]
+
+
+def test_rows_of_any_form_can_be_looked_at():
+    images = np.zeros((3, 4, 4, 3), np.float32)
+    assert as_pictures(images) is images
+    rows = np.arange(14, dtype=np.int64).reshape(2, 7)
+    shown = as_pictures(rows)
+    assert shown.shape == (2, 3, 3, 1) and shown.min() == -1 and shown.max() == 1
+    assert as_pictures(np.zeros(5, bool)).shape == (5, 1, 1, 1)

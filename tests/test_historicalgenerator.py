@@ -12,6 +12,8 @@ from instahide.challenge.making import make_challenge
 from instahide.challenge.manifest import load_manifest
 from instahide.challenge.sources import combine
 from instahide.challenge.verification import verify_files
+from instahide.encodings.catalogue import told_by
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide import mersenne as historicalgenerator
 from instahide.encodings.instahide.generators import make_generator, new_key
 from instahide.encodings.instahide.mersenne import HistoricalGenerator
@@ -134,20 +136,20 @@ def test_a_challenge_is_made_verified_and_the_same_with_any_threads(
     key, scheme = Key.from_seed(77), Scheme(name, rows_per_image=7)
     made = [
         make_challenge(
-            tmp_path / f"{threads}", *files, key, scheme, historical.NAME,
-            public_use=public_use, threads=threads,
+            tmp_path / f"{threads}", *files, key,
+            of_scheme(scheme, historical.NAME, public_use), threads=threads,
         )
         for threads in (1, 3)
     ]  # fmt: skip
     assert made[0].encryption.read_bytes() == made[1].encryption.read_bytes()
-    assert verify_files(made[0], *files, key).passed
+    assert verify_files(made[0], *files, key, told_by(load_manifest(made[0]))).passed
     manifest = load_manifest(made[0])
     assert manifest["generator"] == "mt19937-2020"
     assert manifest["public_use"] == (public_use or "one-batch")
 
 
 def test_labels_show_the_historical_coefficients(private, pool):
-    sources = combine(private, pool, Key.from_seed(5), Scheme(), historical.NAME)
+    sources = combine(private, pool, Key.from_seed(5), of_scheme(Scheme(), historical.NAME))
     plan = sources.plan()
     drawn = historical.coefficients(historical.stream(5), 20, 6, 0.65, 0.3)
     np.testing.assert_array_equal(plan.weights[:20], drawn)

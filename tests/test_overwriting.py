@@ -12,6 +12,7 @@ from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.making import make_challenge
 from instahide.challenge.private import load_private, save_private
 from instahide.cli import main, make_parser
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.plan import load_plan
 from instahide.randomness.keystream import Key
@@ -67,8 +68,8 @@ def photos(tmp_path_factory):
 
 def make_inside(folder):
     scheme = Scheme("inside", k=3, rows_per_image=2)
-    sources = folder / "set.npz", None, Key.from_seed(3), scheme
-    return make_challenge(folder / "challenge", *sources, "aes256-ctr")
+    sources = folder / "set.npz", None, Key.from_seed(3), of_scheme(scheme)
+    return make_challenge(folder / "challenge", *sources)
 
 
 @pytest.fixture

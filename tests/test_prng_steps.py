@@ -11,8 +11,9 @@ from instahide.attacks.prng import seedsearch, steps
 from instahide.attacks.recipe import Attack
 from instahide.attacks.running import save_step
 from instahide.attacks.seen import load_seen
-from instahide.challenge.encryption import encrypt_rows
+from instahide.challenge.encryption import encode_rows
 from instahide.challenge.sources import combine
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.labels import label_rows
 from instahide.errors import InstaHideError
@@ -28,9 +29,9 @@ ATTACK = prng()
 
 @pytest.fixture
 def challenge(private, pool, tmp_path):
-    sources = combine(private, pool, Key.from_seed(SEED), SCHEME, historical.NAME)
+    sources = combine(private, pool, Key.from_seed(SEED), of_scheme(SCHEME, historical.NAME))
     plan = sources.plan()
-    save_npy(tmp_path / "encryption.npy", encrypt_rows(sources, plan, 0))
+    save_npy(tmp_path / "encryption.npy", encode_rows(sources, plan, 0))
     save_npy(tmp_path / "label.npy", label_rows(plan, private))
     return tmp_path
 

@@ -11,6 +11,7 @@ from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.making import make_challenge
 from instahide.challenge.private import load_private, save_private
 from instahide.cli import main
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.plan import load_plan
 from instahide.leaderboard.recheck import kept_beside
@@ -32,7 +33,7 @@ def make(private, tmp_path):
 
     def made(name, seed):
         scheme = Scheme("inside", k=3, rows_per_image=2)
-        given = (tmp_path / "set.npz", None, Key.from_seed(seed), scheme, "aes256-ctr")
+        given = (tmp_path / "set.npz", None, Key.from_seed(seed), of_scheme(scheme))
         make_challenge(tmp_path / name, *given)
         return ChallengeFolder(tmp_path / name)
 

@@ -14,6 +14,7 @@ import pytest
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.making import make_challenge
 from instahide.challenge.selection import select_private
+from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.files import sha256_of_file
 from instahide.photos.listing import list_photos
@@ -116,7 +117,7 @@ def run_in_c_locale(*arguments):
 def test_a_challenge_is_the_same_in_every_locale(photos, tmp_path):
     key, scheme = Key.from_seed(1), Scheme("inside", k=2, rows_per_image=1)
     select_private(tmp_path / "a.npz", photos, key, count=4, size=32, channels=3)
-    make_challenge(tmp_path / "a", tmp_path / "a.npz", None, key, scheme, "aes256-ctr")
+    make_challenge(tmp_path / "a", tmp_path / "a.npz", None, key, of_scheme(scheme))
     out = tmp_path / "b.npz"
     done = run_in_c_locale("private", photos, "--out", out, "--images", 4, "--seed", 1)
     assert done.returncode == 0, done.stderr

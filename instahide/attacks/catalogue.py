@@ -19,8 +19,17 @@ finish      ``finish(problem, state, rng)``                           `Recovery`
 from collections.abc import Mapping
 from typing import Any
 
-from instahide.attacks.recipe import BASELINES, LAST, WHITENED, Attack, Resources, Step
+from instahide.attacks.recipe import (
+    BASELINES,
+    BASELINES_OF_ALL,
+    LAST,
+    WHITENED,
+    Attack,
+    Resources,
+    Step,
+)
 from instahide.choice import Choice, choose
+from instahide.encodings.choice import INSTAHIDE
 
 UNMIXING = "instahide.attacks.unmixing"
 #: stage -> name -> where its function is
@@ -101,6 +110,7 @@ def unmixing(name: str = "whitened", **chosen: str) -> Attack:
         view=f"{UNMIXING}.problem:view",
         labels=chosen.get("labels", "coefficients"),
         public=chosen.get("public", "sample"),
+        encodings=(INSTAHIDE,),
     )
 
 
@@ -113,7 +123,14 @@ def baseline(name: str) -> Attack:
     """Return a baseline, an attack of one step; all but ``absolute`` see the truth."""
     known = {name: f"instahide.attacks.baselines:hand_in_{name}"}
     step = Step(name, choose("baseline", name, known))
-    return Attack(name, (step,), family="baseline", secrets=name != "absolute", baseline=True)
+    return Attack(
+        name,
+        (step,),
+        family="baseline",
+        secrets=name != "absolute",
+        baseline=True,
+        encodings=() if name in BASELINES_OF_ALL else (INSTAHIDE,),
+    )
 
 
 def prng() -> Attack:
@@ -128,7 +145,9 @@ def prng() -> Attack:
         resources=Resources(memory_mb=2000, threads=4),
     )
     solve = Step("solve", choose("step", "solve", known), resources=Resources(minutes=30))
-    return Attack("prng", (search, solve), family="prng", generator=True)
+    return Attack(
+        "prng", (search, solve), family="prng", generator=True, encodings=(INSTAHIDE,)
+    )
 
 
 def own(name: str, chosen: Mapping[str, Any]) -> Attack:

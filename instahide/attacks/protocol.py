@@ -12,7 +12,7 @@ import os
 import platform
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -35,11 +35,15 @@ class Released:
     Attributes
     ----------
     encryption : ndarray of float32, shape (E, H, W, C), range [-1, 1]
+        Of another encoding than InstaHide what that releases, E rows.
     label : ndarray of float32, shape (E, classes)
+    others : dict of ndarray
+        What such an encoding releases besides, by name; E rows each.
     """
 
     encryption: np.ndarray
     label: np.ndarray
+    others: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -146,8 +150,13 @@ def peak_memory() -> int:
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def load_released(folder: Path | str) -> Released:
+def load_released(folder: Path | str, arrays: Sequence[str] | None = None) -> Released:
     """Read `encryption.npy` and `label.npy`, anybody's; nothing else needs to be there.
+
+    Parameters
+    ----------
+    arrays : sequence of str, optional
+        The names of what another encoding than InstaHide releases. It may have any form.
 
     Raises
     ------
@@ -156,22 +165,47 @@ def load_released(folder: Path | str) -> Released:
         those of encryptions and labels.
     """
     paths = ChallengeFolder(Path(folder))
+    if arrays is not None:
+        return _load_any(paths, arrays)
     encryption, label = (load_npy(path) for path in (paths.encryption, paths.label))
     if encryption.ndim != 4 or encryption.dtype != np.float32 or not encryption.size:
         raise InstaHideError(
             f"{paths.encryption} is {encryption.dtype} {encryption.shape}; float32 of shape "
             "(E, H, W, C) is expected"
         )
-    fits = label.ndim == 2 and len(label) == len(encryption) and label.size > 0
-    if not fits or label.dtype != np.float32:
-        raise InstaHideError(
-            f"{paths.label} is {label.dtype} {label.shape}; float32 of shape "
-            f"({len(encryption)}, classes) is expected"
-        )
+    _check_table(label, len(encryption), paths.label)
     check_memory(encryption.nbytes + label.nbytes, f"reading {paths.encryption}")
     _check_encryption(encryption, paths.encryption)
     _check_label(label, paths.label)
     return Released(np.asarray(encryption), np.asarray(label))
+
+
+def _load_any(paths: ChallengeFolder, arrays: Sequence[str]) -> Released:
+    """Read what any encoding releases."""
+    found = {name: load_npy(paths.array(name)) for name in arrays}
+    rows = found["encryption"].shape[:1] or (0,)
+    for name, array in found.items():
+        if array.dtype.kind not in "biuf" or not array.size or array.shape[:1] != rows:
+            raise InstaHideError(
+                f"{paths.array(name)} is {array.dtype} {array.shape}; numbers are expected, "
+                "with a first axis of as many rows as encryption.npy has"
+            )
+    label = load_npy(paths.label)
+    _check_table(label, *rows, paths.label)
+    needed = sum(array.nbytes for array in (label, *found.values()))
+    check_memory(needed, f"reading {paths.path}")
+    _check_label(label, paths.label)
+    held = {name: np.asarray(array) for name, array in found.items()}
+    return Released(held.pop("encryption"), np.asarray(label), held)
+
+
+def _check_table(label: np.ndarray, rows: int, path: Path) -> None:
+    fits = label.ndim == 2 and len(label) == rows and label.size > 0
+    if not fits or label.dtype != np.float32:
+        raise InstaHideError(
+            f"{path} is {label.dtype} {label.shape}; float32 of shape ({rows}, classes) is "
+            "expected"
+        )
 
 
 def _check_encryption(encryption: np.ndarray, path: Path) -> None:

@@ -16,6 +16,8 @@ from instahide.errors import InstaHideError
 
 #: Attempts without any attack, by name; see `instahide.attacks.baselines`.
 BASELINES = ("absolute", "mean", "random", "oracle")
+#: Those that suit any encoding.
+BASELINES_OF_ALL = ("mean", "random")
 #: What the stages of the attack `whitened` are, as they are written.
 WHITENED = {"similarity": "whitened", "assignment": "em", "retrieval": "field"} | {
     "finish": "local"
@@ -28,6 +30,11 @@ OFFERED = ("part", "threads", "state", "path", "observe")
 Labels = Literal["coefficients", "classes", "none"]
 #: Which public photos: none, others of the same kind, or the challenge's pool.
 Public = Literal["none", "sample", "pool"]
+
+
+def baselines_for(about: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the baselines that suit a challenge, by its public parameters."""
+    return BASELINES if "scheme" in about else BASELINES_OF_ALL
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,8 @@ class Attack:
         It sees the truth, and is a baseline.
     baseline : bool
         It is a measure for comparison, and no attack.
+    encodings : tuple of str
+        The names of the encodings that it attacks; empty for any.
     """
 
     name: str
@@ -118,6 +127,11 @@ class Attack:
     generator: bool = False
     secrets: bool = False
     baseline: bool = False
+    encodings: tuple[str, ...] = ()
+
+    def suits(self, encoding: str) -> bool:
+        """Tell whether it attacks an encoding of this name."""
+        return not self.encodings or encoding in self.encodings
 
     def trail(self, number: int) -> str:
         """Return the folder, below a challenge's `steps`, of what step `number` makes.

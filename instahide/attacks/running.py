@@ -42,8 +42,24 @@ def step_rng(number: int, seed: int) -> np.random.Generator:
 
 
 def view_of(attack: Attack, seen: Seen) -> Any:
-    """Return what an attack's steps are called with."""
+    """Return what an attack's steps are called with, see also `check_encoding`."""
+    check_encoding(attack, seen.encoding)
     return load_function(attack.view)(seen) if attack.view else seen
+
+
+def check_encoding(attack: Attack, encoding: str) -> None:
+    """Refuse an attack on other encodings than a challenge's.
+
+    Raises
+    ------
+    InstaHideError
+        Names both.
+    """
+    if not attack.suits(encoding):
+        raise InstaHideError(
+            f"the attack {attack.name or attack.family} is on {' or '.join(attack.encodings)}, "
+            f"and the challenge was made by the encoding {encoding}"
+        )
 
 
 def recover(

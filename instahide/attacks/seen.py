@@ -11,7 +11,8 @@ import numpy as np
 from instahide.attacks.protocol import Knowledge, Released, load_released
 from instahide.attacks.recipe import Labels
 from instahide.challenge.folder import ChallengeFolder
-from instahide.challenge.manifestform import read_manifest
+from instahide.challenge.manifestform import COMPLETE, read_manifest
+from instahide.encodings.choice import INSTAHIDE
 from instahide.errors import InstaHideError
 from instahide.images import to_unit_range
 from instahide.memory import check_memory
@@ -51,6 +52,11 @@ class Seen:
     labels: Labels = "coefficients"
     pool: Pool | None = None
     secrets: ChallengeFolder | None = field(default=None, repr=False)
+
+    @property
+    def encoding(self) -> str:
+        """The name of the encoding that the challenge was made by."""
+        return self.about["encoding"]["name"] if "encoding" in self.about else INSTAHIDE
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -121,7 +127,7 @@ def see(
 
 def load_seen(
     challenge: Path | str,
-    about: Mapping[str, Any],
+    about: Mapping[str, Any] | None,
     image_count: int,
     *,
     public: Path | str | None = None,
@@ -135,8 +141,9 @@ def load_seen(
     ----------
     challenge : path
         A folder with `encryption.npy` and `label.npy`.
-    about : mapping
-        Public parameters, such as ``{"scheme": {…}}``.
+    about : mapping or None
+        Public parameters, such as ``{"scheme": {…}}``, see `public_parameters`; None for those
+        that `challenge.json` tells.
     image_count : int
         Number n of private images.
     public : path or None
@@ -152,7 +159,10 @@ def load_seen(
         When a file is missing or does not fit, or the photos are the challenge's own pool and
         are not said to be.
     """
-    released, folder = load_released(challenge), ChallengeFolder(Path(challenge))
+    folder = ChallengeFolder(Path(challenge))
+    if about is None:
+        about = public_parameters(read_manifest(folder.manifest, COMPLETE))
+    released = load_released(challenge, about.get("arrays"))
     pool, photos = None, None
     if public is not None:
         pool = open_pool(public)
@@ -168,6 +178,23 @@ def load_seen(
         photos = to_unit_range(sample(pool))
     known = {"pool": pool if knows_pool else None, "secrets": folder if secrets else None}
     return see(released, photos, about, image_count, labels, **known)
+
+
+def public_parameters(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a checked `challenge.json` tells an attacker.
+
+    Returns
+    -------
+    dict
+        ``scheme`` and ``generator`` of InstaHide; of another encoding ``encoding``, its name
+        and options, and ``arrays``, the names of what it releases; ``image_shape``.
+    """
+    keys = ("scheme", "generator", "public_use", "encoding", "image_shape")
+    told = {key: manifest[key] for key in keys if key in manifest}
+    if "encoding" in told:
+        files = (file.removesuffix(".npy") for file in manifest["files"])
+        told["arrays"] = [name for name in files if name != "label"]
+    return told
 
 
 def _is_own_pool(folder: ChallengeFolder, pool: Pool) -> bool:

@@ -1,4 +1,4 @@
-"""Writing `encryption.npy`, batch by batch, from any encoding that releases one."""
+"""Writing `encryption.npy`, and what else an encoding releases, batch by batch."""
 
 import io
 import os
@@ -8,45 +8,81 @@ import numpy as np
 
 from instahide.challenge.sources import Sources
 from instahide.encodings.plan import Plan
+from instahide.errors import InstaHideError
 from instahide.files import atomic
 from instahide.parallel import map_threads
 
 BATCH_ROWS = 256
 
 
-def encrypt_rows(sources: Sources, plan: Plan, start: int) -> np.ndarray:
+def encode_rows(
+    sources: Sources, plan: Plan, start: int, name: str = "encryption"
+) -> np.ndarray:
     """Encode a plan whose first row is row `start` of the challenge.
+
+    Parameters
+    ----------
+    name : str
+        Of one of the encoding's arrays.
 
     Returns
     -------
-    ndarray of float32, shape (len(plan), …)
-        For InstaHide (len(plan), H, W, C), range [-1, 1].
+    ndarray, shape (len(plan), …)
+        For InstaHide float32 (len(plan), H, W, C), range [-1, 1].
+
+    Raises
+    ------
+    InstaHideError
+        When the encoding makes something else than it says.
     """
-    return sources.encoding.encode(plan, start)["encryption"]
+    row = sources.encoding.arrays[name]
+    made = sources.encoding.encode(plan, start).get(name)
+    dtype, shape = np.dtype(row.dtype), (len(plan), *row.shape)
+    if made is None or made.dtype.newbyteorder("<") != dtype or made.shape != shape:
+        found = "nothing" if made is None else f"{made.dtype} {made.shape}"
+        raise InstaHideError(
+            f"the encoding {sources.chosen.name} says that {name!r} is {dtype} {shape}, and "
+            f"makes {found}"
+        )
+    return made
 
 
 def save_encryption(
-    path: Path | str, sources: Sources, plan: Plan, *, threads: int = 1
+    path: Path | str,
+    sources: Sources,
+    plan: Plan,
+    *,
+    name: str = "encryption",
+    threads: int = 1,
 ) -> None:
-    """Write `encryption.npy` batch by batch: memory does not grow with the rows.
+    """Write an array of the encoding batch by batch: memory does not grow with the rows.
 
     Batches go to their place in the file as they are ready, in any order.
+
+    Parameters
+    ----------
+    path : path
+        Such as `encryption.npy`.
+    name : str
+        Of the array.
     """
-    shape = (len(plan), *sources.encoding.arrays["encryption"].shape)
+    row = sources.encoding.arrays[name]
+    dtype, shape = np.dtype(row.dtype), (len(plan), *row.shape)
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(
-        header, {"descr": "<f4", "fortran_order": False, "shape": shape}
+        header, {"descr": row.dtype, "fortran_order": False, "shape": shape}
     )
-    offset, row_bytes = header.tell(), 4 * int(np.prod(shape[1:]))
+    offset, row_bytes = header.tell(), dtype.itemsize * int(np.prod(row.shape))
     with atomic(path) as temporary, open(temporary, "r+b", buffering=0) as file:
         write_at(file.fileno(), np.frombuffer(header.getbuffer(), np.uint8), 0)
 
         def work(start: int) -> None:
-            rows = encrypt_rows(sources, plan[start : start + BATCH_ROWS], start)
-            write_at(file.fileno(), rows.astype("<f4", copy=False), offset + start * row_bytes)
+            rows = encode_rows(sources, plan[start : start + BATCH_ROWS], start, name)
+            rows = np.ascontiguousarray(rows, dtype)
+            write_at(file.fileno(), rows, offset + start * row_bytes)
 
         starts = range(0, len(plan), BATCH_ROWS)
-        map_threads(work, starts, workers=threads, label="encryption", unit="batches")
+        map_threads(work, starts, workers=threads, label=name, unit="batches")
 
 
 def write_at(file: int, array: np.ndarray, place: int) -> None:

@@ -5,9 +5,13 @@
     encryption.npy   float32 (E, H, W, C)     label.npy        float32 (E, classes)
     challenge.json   the manifest             release.zip      these three, for the public
     secret/          mode 0700: seed, truth.npz, private.npz
+
+Encodings other than InstaHide may release `encryption.npy` in another form, and more arrays
+beside it.
 """
 
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +20,6 @@ from instahide.files import atomic, check_file, save_text
 from instahide.randomness.keystream import Key
 
 MOST_SEED_BYTES = 1000  # more are no seed
-RELEASED = ("encryption.npy", "label.npy", "challenge.json")
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,10 @@ class ChallengeFolder:
     def encryption(self) -> Path:
         """`encryption.npy`."""
         return self.path / "encryption.npy"
+
+    def array(self, name: str) -> Path:
+        """Return where an array of the encoding is, `{name}.npy`."""
+        return self.path / f"{name}.npy"
 
     @property
     def label(self) -> Path:
@@ -83,13 +90,18 @@ def load_seed(path: Path | str) -> Key:
         raise InstaHideError(f"cannot read {path}: {reason}; give the seed by hand") from None
 
 
-def save_release(folder: ChallengeFolder) -> None:
-    """Write `release.zip`: the three public files, stored with fixed dates and rights.
+def save_release(folder: ChallengeFolder, names: Iterable[str]) -> None:
+    """Write `release.zip`: the public files, stored with fixed dates and rights.
 
     Equal files give an equal archive. Encryptions are noise and do not compress.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The files in the folder, see `instahide.challenge.manifest.released`.
     """
     with atomic(folder.release) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name in RELEASED:
+        for name in names:
             entry = zipfile.ZipInfo(f"challenge/{name}", date_time=(2020, 1, 1, 0, 0, 0))
             entry.external_attr = 0o644 << 16
             entry.create_system = 3  # Unix, wherever it is made

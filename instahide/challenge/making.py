@@ -5,11 +5,10 @@ from pathlib import Path
 from instahide.challenge.encryption import save_encryption
 from instahide.challenge.folder import ChallengeFolder, load_seed, save_release, save_seed
 from instahide.challenge.label import save_label
-from instahide.challenge.manifest import save_manifest
+from instahide.challenge.manifest import load_manifest, released, save_manifest
 from instahide.challenge.private import load_selection, save_private
 from instahide.challenge.sources import Sources, load_sources
-from instahide.encodings.instahide.mersenne import PublicUse
-from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.choice import EncodingChoice
 from instahide.encodings.plan import save_plan
 from instahide.errors import InstaHideError
 from instahide.files import close_folder, filled_folder
@@ -22,10 +21,8 @@ def make_challenge(
     private: Path | str,
     pool: Path | str | None,
     key: Key,
-    scheme: Scheme,
-    generator: str,
+    chosen: EncodingChoice,
     *,
-    public_use: PublicUse | None = None,
     threads: int = 1,
 ) -> ChallengeFolder:
     """Make a challenge from the files of its sources: the workflow's stages, one by one.
@@ -36,19 +33,19 @@ def make_challenge(
         The folder to make.
     private, pool : path
         A private set, and a pool (None where no public images are mixed in).
-    public_use : {"one-batch", "fresh"}, optional
-        For the generator of 2020, see `instahide.encodings.instahide.mersenne`.
+    chosen : EncodingChoice
+        Such as `instahide.encodings.choice.of_scheme` returns.
 
     Raises
     ------
     InstaHideError
-        When the sources do not fit each other or the scheme, or another challenge, whose
+        When the sources do not fit each other or the encoding, or another challenge, whose
         seed would be lost, is in the folder; within `instahide.placing.keeping`, also when
         anything else is there, or the same seed made other files.
     """
     folder = ChallengeFolder(Path(path))
     _keep_others(folder, key)
-    sources = load_sources(private, pool, key, scheme, generator, public_use)
+    sources = load_sources(private, pool, key, chosen)
     with filled_folder(folder.path) as temporary:
         made = ChallengeFolder(temporary)
         save_private(made.private, sources.private, load_selection(private))
@@ -62,10 +59,11 @@ def _save_files(folder: ChallengeFolder, sources: Sources, threads: int) -> None
     plan = sources.plan()
     save_seed(folder.seed, sources.key)
     save_plan(folder.truth, plan)
-    save_encryption(folder.encryption, sources, plan, threads=threads)
+    for name in sources.encoding.arrays:
+        save_encryption(folder.array(name), sources, plan, name=name, threads=threads)
     save_label(folder.label, plan, sources.private)
     save_manifest(folder, sources)
-    save_release(folder)
+    save_release(folder, released(load_manifest(folder)))
 
 
 def _keep_others(folder: ChallengeFolder, key: Key) -> None:

@@ -1,7 +1,7 @@
 """The manifest `challenge.json`: what a challenge is, and a commitment to its secrets."""
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,10 @@ import numpy as np
 
 from instahide import __version__
 from instahide.challenge.folder import ChallengeFolder
-from instahide.challenge.manifestform import COMPLETE, read_manifest
+from instahide.challenge.manifestform import COMPLETE, check_manifest, read_manifest
 from instahide.challenge.private import private_digest
 from instahide.challenge.sources import Sources
+from instahide.encodings.choice import INSTAHIDE
 from instahide.errors import InstaHideError
 from instahide.files import load_npy, save_json, sha256_of_file
 from instahide.labelled import LabelledImages
@@ -56,7 +57,7 @@ def describe_array(path: Path | str) -> dict[str, Any]:
         When it does not hold finite numbers.
     """
     array = load_npy(path)
-    if array.dtype.kind not in "fiu" or not array.size:
+    if array.dtype.kind not in "bfiu" or not array.size:
         raise InstaHideError(f"{path} holds no numbers: {array.dtype} {array.shape}")
     ends = [float(array.min()), float(array.max())]
     if not np.isfinite(ends).all():
@@ -79,17 +80,31 @@ def make_manifest(
     private = sources.private
     return {
         "format_version": version,
-        **sources.encoding.describe(),
+        **describe_encoding(sources),
         "images": len(private.images),
         "image_shape": list(private.images.shape[1:]),
         "classes": list(private.class_names),
         "files": {
-            path.name: describe_array(path) for path in (folder.encryption, folder.label)
+            f"{name}.npy": describe_array(folder.array(name))
+            for name in (*sources.encoding.arrays, "label")
         },
         "pool": sources.pool.describe() if len(sources.pool) else None,
         "commitment": {"method": "HMAC-SHA256", **commit(sources.key, private, version)},
         "versions": versions(),
     }
+
+
+def describe_encoding(sources: Sources) -> dict[str, Any]:
+    """Return the public parameters: InstaHide's as keys of their own, others' under one."""
+    told = sources.encoding.describe()
+    if sources.chosen.name == INSTAHIDE:
+        return told
+    return {"encoding": {"name": sources.chosen.name, "options": told}}
+
+
+def released(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the names of the files that the public gets, the manifest last."""
+    return [*manifest["files"], "challenge.json"]
 
 
 def versions() -> dict[str, str]:
@@ -100,7 +115,9 @@ def versions() -> dict[str, str]:
 
 def save_manifest(folder: ChallengeFolder, sources: Sources) -> None:
     """Write `challenge.json` beside the arrays it describes."""
-    save_json(folder.manifest, make_manifest(folder, sources))
+    manifest = make_manifest(folder, sources)
+    check_manifest(manifest, folder.manifest, COMPLETE)  # an encoding may tell anything
+    save_json(folder.manifest, manifest)
 
 
 def load_manifest(folder: ChallengeFolder, needed: Sequence[str] = COMPLETE) -> dict[str, Any]:

@@ -13,14 +13,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from instahide.choice import TARGET
 from instahide.encodings.instahide.scheme import SCHEMES, Scheme
 from instahide.errors import InstaHideError
+from instahide.names import ARRAY_NAME
 from instahide.smalljson import read_json
 
 FORMATS = (1, 2)
 MOST_BYTES = 2**24  # ImageNet-21k's class names take half a megabyte
 MOST = 2**53  # whole numbers beyond it are no counts
 WIDEST = 2**16  # pixels
+LARGEST = 1.8e308  # of what an array may hold
+MOST_OPTIONS = 100
+FLOATS = ("float16", "float32", "float64")
+WHOLE = tuple(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64))
+ARRAY_FILE = re.compile(rf"{ARRAY_NAME.pattern}\.npy")
+ENCODING_NAME = re.compile(rf"[a-z0-9-]{{1,64}}|(?={TARGET.pattern}$)[\w.:]{{1,200}}")
 
 
 def read_manifest(path: Path, needed: Sequence[str]) -> dict[str, Any]:
@@ -63,12 +71,15 @@ def check_manifest(manifest: Any, path: Path, needed: Sequence[str]) -> None:
             f"{path} has format version {shown(found)}, and this program reads the versions "
             f"{' and '.join(map(str, FORMATS))}"
         )
-    missing = [key for key in needed if key not in manifest]
+    others = OF_INSTAHIDE if "encoding" in manifest else ()
+    missing = [key for key in needed if key not in manifest and key not in others]
     if missing:
         raise InstaHideError(f"{path} lacks {', '.join(missing)}: it is incomplete")
     for key, value in manifest.items():
         if key not in KEYS:
             raise InstaHideError(f"{path} has a key {shown(key)}, which no manifest has")
+        if key in OF_INSTAHIDE and "encoding" in manifest:
+            raise InstaHideError(f"{path} has both 'encoding' and {key!r}, a key of InstaHide")
         fits, expected = KEYS[key]
         if not fits(value):
             raise InstaHideError(f"{path}: {key} is {shown(value)}; expected is {expected}")
@@ -145,18 +156,44 @@ def _is_classes(value: Any) -> bool:
     return named and 0 < len(value) == len(set(value))
 
 
+def _is_end(value: Any) -> bool:
+    """Tell whether a value is a number that an array may hold, however large."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) <= LARGEST
+
+
 def _is_file(value: Any) -> bool:
     return is_object(
         value,
         sha256=is_digest,
         shape=lambda shape: is_list(shape, lambda side: is_whole(side, 1)),
-        dtype=lambda dtype: dtype == "float32",
-        range=lambda ends: is_list(ends, is_number, 2),
+        dtype=lambda dtype: isinstance(dtype, str) and dtype in ("bool", *FLOATS, *WHOLE),
+        range=lambda ends: is_list(ends, _is_end, 2),
     )
 
 
 def _is_files(value: Any) -> bool:
-    return is_object(value, **{"encryption.npy": _is_file, "label.npy": _is_file})
+    if not isinstance(value, dict) or not {"encryption.npy", "label.npy"} <= value.keys():
+        return False
+    named = all(ARRAY_FILE.fullmatch(name) for name in value)
+    return named and all(map(_is_file, value.values()))
+
+
+def _is_option(value: Any) -> bool:
+    return isinstance(value, bool) or is_number(value) or is_text(value)
+
+
+def _is_encoding(value: Any) -> bool:
+    return is_object(
+        value,
+        name=lambda name: isinstance(name, str) and ENCODING_NAME.fullmatch(name) is not None,
+        options=lambda options: (
+            isinstance(options, dict)
+            and len(options) <= MOST_OPTIONS
+            and all(map(str.isidentifier, options))
+            and all(map(_is_option, options.values()))
+        ),
+    )
 
 
 def _is_pool(value: Any) -> bool:
@@ -184,6 +221,11 @@ KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "generator": (is_text, "a name"),
     "public_use": (is_text, "a name"),
+    "encoding": (
+        _is_encoding,
+        "an object with a name, such as dp-instahide or module:function, and options of "
+        "numbers, words and truth values",
+    ),
     "images": (lambda value: is_whole(value, 1), "a whole number of 1 or more"),
     "image_shape": (
         lambda value: is_list(value, _is_side, 3),
@@ -192,8 +234,8 @@ KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "classes": (_is_classes, "a list of different names"),
     "files": (
         _is_files,
-        "an object that gives sha256, shape, dtype (float32) and range of encryption.npy and "
-        "label.npy",
+        "an object that gives sha256, shape, dtype and range of encryption.npy, label.npy and "
+        "any more arrays",
     ),
     "pool": (_is_pool, "null, or an object with patches (a number) and sha256"),
     "commitment": (
@@ -202,8 +244,10 @@ KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "versions": (_is_versions, "an object of names and versions"),
 }
+#: Keys of InstaHide; other encodings have `encoding` instead.
+OF_INSTAHIDE = ("scheme", "generator", "public_use")
 #: Keys of every manifest; the generator of 2020 adds `public_use`.
-COMPLETE = tuple(key for key in KEYS if key != "public_use")
+COMPLETE = tuple(key for key in KEYS if key not in ("public_use", "encoding"))
 
 
 def _check_scheme(scheme: dict[str, Any], path: Path) -> None:
@@ -215,17 +259,35 @@ def _check_scheme(scheme: dict[str, Any], path: Path) -> None:
 
 def _check_agreement(manifest: dict[str, Any], path: Path) -> None:
     """Refuse a manifest whose files have other shapes than the rest of it says."""
-    if not {"scheme", "images", "image_shape", "classes", "files"} <= manifest.keys():
+    if not {"images", "image_shape", "classes", "files"} <= manifest.keys():
         return
-    rows = manifest["images"] * manifest["scheme"]["rows_per_image"]
-    expected = {
-        "encryption.npy": [rows, *manifest["image_shape"]],
-        "label.npy": [rows, len(manifest["classes"])],
-    }
-    for name, shape in expected.items():
-        told = manifest["files"][name]["shape"]
-        if told != shape:
+    files = manifest["files"]
+    rows = files["label.npy"]["shape"][0]
+    if "scheme" in manifest:
+        rows = manifest["images"] * manifest["scheme"]["rows_per_image"]
+        if len(files) > 2:
+            raise InstaHideError(f"{path} has more files than InstaHide releases")
+        _check_file(files, "encryption.npy", [rows, *manifest["image_shape"]], path)
+    _check_file(files, "label.npy", [rows, len(manifest["classes"])], path)
+    for name, file in files.items():
+        if file["shape"][:1] != [rows]:
             raise InstaHideError(
-                f"{path} contradicts itself: {name} is said to have the shape "
-                f"{reprlib.repr(told)}, and images, scheme and classes make {shape}"
+                f"{path} contradicts itself: {name} has not as many rows as label.npy"
             )
+
+
+def _check_file(
+    files: dict[str, dict[str, Any]], name: str, shape: list[int], path: Path
+) -> None:
+    """Refuse an array that is said to have another shape, or another dtype than float32."""
+    told = files[name]["shape"]
+    if told != shape:
+        raise InstaHideError(
+            f"{path} contradicts itself: {name} is said to have the shape "
+            f"{reprlib.repr(told)}, and images, encoding and classes make {shape}"
+        )
+    if files[name]["dtype"] != "float32":
+        raise InstaHideError(
+            f"{path} contradicts itself: {name} is said to be {files[name]['dtype']}; float32 "
+            "is expected"
+        )

@@ -4,12 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from instahide.challenge.private import load_private
-from instahide.encodings.instahide.encoding import instahide
-from instahide.encodings.instahide.mersenne import PublicUse
-from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.choice import EncodingChoice
 from instahide.encodings.plan import Plan
 from instahide.encodings.protocol import Encoding
-from instahide.errors import InstaHideError
 from instahide.labelled import LabelledImages
 from instahide.memory import check_memory
 from instahide.pool.pool import Pool, empty_pool, open_pool
@@ -28,13 +25,15 @@ class Sources:
     pool : Pool
         Empty where no public images are mixed in.
     key : Key
+    chosen : EncodingChoice
     encoding : Encoding
-        Made of these three.
+        Made of all these.
     """
 
     private: LabelledImages
     pool: Pool
     key: Key
+    chosen: EncodingChoice
     encoding: Encoding
 
     @property
@@ -55,47 +54,25 @@ class Sources:
         return self.encoding.plan(0, self.rows)
 
 
-def combine(
-    private: LabelledImages,
-    pool: Pool,
-    key: Key,
-    scheme: Scheme,
-    generator: str,
-    public_use: PublicUse | None = None,
-) -> Sources:
-    """Combine private set, pool and seed by InstaHide, see `instahide` of its encoding."""
-    made = instahide(
-        private, pool, key, scheme=scheme, generator=generator, public_use=public_use
-    )
-    return Sources(private, pool, key, made)
+def combine(private: LabelledImages, pool: Pool, key: Key, chosen: EncodingChoice) -> Sources:
+    """Combine private set, pool and seed by an encoding, see `EncodingChoice.make`."""
+    return Sources(private, pool, key, chosen, chosen.make(private, pool, key))
 
 
 def load_sources(
-    private: Path | str,
-    pool: Path | str | None,
-    key: Key,
-    scheme: Scheme,
-    generator: str,
-    public_use: PublicUse | None = None,
+    private: Path | str, pool: Path | str | None, key: Key, chosen: EncodingChoice
 ) -> Sources:
     """Read private set and pool from their files and combine them."""
     images = load_private(private)
-    opened = load_pool(pool, images, scheme)
-    return combine(images, opened, key, scheme, generator, public_use)
+    return combine(images, load_pool(pool, images), key, chosen)
 
 
-def load_pool(pool: Path | str | None, private: LabelledImages, scheme: Scheme) -> Pool:
+def load_pool(pool: Path | str | None, private: LabelledImages) -> Pool:
     """Open a pool, or return an empty one of the private images' shape for None.
 
     Raises
     ------
     InstaHideError
-        When it is no pool, or the scheme mixes private images only and would ignore it.
+        When it is no pool.
     """
-    if not pool:
-        return empty_pool(private.images.shape[1:])
-    if scheme.inside:
-        raise InstaHideError(
-            f"scheme {scheme.name} mixes private images only: leave out the pool {pool}"
-        )
-    return open_pool(pool)
+    return open_pool(pool) if pool else empty_pool(private.images.shape[1:])

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from instahide.challenge.encryption import encrypt_rows
+from instahide.challenge.encryption import encode_rows
 from instahide.challenge.sources import Sources
 from instahide.encodings.labels import label_rows
 
@@ -35,7 +35,7 @@ def encryption_stream(
         end = start + batch_rows if stop is None else min(start + batch_rows, stop)
         plan = sources.encoding.plan(start, end)
         yield (
-            encrypt_rows(sources, plan, start),
+            encode_rows(sources, plan, start),
             label_rows(plan, private),
         )
         start = end

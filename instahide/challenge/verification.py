@@ -9,18 +9,19 @@ import os
 import reprlib
 import zipfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from instahide.challenge.encryption import BATCH_ROWS, encrypt_rows
-from instahide.challenge.folder import RELEASED, ChallengeFolder
-from instahide.challenge.manifest import commit, load_manifest, make_manifest
+from instahide.challenge.encryption import BATCH_ROWS, encode_rows
+from instahide.challenge.folder import ChallengeFolder
+from instahide.challenge.manifest import commit, load_manifest, make_manifest, released
 from instahide.challenge.private import load_private
 from instahide.challenge.sources import Sources, combine, load_pool
-from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.choice import EncodingChoice
 from instahide.encodings.labels import label_rows
 from instahide.encodings.plan import Plan, load_plan
 from instahide.errors import InstaHideError
@@ -89,7 +90,11 @@ class Verification:
 
 
 def verify(
-    folder: ChallengeFolder, private: LabelledImages, pool: Pool, key: Key
+    folder: ChallengeFolder,
+    private: LabelledImages,
+    pool: Pool,
+    key: Key,
+    chosen: EncodingChoice,
 ) -> Verification:
     """Make a challenge again and compare.
 
@@ -97,6 +102,9 @@ def verify(
     ----------
     pool : Pool
         An empty one where no public images are mixed in.
+    chosen : EncodingChoice
+        What is to be verified: `instahide.encodings.catalogue.told_by` returns what a
+        manifest tells.
 
     Raises
     ------
@@ -106,7 +114,7 @@ def verify(
     """
     manifest = load_manifest(folder)
     checks = check_inputs(manifest, private, pool, key)
-    sources = remake(manifest, private, pool, key)
+    sources = combine(private, pool, key, chosen)
     if (rows := _rows(folder.encryption)) not in (None, sources.rows):
         # Nothing of a challenge of another size can be compared.
         verdict = f"has {rows} rows, and {sources.rows} are expected"
@@ -115,23 +123,29 @@ def verify(
     if os.path.lexists(folder.truth):
         verdict = _try(compare_truth, folder.truth, plan)
         checks.append(Check("plan", "secret/truth.npz", verdict))
-    verdict = _try(compare_encryption, folder.encryption, sources, plan)
-    checks.append(Check("encrypt", "encryption.npy", verdict))
+    for name in sources.encoding.arrays:
+        verdict = _try(compare_encryption, folder.array(name), sources, plan, name)
+        checks.append(Check("encrypt", f"{name}.npy", verdict))
     label = label_rows(plan, private)
     checks.append(Check("label", "label.npy", _try(compare_label, folder.label, label)))
     verdict = _try(compare_manifest, folder, manifest, sources)
     checks.append(Check("manifest", "challenge.json", verdict))
     if folder.release.exists():
-        checks.append(Check("release", "release.zip", compare_release(folder)))
+        verdict = compare_release(folder, released(manifest))
+        checks.append(Check("release", "release.zip", verdict))
     return Verification(tuple(checks))
 
 
 def verify_files(
-    folder: ChallengeFolder, private: Path | str, pool: Path | str | None, key: Key
+    folder: ChallengeFolder,
+    private: Path | str,
+    pool: Path | str | None,
+    key: Key,
+    chosen: EncodingChoice,
 ) -> Verification:
     """Verify a challenge from the files of its private set and pool."""
-    images, scheme = load_private(private), Scheme(**load_manifest(folder)["scheme"])
-    return verify(folder, images, load_pool(pool, images, scheme), key)
+    images = load_private(private)
+    return verify(folder, images, load_pool(pool, images), key, chosen)
 
 
 def save_verification(path: Path | str, result: Verification) -> None:
@@ -145,14 +159,6 @@ def save_verification(path: Path | str, result: Verification) -> None:
     if not result.passed:
         raise InstaHideError("\n" + result.as_text())
     save_text(path, result.as_text() + "\n")
-
-
-def remake(manifest: dict[str, Any], private: LabelledImages, pool: Pool, key: Key) -> Sources:
-    """Combine the inputs as a manifest says that they were."""
-    scheme = Scheme(**manifest["scheme"])
-    return combine(
-        private, pool, key, scheme, manifest["generator"], manifest.get("public_use")
-    )
 
 
 def check_inputs(
@@ -220,21 +226,25 @@ def compare_label(path: Path, expected: np.ndarray) -> str:
     return compare_arrays(load_npy(path), expected)
 
 
-def compare_encryption(path: Path, sources: Sources, plan: Plan) -> str:
-    """Compare `encryption.npy` batch by batch with what the generator makes."""
-    found, private = load_npy(path), sources.private.images
-    shape = (len(plan), *private.shape[1:])
-    if found.shape != shape or found.dtype != np.float32:
-        return f"is {found.dtype} {found.shape}, and float32 {shape} is expected"
+def compare_encryption(
+    path: Path, sources: Sources, plan: Plan, name: str = "encryption"
+) -> str:
+    """Compare an array of the encoding batch by batch with what it makes again."""
+    found, row = load_npy(path), sources.encoding.arrays[name]
+    dtype, shape = np.dtype(row.dtype), (len(plan), *row.shape)
+    if found.shape != shape or found.dtype != dtype:
+        return f"is {found.dtype} {found.shape}, and {dtype} {shape} is expected"
     different, largest = np.zeros(len(plan), dtype=bool), 0.0
     with progress_bar(len(plan), "verification", "rows") as bar:
         for start in range(0, len(plan), BATCH_ROWS):
             rows = slice(start, min(start + BATCH_ROWS, len(plan)))
-            expected = encrypt_rows(sources, plan[rows], start)
-            here = (found[rows] != expected).any(axis=(1, 2, 3))
+            expected = encode_rows(sources, plan[rows], start, name)
+            unequal = found[rows] != expected
+            here = unequal.reshape(len(unequal), -1).any(axis=1)
             different[rows] = here
             if here.any():
-                largest = np.fmax(largest, np.abs(found[rows] - expected).max())
+                by = np.abs(np.subtract(found[rows], expected, dtype=np.float64))
+                largest = np.fmax(largest, by.max())
             bar.update(len(expected))
     return _deviation(different, largest) if different.any() else IDENTICAL
 
@@ -249,14 +259,14 @@ def compare_manifest(
     return f"differs in {', '.join(wrong)}" if wrong else IDENTICAL
 
 
-def compare_release(folder: ChallengeFolder) -> str:
-    """Say whether the archive holds exactly the public files at hand."""
+def compare_release(folder: ChallengeFolder, names: Sequence[str]) -> str:
+    """Say whether the archive holds exactly the public files at hand, by their names."""
     try:
         check_file(folder.release)
         with zipfile.ZipFile(folder.release) as archive:
-            if others := unexpected(archive):
+            if others := unexpected(archive, names):
                 return f"holds {others} too"
-            for name in RELEASED:
+            for name in names:
                 if not _same_bytes(archive, f"challenge/{name}", folder.path / name):
                     return f"holds another {name}"
     except RELEASE_DAMAGE as error:
@@ -264,12 +274,12 @@ def compare_release(folder: ChallengeFolder) -> str:
     return IDENTICAL
 
 
-def unexpected(archive: zipfile.ZipFile) -> str:
+def unexpected(archive: zipfile.ZipFile, names: Sequence[str]) -> str:
     """Name what is in a release beside the public files, or twice; nothing where all is well.
 
     Names are anybody's, so they are shortened, and written without control characters.
     """
-    expected = {f"challenge/{name}" for name in RELEASED}
+    expected = {f"challenge/{name}" for name in names}
     counts = Counter(archive.namelist())
     others = [name for name, count in counts.items() if name not in expected or count > 1]
     shown = ", ".join(reprlib.repr(name)[1:-1] for name in others[:MOST_NAMES])

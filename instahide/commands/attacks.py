@@ -26,6 +26,7 @@ DEFAULTS = {"images": 100, "name": "cross", "k": 6, "c1": 0.65, "c2": 0.3}
 if TYPE_CHECKING:
     from instahide.attacks.prng.attack import Setting
     from instahide.attacks.prng.seedsearch import Match
+    from instahide.attacks.recipe import Attack
     from instahide.attacks.seen import Seen
 
 
@@ -97,7 +98,8 @@ def run_prng(options: argparse.Namespace) -> int:
 
     out = options.out or options.challenge / "attacks" / "prng"
     refuse_existing(out)  # attack.json tells what time it took
-    attack, seen, watch = prng(), see_published(options), Stopwatch()
+    attack, watch = prng(), Stopwatch()
+    seen = see_published(options, attack)
     search, solve = attack.steps
     announce(check_needs([solve.choice], size_of(seen)))
     matches = [] if options.seed is None else [Match(options.seed, 0.0)]
@@ -155,6 +157,7 @@ def run_staged(options: argparse.Namespace) -> int:
     attack = unmixing(options.attack, **NAMED[options.attack] | chosen)
     seen = see_published(
         options,
+        attack,
         public=options.public,
         labels=attack.labels,
         knows_pool=attack.public == "pool",
@@ -164,10 +167,15 @@ def run_staged(options: argparse.Namespace) -> int:
     return 0
 
 
-def see_published(options: argparse.Namespace, **others: Any) -> "Seen":
+def see_published(options: argparse.Namespace, attack: "Attack", **others: Any) -> "Seen":
     """Read what an attacker sees, with the public parameters that options or files tell."""
+    from instahide.attacks.running import check_encoding
     from instahide.attacks.seen import load_seen
 
+    about = told_of(options.challenge)
+    if "encoding" in about:
+        check_encoding(attack, about["encoding"]["name"])
+        return load_seen(options.challenge, None, about["images"], **others)
     known = published(options)
     images = known.pop("images")
     return load_seen(options.challenge, {"scheme": known}, images, **others)
@@ -242,17 +250,21 @@ def make_setting(options: argparse.Namespace) -> "Setting":
 
 def published(options: argparse.Namespace) -> dict[str, Any]:
     """Return what is public of a challenge: options, else `challenge.json`, else of 2020."""
+    known = dict(DEFAULTS)
+    if about := told_of(getattr(options, "challenge", None)):
+        known |= about["scheme"] | {"images": about["images"]}
+    given = {name: getattr(options, name, None) for name in known}
+    return known | {name: value for name, value in given.items() if value is not None}
+
+
+def told_of(challenge: Path | None) -> dict[str, Any]:
+    """Return what `challenge.json` tells of the encoding, where there is one."""
     from instahide.challenge.folder import ChallengeFolder
     from instahide.challenge.manifest import load_manifest
 
-    known = dict(DEFAULTS)
-    if hasattr(options, "challenge"):
-        folder = ChallengeFolder(options.challenge)
-        if os.path.lexists(folder.manifest):
-            about = load_manifest(folder, needed=("scheme", "images"))
-            known |= about["scheme"] | {"images": about["images"]}
-    given = {name: getattr(options, name, None) for name in known}
-    return known | {name: value for name, value in given.items() if value is not None}
+    if challenge is None or not os.path.lexists(ChallengeFolder(challenge).manifest):
+        return {}
+    return load_manifest(ChallengeFolder(challenge), needed=("scheme", "images"))
 
 
 def find_seeds(options: argparse.Namespace, label, *, first: bool) -> "list[Match]":

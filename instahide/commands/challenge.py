@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from instahide.commands.options import (
     add_command,
@@ -10,11 +11,15 @@ from instahide.commands.options import (
     add_image,
     add_seed,
     add_threads,
+    add_trusted,
     parse_key,
     tell_who_looks,
 )
 from instahide.encodings.instahide.scheme import SCHEMES, Scheme
 from instahide.randomness import historical
+
+if TYPE_CHECKING:
+    from instahide.encodings.choice import EncodingChoice
 
 
 def add_commands(commands) -> None:
@@ -161,6 +166,13 @@ def add_encrypt(commands) -> None:
     command.add_argument("--public", type=Path, help="pool; the inside schemes need none")
     command.add_argument("--out", type=Path, required=True, help="folder of the challenge")
     command.add_argument(
+        "--encoding",
+        default="instahide",
+        metavar="CHOICE",
+        help="instahide, with the options below; or dp-instahide, or module:function, with "
+        ",option=value (default %(default)s)",
+    )
+    command.add_argument(
         "--scheme",
         choices=SCHEMES,
         default="cross",
@@ -197,23 +209,41 @@ def run_encrypt(options: argparse.Namespace) -> int:
     """Make a challenge: encryptions, labels, manifest, secrets, release."""
     from instahide.challenge.making import make_challenge
 
-    scheme = Scheme(options.scheme, options.k, options.c1, options.c2, options.rows_per_image)
+    chosen = chosen_encoding(options)
     key = parse_key(options.seed, options.generator)
     make_challenge(
-        options.out,
-        options.private,
-        options.public,
-        key,
-        scheme,
-        options.generator,
-        public_use=options.public_use,
-        threads=options.threads,
+        options.out, options.private, options.public, key, chosen, threads=options.threads
     )
     if options.generator == historical.NAME:
         origin = "32 bits of the system's" if options.seed is None else "as given"
         print(f"seed: {origin}; the released labels give it away, see docs/prng.md")
     print(f"challenge: {options.out}; publish release.zip and nothing of secret/")
     return 0
+
+
+def chosen_encoding(options: argparse.Namespace) -> "EncodingChoice":
+    """Return the encoding that the options choose.
+
+    Raises
+    ------
+    InstaHideError
+        When options of InstaHide are given with another one.
+    """
+    from instahide.encodings.catalogue import choose_encoding
+    from instahide.encodings.choice import INSTAHIDE, of_scheme
+    from instahide.errors import InstaHideError
+
+    given = (options.scheme, options.k, options.c1, options.c2, options.rows_per_image)
+    if options.encoding == INSTAHIDE:
+        return of_scheme(Scheme(*given), options.generator, options.public_use)
+    chosen, usual = choose_encoding(options.encoding), Scheme()
+    if given != tuple(vars(usual).values()) or options.generator == historical.NAME:
+        raise InstaHideError(
+            f"--scheme, --k, --c1, --c2, --rows-per-image and --generator are InstaHide's: "
+            f"write options of {chosen.name} behind its name, as in "
+            f"--encoding {chosen.name},rows_per_image=10"
+        )
+    return chosen
 
 
 def add_verify(commands) -> None:
@@ -224,17 +254,22 @@ def add_verify(commands) -> None:
     command.add_argument("challenge", type=Path, help="folder of the challenge")
     command.add_argument("--private", type=Path, help="private set (default: the secret copy)")
     command.add_argument("--public", type=Path, help="pool; the inside schemes need none")
+    add_trusted(command)
     add_seed(command, default="default: the secret copy")
 
 
 def run_verify(options: argparse.Namespace) -> int:
     """Verify a challenge."""
     from instahide.challenge.folder import ChallengeFolder, load_seed
+    from instahide.challenge.manifest import load_manifest
     from instahide.challenge.verification import verify_files
+    from instahide.encodings.catalogue import told_by
 
     folder = ChallengeFolder(options.challenge)
+    chosen = told_by(load_manifest(folder), options.encoding)
     key = load_seed(folder.seed) if options.seed is None else parse_key(options.seed)
-    result = verify_files(folder, options.private or folder.private, options.public, key)
+    private = options.private or folder.private
+    result = verify_files(folder, private, options.public, key, chosen)
     print(result.as_text())
     return 0 if result.passed else 1
 

@@ -45,6 +45,16 @@ def add_image(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_trusted(command: argparse.ArgumentParser) -> None:
+    """Add the option --encoding of what makes a challenge of somebody's own encoding again."""
+    command.add_argument(
+        "--encoding",
+        metavar="MODULE:FUNCTION",
+        help="the encoding that challenge.json names, where it is none of the project's: its "
+        "code is run",
+    )
+
+
 def add_threads(command: argparse.ArgumentParser) -> None:
     """Add the option --threads."""
     command.add_argument(

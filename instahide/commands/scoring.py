@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from instahide.commands.options import add_command, add_force, tell_who_looks
+from instahide.commands.options import add_command, add_force, add_trusted, tell_who_looks
 from instahide.errors import InstaHideError
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ def add_baselines(commands) -> None:
 
 def run_baselines(options: argparse.Namespace) -> int:
     """Make and score all baselines."""
-    from instahide.attacks.catalogue import BASELINES, NOT_ON_RANGE, baseline
+    from instahide.attacks.catalogue import NOT_ON_RANGE, baseline
+    from instahide.attacks.recipe import baselines_for
     from instahide.attacks.running import save_attack
     from instahide.attacks.seen import load_seen
     from instahide.challenge.folder import ChallengeFolder
@@ -109,13 +110,13 @@ def run_baselines(options: argparse.Namespace) -> int:
 
     folder = ChallengeFolder(options.challenge)
     about = load_manifest(folder)
-    places = {name: folder.path / "attacks" / name for name in BASELINES}
+    names = baselines_for(about)
+    places = {name: folder.path / "attacks" / name for name in names}
     for out in places.values():  # each tells what time it took
         refuse_existing(out)
     for name, out in places.items():
-        save_attack(
-            out, baseline(name), load_seen(folder.path, about, about["images"], secrets=True)
-        )
+        seen = load_seen(folder.path, None, about["images"], secrets=True)
+        save_attack(out, baseline(name), seen)
         save_results(out, folder, assume_range=name in NOT_ON_RANGE)
         print(f"{name}: {out / 'score.json'}")
     return 0
@@ -182,6 +183,7 @@ def add_check(commands) -> None:
     )
     command.add_argument("challenge", type=Path, help="folder of the challenge, with secrets")
     command.add_argument("--public", type=Path, help="pool; the inside schemes need none")
+    add_trusted(command)
     command.add_argument("--out", type=Path, metavar="PAGE.html", help="write a page too")
     add_force(command)
 
@@ -189,11 +191,14 @@ def add_check(commands) -> None:
 def run_check(options: argparse.Namespace) -> int:
     """Say whether a challenge is ready to be published."""
     from instahide.challenge.folder import ChallengeFolder
+    from instahide.challenge.manifest import load_manifest
+    from instahide.encodings.catalogue import told_by
     from instahide.files import save_text
     from instahide.leaderboard.check import examine, verify_again
 
     folder = ChallengeFolder(options.challenge)
-    result = examine(folder, verify_again(folder, options.public))
+    chosen = told_by(load_manifest(folder), options.encoding)
+    result = examine(folder, verify_again(folder, options.public, chosen))
     print(result.as_text())
     if options.out:
         save_text(options.out, result.as_html(f"Before publishing {folder.path.name}"))

@@ -122,7 +122,7 @@ def dp_instahide(
     ----------
     private : LabelledImages
     public : PublicImages
-        Not mixed in.
+        None: they are not mixed in.
     key : Key
     k : int
         2 to 8.
@@ -133,7 +133,8 @@ def dp_instahide(
     Raises
     ------
     InstaHideError
-        When an option is out of range, or there are fewer than 2·k private images.
+        When an option is out of range, there are fewer than 2·k private images, or there
+        are public ones.
     """
     if not 2 <= k <= MAX_K:
         raise InstaHideError(f"k = {k}: DP-InstaHide here mixes 2 to {MAX_K} images")
@@ -141,6 +142,8 @@ def dp_instahide(
         raise InstaHideError(f"noise = {noise}: the scale is a number of 0 or more")
     if rows_per_image < 1:
         raise InstaHideError(f"rows_per_image = {rows_per_image}: use 1 or more")
+    if len(public):
+        raise InstaHideError("DP-InstaHide mixes private images only: leave out the pool")
     if len(private.images) < 2 * k:
         raise InstaHideError(
             f"k = {k} needs at least {2 * k} private images, and there are "

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from instahide.attacks.recipe import BASELINES
-from instahide.challenge.folder import RELEASED, ChallengeFolder, load_seed
-from instahide.challenge.manifest import load_manifest
+from instahide.attacks.recipe import baselines_for
+from instahide.challenge.folder import ChallengeFolder, load_seed
+from instahide.challenge.manifest import load_manifest, released
 from instahide.challenge.private import INTEGER, RANDOM, load_selection
 from instahide.challenge.verification import (
     IDENTICAL,
@@ -16,6 +16,7 @@ from instahide.challenge.verification import (
     unexpected,
     verify_files,
 )
+from instahide.encodings.choice import EncodingChoice
 from instahide.errors import InstaHideError
 from instahide.files import check_file, save_text, sha256_of_file
 from instahide.leaderboard.htmlpage import Cell, render
@@ -112,10 +113,11 @@ def examine(folder: ChallengeFolder, verification: Finding) -> Examination:
     """
     manifest = load_manifest(folder)
     digest = encryption_digest(manifest)
-    baselines, finding = _examine_baselines(folder, digest)
+    expected = baselines_for(manifest)
+    baselines, finding = _examine_baselines(folder, digest, expected)
     findings = (
         _examine_release(folder, manifest),
-        _examine_secrets(folder),
+        _examine_secrets(folder, manifest),
         verification,
         _examine_seed(folder, manifest),
         *_examine_private(folder, manifest),
@@ -125,10 +127,12 @@ def examine(folder: ChallengeFolder, verification: Finding) -> Examination:
     return Examination(manifest, findings, tuple(baselines))
 
 
-def verify_again(folder: ChallengeFolder, pool: Path | str | None) -> Finding:
+def verify_again(
+    folder: ChallengeFolder, pool: Path | str | None, chosen: EncodingChoice
+) -> Finding:
     """Verify a challenge with its own secrets."""
     try:
-        result = verify_files(folder, folder.private, pool, load_seed(folder.seed))
+        result = verify_files(folder, folder.private, pool, load_seed(folder.seed), chosen)
     except InstaHideError as error:
         return Finding("verification", "failed", str(error))
     status: Status = "passed" if result.passed else "failed"
@@ -150,22 +154,20 @@ def save_examination(path: Path | str, result: Examination, title: str) -> None:
 
 def _examine_release(folder: ChallengeFolder, manifest: dict[str, Any]) -> Finding:
     name = "release complete"
-    files = (*RELEASED, "release.zip")
-    missing = [file for file in files if not (folder.path / file).is_file()]
+    names = released(manifest)
+    missing = [file for file in (*names, "release.zip") if not (folder.path / file).is_file()]
     if missing:
         return Finding(name, "failed", f"missing: {', '.join(missing)}")
-    for path in (folder.encryption, folder.label):
-        if sha256_of_file(path) != manifest["files"][path.name]["sha256"]:
-            return Finding(
-                name, "failed", f"{path.name} is not the one challenge.json tells of"
-            )
-    verdict = compare_release(folder)
+    for file, about in manifest["files"].items():
+        if sha256_of_file(folder.path / file) != about["sha256"]:
+            return Finding(name, "failed", f"{file} is not the one challenge.json tells of")
+    verdict = compare_release(folder, names)
     if verdict != IDENTICAL:
         return Finding(name, "failed", f"release.zip {verdict}")
-    return Finding(name, "passed", f"release.zip holds {', '.join(RELEASED)}")
+    return Finding(name, "passed", f"release.zip holds {', '.join(names)}")
 
 
-def _examine_secrets(folder: ChallengeFolder) -> Finding:
+def _examine_secrets(folder: ChallengeFolder, manifest: dict[str, Any]) -> Finding:
     """Look for secrets where everybody can read."""
     name = "no secrets"
     secrets = [folder.seed.parent, folder.seed, folder.truth, folder.private]
@@ -180,17 +182,17 @@ def _examine_secrets(folder: ChallengeFolder) -> Finding:
     text = folder.manifest.read_text(encoding="utf-8")
     if load_seed(folder.seed).material.hex() in text:
         return Finding(name, "failed", "challenge.json holds the seed; make the challenge anew")
-    if others := _unexpected(folder.release):
+    if others := _unexpected(folder.release, released(manifest)):
         return Finding(name, "failed", f"release.zip holds {others} too")
     return Finding(name, "passed", "none in the release; the secret folder is its owner's only")
 
 
-def _unexpected(release: Path) -> str:
+def _unexpected(release: Path, names: list[str]) -> str:
     """Name what is in a release beside the public files."""
     try:
         check_file(release)
         with zipfile.ZipFile(release) as archive:
-            return unexpected(archive)
+            return unexpected(archive, names)
     except RELEASE_DAMAGE:
         return ""  # which is a finding of the release
 
@@ -232,18 +234,20 @@ def _examine_private(folder: ChallengeFolder, manifest: dict[str, Any]) -> list[
     return findings
 
 
-def _examine_baselines(folder: ChallengeFolder, digest: str) -> tuple[list[Record], Finding]:
+def _examine_baselines(
+    folder: ChallengeFolder, digest: str, names: tuple[str, ...]
+) -> tuple[list[Record], Finding]:
     """Read the records of the baselines that are scored for this very challenge."""
     records = []
-    for name in BASELINES:
+    for name in names:
         path = folder.path / "attacks" / name / "record.json"
         if path.exists() and (record := load_record(path)).challenge == digest:
             records.append(record)
-    missing = [name for name in BASELINES if name not in {item.attack for item in records}]
+    missing = [name for name in names if name not in {item.attack for item in records}]
     if missing:
         text = f"missing: {', '.join(missing)}; run instahide baselines {folder.path}"
         return records, Finding("baselines", "failed", text)
-    return records, Finding("baselines", "passed", f"scored: {', '.join(BASELINES)}")
+    return records, Finding("baselines", "passed", f"scored: {', '.join(names)}")
 
 
 def _examine_oracle(records: list[Record]) -> list[Finding]:
@@ -274,8 +278,10 @@ def _facts(result: Examination) -> list[tuple[str, Any]]:
 
 def _fact(item: tuple[str, Any]) -> list[Cell]:
     key, value = item
+    return [Cell(key), Cell(_in_words(value), style="text")]
+
+
+def _in_words(value: Any) -> str:
     if isinstance(value, dict):
-        value = ", ".join(f"{name} {part}" for name, part in value.items())
-    elif isinstance(value, list):
-        value = ", ".join(map(str, value))
-    return [Cell(key), Cell(str(value), style="text")]
+        return ", ".join(f"{name} {_in_words(part)}" for name, part in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,5 +1,6 @@
 """Pictures of scores: recovered images beside the private ones, and scores row by row."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -89,8 +90,10 @@ def draw_gallery(
 
     Parameters
     ----------
-    decryption, encryption : (E, H, W, C) float32 arrays, range [-1, 1]
+    decryption : (E, H, W, C) float32 array, range [-1, 1]
     private : (n, H, W, C) float32 array, range [-1, 1]
+    encryption : (E, ...) array
+        Shown by `as_pictures`.
     pairs : (E, m) integer array
     """
     closest, similarity = compare_rows(decryption, private, pairs)
@@ -99,7 +102,7 @@ def draw_gallery(
     figure.suptitle(title, color=INK)
     for part, group in zip(figure.subfigures(len(GROUPS)), GROUPS, strict=True):
         rows = chosen[group]
-        shown = (private[closest[rows]], decryption[rows], encryption[rows])
+        shown = (private[closest[rows]], decryption[rows], as_pictures(encryption[rows]))
         part.suptitle(f"{group} rows by SSIM", x=0.01, ha="left", fontsize=10, color=INK)
         axes = part.subplots(len(shown), EXAMPLES, squeeze=False)
         for line, images, name in zip(
@@ -109,6 +112,29 @@ def draw_gallery(
         for axis, row in zip(axes[-1], rows, strict=False):
             axis.set_xlabel(f"{similarity[row]:.2f}", fontsize=9, color=INK)
     return figure
+
+
+def as_pictures(rows: np.ndarray) -> np.ndarray:
+    """Return rows of any form as something to look at.
+
+    Parameters
+    ----------
+    rows : (R, ...) array
+
+    Returns
+    -------
+    (R, H, W, C) array
+        The rows, where they have the form of images; else squares of their numbers, from the
+        least, -1, to the greatest, 1.
+    """
+    if rows.ndim == 4 and rows.shape[-1] in (1, 3):
+        return rows
+    flat = rows.reshape(len(rows), -1).astype(np.float32)
+    low, high = flat.min(initial=0), flat.max(initial=0)
+    scaled = 2 * (flat - low) / max(high - low, 1e-12) - 1
+    side = math.ceil(math.sqrt(flat.shape[1]))
+    padded = np.pad(scaled, ((0, 0), (0, side * side - flat.shape[1])), constant_values=1)
+    return padded.reshape(len(rows), side, side, 1)
 
 
 def draw_distributions(scores: Mapping[str, np.ndarray], title: str) -> Figure:

@@ -18,6 +18,7 @@ rule step:
         sample_digest,
         ancient(f"{CHALLENGE}/challenge.json"),  # only to tell its own pool from others
         before=left_before,
+        others=other_arrays,
         encryption=f"{CHALLENGE}/encryption.npy",
         label=f"{CHALLENGE}/label.npy",
     output:
@@ -47,6 +48,7 @@ use rule step as attack with:
         ancient(f"{CHALLENGE}/challenge.json"),
         secrets_seen,
         before=left_before,
+        others=other_arrays,
         encryption=f"{CHALLENGE}/encryption.npy",
         label=f"{CHALLENGE}/label.npy",
     output:

@@ -42,22 +42,25 @@ def pool_store(wildcards):
     return f"results/public/{pool}/pool.zarr" if pool else None
 
 
-def scheme(wildcards):
-    """The keys of a challenge that make its `Scheme`."""
-    given = challenge_of(wildcards)
-    return {
-        "name": given["scheme"],
-        **{key: given[key] for key in ("k", "c1", "c2", "rows_per_image")},
-    }
+def encoding(wildcards):
+    """The encoding of a challenge, as `EncodingChoice` takes it."""
+    return asdict(encoding_of(challenge_of(wildcards)))
 
 
-def generator(wildcards):
-    """The generator of a challenge, and how it picks public images if there is a choice."""
-    given = challenge_of(wildcards)
-    chosen = {"generator": given["generator"]}
-    if given["generator"] == "mt19937-2020":
-        chosen["public_use"] = given["public_use"]
-    return chosen
+def with_encoding(script, *libraries):
+    """The digest of a script that makes the challenge's encoding, and of that."""
+
+    def digests(wildcards):
+        maker = module_file(encoding_of(challenge_of(wildcards)).target)
+        return code(script, *libraries) + code_digest(maker)
+
+    return digests
+
+
+def other_arrays(wildcards):
+    """What an encoding releases besides `encryption.npy` and labels."""
+    names = challenge_of(wildcards)["arrays"]
+    return [f"results/{wildcards.challenge}/{name}.npy" for name in names]
 
 
 def shards(pattern):
@@ -231,13 +234,12 @@ def seen(wildcards):
     """What `seen.load_seen` needs; all of it is public, but for baselines."""
     given, (attack, _, _) = challenge_of(wildcards), job_of(wildcards)
     private, image = config["private"][given["private"]], config["image"]
+    shape = [image["size"], image["size"], image["channels"]]
+    chosen = encoding_of(given)
+    known = {**chosen.options, "image_shape": shape} if chosen.name == INSTAHIDE else None
     return {
         "challenge": f"results/{wildcards.challenge}",
-        "about": {
-            "scheme": scheme(wildcards),
-            **generator(wildcards),
-            "image_shape": [image["size"], image["size"], image["channels"]],
-        },
+        "about": known,  # None: what challenge.json tells
         "image_count": private["images"],
         "public": sample_store(wildcards),
         "labels": attack.labels,
@@ -247,6 +249,13 @@ def seen(wildcards):
 
 
 # ---- scores
+
+
+def baseline_records(wildcards):
+    """The records of the baselines that suit a challenge's encoding."""
+    chosen = encoding_of(challenge_of(wildcards)).name
+    suited = [name for name in BASELINES if ATTACKS[name].suits(chosen)]
+    return [f"results/{wildcards.challenge}/attacks/{name}/record.json" for name in suited]
 
 
 def package_files(pattern):

@@ -143,7 +143,7 @@ rule ablation:
 rule check:
     """Look at everything that counts before a challenge is published."""
     input:
-        [f"{CHALLENGE}/attacks/{name}/record.json" for name in BASELINES],
+        baseline_records,
         package_files("leaderboard/templates/*"),
         f"{CHALLENGE}/release.zip",
         f"{CHALLENGE}/verification.txt",

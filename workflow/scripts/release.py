@@ -6,4 +6,5 @@ from instahide.challenge.folder import ChallengeFolder, save_release
 from instahide.jobs import job
 
 with job(snakemake.log[0]):
-    save_release(ChallengeFolder(Path(snakemake.output[0]).parent))
+    folder = ChallengeFolder(Path(snakemake.output[0]).parent)
+    save_release(folder, [Path(path).name for path in snakemake.input])

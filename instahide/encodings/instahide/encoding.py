@@ -102,7 +102,8 @@ def instahide(
     ------
     InstaHideError
         When private and public images differ in shape, or are too few for the scheme, or
-        do not suit the generator; when the scheme mixes public images and there are none.
+        do not suit the generator; when the scheme mixes public images and there are none,
+        or mixes none and there are some.
     """
     scheme = scheme if isinstance(scheme, Scheme) else Scheme(**scheme)
     shape = private.images.shape[1:]
@@ -110,6 +111,10 @@ def instahide(
         raise InstaHideError(
             f"scheme {scheme.name} mixes {scheme.public_count} public images into each "
             "encryption, and none are given: name a pool of them with --public POOL"
+        )
+    if scheme.inside and len(public):
+        raise InstaHideError(
+            f"scheme {scheme.name} mixes private images only: leave out the pool"
         )
     if scheme.public_count and public.shape != shape:
         raise InstaHideError(
