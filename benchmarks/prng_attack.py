@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from measuring import spread
 
-from instahide.attacks.prng.attack import Setting, recover
+from instahide.attacks.prng.attack import Setting, recover_with_seed
 from instahide.attacks.protocol import Released
 from instahide.challenge.encryption import BATCH_ROWS, encode_rows
 from instahide.challenge.selection import read_labelled, select
@@ -48,7 +48,7 @@ def make(source, pool, seed, public_use):
 
 def measure(released, truth, pairs, seed, public_use):
     begun = time.perf_counter()
-    recovery = recover(released, seed, Setting())
+    recovery = recover_with_seed(released, seed, Setting())
     seconds = time.perf_counter() - begun
     if recovery.details["public_use"] != public_use:
         raise SystemExit(f"seed {seed}: taken for {recovery.details['public_use']}")

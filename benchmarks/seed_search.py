@@ -40,7 +40,7 @@ def fits(seed, shown):
             continue
         if abs(pair - larger - smaller) > 1e-6:
             return False
-    return seedsearch.deviation(seed, shown, **SETTINGS) <= seedsearch.TOLERANCE
+    return seedsearch.deviation(seed, shown, **SETTINGS) <= seedsearch.LABEL_TOLERANCE
 
 
 def loop(start, shown):

@@ -22,7 +22,7 @@ from typing import Any
 from instahide.errors import InstaHideError
 
 TARGET = re.compile(r"[a-zA-Z_]\w*(\.[a-zA-Z_]\w*)*:[a-zA-Z_]\w*")
-NAME = re.compile(rf"[a-zA-Z0-9_-]+|{TARGET.pattern}")
+CHOICE = re.compile(rf"[a-zA-Z0-9_-]+|{TARGET.pattern}")
 # Part of a path in which Snakemake looks for braces.
 OPTION = re.compile(r"([a-z_]\w*)=([^,/{}\s]+)")
 
@@ -116,7 +116,7 @@ def choose(kind: str, text: str, known: Mapping[str, str]) -> Choice:
     {'of': 3}
     """
     name, *options = text.split(",")
-    if not NAME.fullmatch(name) or not all(OPTION.fullmatch(option) for option in options):
+    if not CHOICE.fullmatch(name) or not all(OPTION.fullmatch(option) for option in options):
         raise InstaHideError(
             f"{kind} {text!r} is not of the form name,option=value or "
             "module:function,option=value"

@@ -52,7 +52,7 @@ def reachable(script: Path) -> set[Path]:
 @functools.cache
 def imported(path: Path) -> tuple[Path, ...]:
     """Return the files of the modules of this package that a file imports itself."""
-    files = (module_file(name) for name in _imported_names(ast.parse(path.read_bytes())))
+    files = (package_file(name) for name in _imported_names(ast.parse(path.read_bytes())))
     return tuple(file for file in files if file)
 
 
@@ -72,7 +72,7 @@ def meaning(path: Path) -> str:
     return ast.unparse(tree)
 
 
-def module_file(name: str) -> Path | None:
+def package_file(name: str) -> Path | None:
     """Return the file of a module such as ``instahide.pool.crops``; None if it is no module."""
     parts = name.split(".")
     if parts[0] != PACKAGE.name:

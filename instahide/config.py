@@ -24,10 +24,10 @@ from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.lookup import check_choice
 from instahide.randomness import historical
-from instahide.schema import check_schema, check_values, fill_defaults, shown, suggest
+from instahide.schema import check_schema, check_values, fill_defaults, in_yaml, suggest
 
 #: Keys of a challenge that are InstaHide's.
-OF_INSTAHIDE = ("scheme", "k", "c1", "c2", "rows_per_image", "generator", "public_use")
+INSTAHIDE_KEYS = ("scheme", "k", "c1", "c2", "rows_per_image", "generator", "public_use")
 LONGEST_NAME = 255  # bytes of one part of a path
 LONGEST_OWN_NAME = 200  # of those that we write, which have hidden names at first
 
@@ -85,11 +85,11 @@ def _suited(name: str, given: Any) -> Any:
     chosen = given.get("encoding", INSTAHIDE) if isinstance(given, dict) else INSTAHIDE
     if not isinstance(chosen, str) or chosen == INSTAHIDE:
         return given
-    own = [key for key in OF_INSTAHIDE if key in given]
+    own = [key for key in INSTAHIDE_KEYS if key in given]
     if own:
         raise InstaHideError(
             f"challenges/{name}/{own[0]} is a key of InstaHide, and the encoding is "
-            f"{shown(chosen)}: write its options behind its name, as in "
+            f"{in_yaml(chosen)}: write its options behind its name, as in "
             f"'{chosen.partition(',')[0]},rows_per_image=10'"
         )
     return {"attacks": list(BASELINES_OF_ALL), **given}
@@ -132,7 +132,7 @@ def check_duplicates(path: Path | str) -> None:
             if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in keys:
                 raise InstaHideError(
                     f"configuration: {path}, line {key.start_mark.line + 1}: the key "
-                    f"{shown(key.value)} stands there a second time, and would silently "
+                    f"{in_yaml(key.value)} stands there a second time, and would silently "
                     "replace the first: keep one"
                 )
             keys.add((key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None)
@@ -160,8 +160,8 @@ def _check_source(where: str, source: dict) -> None:
         path, longest = _last_part(where, source["url"]), LONGEST_OWN_NAME
     if "{" in path or "}" in path:
         raise InstaHideError(
-            f"configuration: {where}: {shown(path)} holds braces, which mean something else to "
-            "Snakemake; rename it"
+            f"configuration: {where}: {in_yaml(path)} holds braces, which mean something else "
+            "to Snakemake; rename it"
         )
     _check_length(where, PurePosixPath(path).parts, longest)
 
@@ -171,10 +171,10 @@ def _last_part(where: str, url: str) -> str:
     try:
         name = PurePosixPath(urlsplit(url).path).name
     except ValueError as error:
-        raise InstaHideError(f"configuration: {where}: {shown(url)}: {error}") from None
+        raise InstaHideError(f"configuration: {where}: {in_yaml(url)}: {error}") from None
     if not name:
         raise InstaHideError(
-            f"configuration: {where}: {shown(url)} does not end in the name of a file"
+            f"configuration: {where}: {in_yaml(url)} does not end in the name of a file"
         )
     return name
 
@@ -183,7 +183,7 @@ def _check_length(where: str, names: Iterable[str], longest: int) -> None:
     for name in names:
         if len(name.encode()) > longest:
             raise InstaHideError(
-                f"configuration: {where}: {shown(name)} is too long for a name; write "
+                f"configuration: {where}: {in_yaml(name)} is too long for a name; write "
                 f"{longest} bytes at most"
             )
 

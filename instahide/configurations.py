@@ -92,7 +92,7 @@ def warning(place: str, other: Configuration, own: Configuration) -> str:
     return f"{text}; give one of the two another name"
 
 
-def load_record(path: Path = RECORD) -> dict[str, Made]:
+def load_made(path: Path = RECORD) -> dict[str, Made]:
     """Read the record; a missing or damaged one is empty."""
     try:
         return {
@@ -103,7 +103,7 @@ def load_record(path: Path = RECORD) -> dict[str, Made]:
         return {}
 
 
-def save_record(wanted: Mapping[str, str], own: Configuration, path: Path = RECORD) -> None:
+def save_made(wanted: Mapping[str, str], own: Configuration, path: Path = RECORD) -> None:
     """Record that a configuration makes what is wanted.
 
     Raises
@@ -111,7 +111,7 @@ def save_record(wanted: Mapping[str, str], own: Configuration, path: Path = RECO
     InstaHideError
         When it cannot be written.
     """
-    before = load_record(path)
+    before = load_made(path)
     after = dict(before)
     for place, settings in wanted.items():
         made = before.get(place)

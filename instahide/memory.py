@@ -16,7 +16,7 @@ from instahide.errors import InstaHideError
 #: Environment variable that says how much may be used, such as ``8G``.
 OVERRIDE = "INSTAHIDE_MEMORY"
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-GROUPS = Path("/sys/fs/cgroup")
+CGROUPS = Path("/sys/fs/cgroup")
 
 
 def check_memory(needed: float, what: str, available: int | None = None) -> None:
@@ -39,8 +39,9 @@ def check_memory(needed: float, what: str, available: int | None = None) -> None
     available = available_memory() if available is None else available
     if needed > available:
         raise InstaHideError(
-            f"{what} needs about {as_text(needed)} of memory at once, and {as_text(available)} "
-            f"are available. If you know better, set {OVERRIDE}, such as {OVERRIDE}=16G"
+            f"{what} needs about {in_bytes(needed)} of memory at once, and "
+            f"{in_bytes(available)} are available. If you know better, set {OVERRIDE}, such as "
+            f"{OVERRIDE}=16G"
         )
 
 
@@ -95,10 +96,10 @@ def parse_size(text: str) -> int:
     return int(float(found[1]) * UNITS[found[2]])
 
 
-def as_text(size: float) -> str:
+def in_bytes(size: float) -> str:
     """Return a number of bytes as people read it.
 
-    >>> as_text(3 * 2**29)
+    >>> in_bytes(3 * 2**29)
     '1.5 GB'
     """
     if size >= 2**30:
@@ -147,10 +148,10 @@ def _left_of_groups() -> Iterator[int]:
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if not controllers:  # version 2, all controllers in one tree
-            yield from _left_of(GROUPS, path, "memory.max", "memory.current", "inactive_file")
+            yield from _left_of(CGROUPS, path, "memory.max", "memory.current", "inactive_file")
         elif "memory" in controllers.split(","):
             yield from _left_of(
-                GROUPS / "memory", path, "memory.limit_in_bytes", "memory.usage_in_bytes",
+                CGROUPS / "memory", path, "memory.limit_in_bytes", "memory.usage_in_bytes",
                 "total_inactive_file",
             )  # fmt: skip
 

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-MOST_NAMES = 20  # in a sentence
+NAMES_SHOWN = 20  # in a sentence
 
 
 def nearest(target: str, made: Iterable[str]) -> str:
@@ -37,6 +37,6 @@ def nearest(target: str, made: Iterable[str]) -> str:
 
 def _choice(folder: list[str], names: list[str]) -> str:
     """Say what is in a folder, and with many names what is in it first."""
-    rest = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    rest = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
     where = f"in {'/'.join(folder)}/ there are" if folder else "there are"
-    return f"{where} {', '.join(names[:MOST_NAMES])}{rest}"
+    return f"{where} {', '.join(names[:NAMES_SHOWN])}{rest}"

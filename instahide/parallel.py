@@ -11,17 +11,17 @@ from instahide.errors import InstaHideError
 from instahide.progress import progress_bar
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
+Outcome = TypeVar("Result")
 
 
 def map_threads(
-    function: Callable[[Item], Result],
+    function: Callable[[Item], Outcome],
     items: Iterable[Item],
     *,
     workers: int,
     label: str,
     unit: str,
-) -> list[Result]:
+) -> list[Outcome]:
     """Apply a function to each item in `workers` threads; results in the items' order.
 
     The functions meant here release the interpreter's lock (OpenCV, Numba, Zarr's codecs)
@@ -38,7 +38,7 @@ def map_threads(
     items, lock = list(items), threading.Lock()
     with progress_bar(len(items), label, unit) as bar:
 
-        def step(item: Item) -> Result:
+        def step(item: Item) -> Outcome:
             result = function(item)
             with lock:
                 bar.update(1)

@@ -16,7 +16,7 @@ from instahide.errors import InstaHideError
 from instahide.temporaries import HIDDEN, beside, final_path, locked
 
 REMEDY = "name another place, or give --force to replace what has the same name"
-NAMED = 3  # of the things that are in the way
+MOST_NAMED = 3  # of the things that are in the way
 
 _keep = ContextVar("keep", default=False)
 
@@ -140,5 +140,5 @@ def _is_wanted(made: Path, path: Path, same: Callable[[Path, Path], bool]) -> bo
 
 def _listed(names: Sequence[str]) -> str:
     """Return a few names, and how many more there are."""
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

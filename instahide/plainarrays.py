@@ -23,7 +23,7 @@ import numpy as np
 from instahide.errors import InstaHideError
 
 MAX_HEADER = 1024  # NumPy writes 118 bytes
-CHUNK = 1 << 20
+PART_BYTES = 1 << 20
 MAX_RATIO = 1032  # no deflate stream grows more when it is unpacked
 LAST_CHARACTER = 0x10FFFF
 #: What zipfile raises on damaged archives, beside its own errors.
@@ -45,7 +45,7 @@ _PLAIN = re.compile(r"[<>|](?:b1|[iu][1248]|f[248]|U[1-9][0-9]{0,4})")
 
 
 @dataclass(frozen=True)
-class Header:
+class NpyHeader:
     """What a `.npy` header claims.
 
     Attributes
@@ -82,7 +82,7 @@ def map_npy(path: Path) -> np.ndarray:
         When it cannot be opened.
     """
     with open(path, "rb") as file:
-        header, size = read_header(file, str(path)), os.fstat(file.fileno()).st_size
+        header, size = read_npy_header(file, str(path)), os.fstat(file.fileno()).st_size
         dtype = header.plain_dtype(str(path))
         _check_size(header, dtype, size, str(path))
         order = "F" if header.fortran else "C"
@@ -111,7 +111,7 @@ def read_npz(path: Path, names: Sequence[str] | None = None) -> dict[str, np.nda
         return {name: _read_member(archive, members[f"{name}.npy"], path) for name in names}
 
 
-def read_header(file: BinaryIO, name: str) -> Header:
+def read_npy_header(file: BinaryIO, name: str) -> NpyHeader:
     """Parse a `.npy` header without evaluating it.
 
     Parameters
@@ -146,7 +146,7 @@ def read_header(file: BinaryIO, name: str) -> Header:
             "save plain numbers with numpy.save"
         )
     sides = tuple(int(side) for side in re.findall("[0-9]+", shape))
-    return Header(descr, fortran == "True", sides, 8 + (4 if wide else 2) + length)
+    return NpyHeader(descr, fortran == "True", sides, 8 + (4 if wide else 2) + length)
 
 
 def read_exactly(file: BinaryIO, count: int, name: str) -> bytes:
@@ -175,13 +175,13 @@ def _read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -
     if entry.file_size > MAX_RATIO * (entry.compress_size + 1):
         raise InstaHideError(f"{name} claims {entry.file_size} bytes, more than it can hold")
     with archive.open(entry) as stream:
-        header = read_header(stream, name)
+        header = read_npy_header(stream, name)
         dtype = header.plain_dtype(name)
         _check_size(header, dtype, entry.file_size, name)
         flat = np.empty(prod(header.shape), dtype)
         room = memoryview(flat.view(np.uint8))
-        for start in range(0, len(room), CHUNK):
-            part = room[start : start + CHUNK]
+        for start in range(0, len(room), PART_BYTES):
+            part = room[start : start + PART_BYTES]
             part[:] = read_exactly(stream, len(part), name)
         if stream.read(1):  # which also checks the checksum
             raise InstaHideError(f"{name} goes on after its array; make it again")
@@ -189,7 +189,7 @@ def _read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -
     return flat.reshape(header.shape, order="F" if header.fortran else "C")
 
 
-def _check_size(header: Header, dtype: np.dtype, size: int, name: str) -> None:
+def _check_size(header: NpyHeader, dtype: np.dtype, size: int, name: str) -> None:
     expected = header.length + prod(header.shape) * dtype.itemsize
     if size != expected:
         raise InstaHideError(

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from tqdm import tqdm
 
-Item = TypeVar("Item")
+Thing = TypeVar("Item")
 
 LINE_INTERVAL = 5.0  # seconds between two lines where there is no terminal
 
@@ -50,7 +50,7 @@ def progress_bar(
         bar.close()
 
 
-def tracked(items: Sequence[Item], description: str, unit: str = "it") -> Iterator[Item]:
+def tracked(items: Sequence[Thing], description: str, unit: str = "it") -> Iterator[Thing]:
     """Yield items one by one, and report how many are done and how long the rest may take.
 
     Parameters

@@ -109,7 +109,7 @@ def explain(error: ValidationError) -> str:
         known = list(error.schema["properties"])
         unknown = [key for key in value if key not in known]
         return "; ".join(
-            f"unknown key {shown(key)} in {where}{suggest(key, known)}" for key in unknown[:3]
+            f"unknown key {in_yaml(key)} in {where}{suggest(key, known)}" for key in unknown[:3]
         )
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in value]
@@ -119,8 +119,8 @@ def explain(error: ValidationError) -> str:
     if error.validator == "type" and isinstance(value, float) and value.is_integer():
         return f"{where}: {value} is no integer; write {int(value)}"
     if error.validator in ("oneOf", "not", "pattern") and "description" in error.schema:
-        return f"{where}: {shown(value)} is not allowed{_described(error)}"
-    message = error.message.replace(repr(value), shown(value), 1)
+        return f"{where}: {in_yaml(value)} is not allowed{_described(error)}"
+    message = error.message.replace(repr(value), in_yaml(value), 1)
     return f"{where}: {message}{_described(error)}"
 
 
@@ -130,7 +130,7 @@ def suggest(word: str, known: list[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
 
 
-def shown(value: Any) -> str:
+def in_yaml(value: Any) -> str:
     """Return a value as it is written, shortened where it is long."""
     if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
         return f"a number of about {value.bit_length() * math.log10(2):,.0f} digits"
@@ -180,7 +180,7 @@ def _unique_texts(
     counts = Counter(text for text in value if isinstance(text, str))
     twice = [text for text, number in counts.items() if number > 1]
     if twice:
-        yield ValidationError(f"{shown(twice[0])} stands there twice; name it once")
+        yield ValidationError(f"{in_yaml(twice[0])} stands there twice; name it once")
 
 
 _Strict = extend(
@@ -201,7 +201,7 @@ def _problem(value: Any, depth: int) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return f"{value} is no number to reckon with; write another"
     if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
-        return f"{shown(value)}; the largest there is, for seeds, has {MAX_DIGITS} nines"
+        return f"{in_yaml(value)}; the largest there is, for seeds, has {MAX_DIGITS} nines"
     if value is None or isinstance(value, bool | int | float):
         return ""
     return f"a {type(value).__name__} cannot stand here; if text is meant, put it in quotes"
@@ -211,9 +211,9 @@ def _in_keys(value: dict | list) -> str:
     for key in value if isinstance(value, dict) else ():
         if not isinstance(key, str):
             kind = type(key).__name__
-            return f"the key {shown(key)} is read as {kind}, not as text; put it in quotes"
+            return f"the key {in_yaml(key)} is read as {kind}, not as text; put it in quotes"
         if _in_text(key):
-            return f"in the key {shown(key)}, {_in_text(key)}"
+            return f"in the key {in_yaml(key)}, {_in_text(key)}"
     return ""
 
 
@@ -223,8 +223,8 @@ def _in_text(value: str) -> str:
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        return f"{shown(value)} is no Unicode text"
-    return f"{shown(value)} holds a null character" if "\0" in value else ""
+        return f"{in_yaml(value)} is no Unicode text"
+    return f"{in_yaml(value)} holds a null character" if "\0" in value else ""
 
 
 def _place(path: Any) -> str:

@@ -8,11 +8,11 @@ from typing import Any
 from instahide.errors import InstaHideError
 from instahide.files import check_file
 
-MAX_BYTES = 1 << 16
-MAX_DEPTH = 100  # of objects and lists in one another; ours have five
+MAX_TEXT_BYTES = 1 << 16
+MAX_NESTED = 100  # of objects and lists in one another; ours have five
 
 
-def read_json(path: Path | str, most: int = MAX_BYTES) -> Any:
+def read_json(path: Path | str, most: int = MAX_TEXT_BYTES) -> Any:
     """Read a JSON file of at most `most` bytes.
 
     Raises
@@ -28,7 +28,7 @@ def read_json(path: Path | str, most: int = MAX_BYTES) -> Any:
         if len(content) > most:
             raise InstaHideError(f"{path} has more than {most} bytes; shorten it")
         found = json.loads(content, parse_constant=_refuse, parse_float=_finite)
-        _check(found, MAX_DEPTH)
+        _check(found, MAX_NESTED)
     except OSError as error:
         raise InstaHideError(f"cannot read {path}: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
@@ -36,7 +36,7 @@ def read_json(path: Path | str, most: int = MAX_BYTES) -> Any:
     return found
 
 
-def read_object(path: Path | str, most: int = MAX_BYTES) -> dict[str, Any]:
+def read_object(path: Path | str, most: int = MAX_TEXT_BYTES) -> dict[str, Any]:
     """Read a JSON file that holds an object.
 
     Raises
@@ -67,7 +67,7 @@ def _check(found: Any, depth: int) -> None:
         found.encode()
     elif isinstance(found, dict | list):
         if not depth:
-            raise ValueError(f"it is nested more than {MAX_DEPTH} times")
+            raise ValueError(f"it is nested more than {MAX_NESTED} times")
         parts = [*found, *found.values()] if isinstance(found, dict) else found
         for part in parts:
             _check(part, depth - 1)

@@ -24,7 +24,7 @@ from instahide.encodings.labels import label_rows
 from instahide.errors import InstaHideError
 from instahide.images import to_unit_range
 from instahide.labelled import LabelledImages
-from instahide.pool.pool import Pool
+from instahide.pool.pool import empty_pool
 from instahide.randomness.keystream import Key
 
 pytestmark = pytest.mark.slow
@@ -128,8 +128,7 @@ def challenge():
     names = ("cat", "dog", "ship", "frog", "deer")
     private = LabelledImages(photos(1, 20), CLASSES, names)
     scheme = Scheme("inside", k=3, rows_per_image=60)
-    pool = Pool(photos(2, 10))
-    sources = combine(private, pool, Key.from_seed(3), of_scheme(scheme))
+    sources = combine(private, empty_pool(SHAPE), Key.from_seed(3), of_scheme(scheme))
     plan = sources.encoding.plan(0, 1200)
     released = Released(encode_rows(sources, plan, 0), label_rows(plan, private))
     problem = make_problem(released, to_unit_range(photos(4, 600)), scheme, 20)

@@ -40,7 +40,7 @@ def make(private, pool, scheme="cross", public_use="one-batch", rows=25, seed=SE
 
 
 def attack(released, seed=SEED, setting=SETTING):
-    return prng.recover(released, seed, setting)
+    return prng.recover_with_seed(released, seed, setting)
 
 
 def mean_square(difference):
@@ -160,7 +160,7 @@ def test_seed_search_prints_every_seed_with_its_deviation(folder, capsys):
 
 
 def test_an_interrupted_search_goes_on(folder, capsys, monkeypatch):
-    monkeypatch.setattr("instahide.attacks.prng.seedsearch.CHUNK", 20)
+    monkeypatch.setattr("instahide.attacks.prng.seedsearch.SEEDS_AT_ONCE", 20)
     state = folder[0] / "state.json"
     given = [folder[0] / "label.npy", *OPTIONS, "--state", state]
 

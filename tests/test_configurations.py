@@ -11,9 +11,9 @@ from workflow_project import CONFIG
 from instahide.config import check_config
 from instahide.configurations import (
     Made,
-    load_record,
+    load_made,
     replaced,
-    save_record,
+    save_made,
     things,
     warning,
 )
@@ -65,8 +65,8 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_the_work_of_another_configuration_is_found(folder):
-    save_record({PLACE: "1"}, THEIRS)
-    assert replaced({PLACE: "2"}, OURS, load_record()) == {PLACE: THEIRS}
+    save_made({PLACE: "1"}, THEIRS)
+    assert replaced({PLACE: "2"}, OURS, load_made()) == {PLACE: THEIRS}
     text = warning(PLACE, THEIRS, OURS)
     assert text.startswith(f"Warning: {PLACE} was made by theirs.yaml and more.yaml, and ours")
     assert "verified" not in text
@@ -75,41 +75,41 @@ def test_the_work_of_another_configuration_is_found(folder):
 
 
 def test_whoever_edits_his_only_configuration_is_left_alone(folder):
-    save_record({PLACE: "1"}, OURS)
-    assert replaced({PLACE: "2"}, OURS, load_record()) == {}
-    save_record({PLACE: "2"}, OURS)
-    assert load_record() == {PLACE: Made("2", (OURS,))}
+    save_made({PLACE: "1"}, OURS)
+    assert replaced({PLACE: "2"}, OURS, load_made()) == {}
+    save_made({PLACE: "2"}, OURS)
+    assert load_made() == {PLACE: Made("2", (OURS,))}
 
 
 def test_equal_settings_are_shared_until_one_changes_them(folder):
-    save_record({PLACE: "1"}, THEIRS)
-    assert replaced({PLACE: "1"}, OURS, load_record()) == {}
-    save_record({PLACE: "1"}, OURS)
-    assert replaced({PLACE: "2"}, OURS, load_record()) == {PLACE: THEIRS}
-    save_record({PLACE: "2"}, OURS)
-    assert replaced({PLACE: "1"}, THEIRS, load_record()) == {PLACE: OURS}
+    save_made({PLACE: "1"}, THEIRS)
+    assert replaced({PLACE: "1"}, OURS, load_made()) == {}
+    save_made({PLACE: "1"}, OURS)
+    assert replaced({PLACE: "2"}, OURS, load_made()) == {PLACE: THEIRS}
+    save_made({PLACE: "2"}, OURS)
+    assert replaced({PLACE: "1"}, THEIRS, load_made()) == {PLACE: OURS}
 
 
 @pytest.mark.parametrize("gone", [PLACE, "theirs.yaml"])
 def test_nobody_misses_what_is_gone_or_has_another_name(folder, gone):
-    save_record({PLACE: "1"}, THEIRS)
+    save_made({PLACE: "1"}, THEIRS)
     path = folder / gone
     path.rmdir() if path.is_dir() else path.unlink()
-    assert replaced({PLACE: "2"}, OURS, load_record()) == {}
+    assert replaced({PLACE: "2"}, OURS, load_made()) == {}
 
 
 @pytest.mark.parametrize("results", ["results", "new/results"])
 def test_the_record_is_for_its_owner_only_and_results_stay_open(folder, results):
     record = folder / results / ".configurations/record.json"
-    save_record({PLACE: "1"}, OURS, record)
+    save_made({PLACE: "1"}, OURS, record)
     assert stat.S_IMODE(record.stat().st_mode) == 0o600
     assert stat.S_IMODE((folder / results).stat().st_mode) & 0o055 == 0o055
 
 
 def test_an_unchanged_record_is_not_written_again(folder):
-    save_record({PLACE: "1"}, OURS)
+    save_made({PLACE: "1"}, OURS)
     before = (folder / "results/.configurations/record.json").stat()
-    save_record({PLACE: "1"}, OURS)
+    save_made({PLACE: "1"}, OURS)
     assert (folder / "results/.configurations/record.json").stat() == before
 
 
@@ -124,4 +124,4 @@ JSON = st.recursive(
 def test_a_damaged_record_is_an_empty_or_a_harmless_one(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("record") / "record.json"
     path.write_text(json.dumps(content), encoding="utf-8")
-    assert replaced({PLACE: "1"}, OURS, load_record(path)) == {}
+    assert replaced({PLACE: "1"}, OURS, load_made(path)) == {}

@@ -19,7 +19,7 @@ from instahide.photos.download import (
     keep_fetched,
     read_url_list,
 )
-from instahide.photos.webrequest import authorization, shown
+from instahide.photos.webrequest import authorization, bare
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB: several chunks
 SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
@@ -308,7 +308,7 @@ def test_attempts_are_bounded(site, tmp_path):
 
 
 def test_attempts_that_bring_much_do_not_count(site, tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "CHUNK", 100_000)
+    monkeypatch.setattr(download, "READ_BYTES", 100_000)
     site.drops = [200_000] * 12
     assert get(site, tmp_path).read_bytes() == CONTENT
     assert len(site.requests) == 13
@@ -566,7 +566,7 @@ def test_the_note_holds_no_address(site, tmp_path):
     ],
 )
 def test_addresses_are_shown_without_secrets(url, expected):
-    assert shown(url) == expected
+    assert bare(url) == expected
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from instahide.leaderboard.records import (
     reported_records,
     save_record,
 )
-from instahide.leaderboard.tables import as_csv, as_html, as_markdown, save_leaderboard
+from instahide.leaderboard.tables import as_html, as_markdown, records_as_csv, save_leaderboard
 from instahide.scoring.metrics import METRICS
 
 DIGEST, DECRYPTION = "ab" * 32, "cd" * 32
@@ -161,7 +161,7 @@ def test_whatever_a_record_holds_it_is_read_or_refused_in_one_sentence(key, valu
     except InstaHideError as error:
         assert str(error).startswith("a record")
     else:
-        for table in (as_html([made], "t"), as_markdown([made], "t"), as_csv([made])):
+        for table in (as_html([made], "t"), as_markdown([made], "t"), records_as_csv([made])):
             assert "whitened" in table or key == "attack"
 
 
@@ -211,7 +211,7 @@ def test_order_is_by_max_ssim_and_stable():
 
 def test_baselines_have_no_rank():
     records = [record(0.9, attack="oracle", baseline=True), record(0.5, attack="mine")]
-    rows = list(csv.DictReader(as_csv(records).splitlines()))
+    rows = list(csv.DictReader(records_as_csv(records).splitlines()))
     assert [(row["rank"], row["attack"]) for row in rows] == [("", "oracle"), ("1", "mine")]
 
 
@@ -227,7 +227,7 @@ def test_csv_holds_every_number(tmp_path):
 
 
 def test_spreadsheets_get_no_formula():
-    table = as_csv([record(attack="=HYPERLINK(1)", who="+me")])
+    table = records_as_csv([record(attack="=HYPERLINK(1)", who="+me")])
     row = next(csv.DictReader(table.splitlines()))
     assert (row["attack"], row["who"]) == ("'=HYPERLINK(1)", "'+me")
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from instahide import memory
 from instahide.errors import InstaHideError
-from instahide.memory import as_text, available_memory, check_memory, parse_size
+from instahide.memory import available_memory, check_memory, in_bytes, parse_size
 
 GB = 2**30
 
@@ -88,7 +88,7 @@ def test_slurm_and_limits_of_addresses_count(monkeypatch):
 )
 def test_control_groups_and_those_above_them_count(monkeypatch, tmp_path, controllers, names):
     lines = f"3:cpuset:/other\n1:{controllers}:/outer/inner\n"
-    monkeypatch.setattr(memory, "GROUPS", tmp_path / "fs")
+    monkeypatch.setattr(memory, "CGROUPS", tmp_path / "fs")
     read = memory.Path.read_text
     own = tmp_path / "cgroup"
     own.write_text(lines, encoding="utf-8")
@@ -108,7 +108,7 @@ def test_control_groups_and_those_above_them_count(monkeypatch, tmp_path, contro
 
 
 def test_numbers_are_read_by_people():
-    assert (as_text(1), as_text(700 * 2**20), as_text(2000 * GB)) == (
+    assert (in_bytes(1), in_bytes(700 * 2**20), in_bytes(2000 * GB)) == (
         "1 MB",
         "700 MB",
         "2,000.0 GB",

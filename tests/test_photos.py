@@ -462,7 +462,7 @@ def test_reading_says_what_is_wrong(tmp_path):
     photo = list_photos(tmp_path)[0]
     assert reason(replace(photo, size=6)) == "truncated"
     assert reason(replace(photo, offset=3)) == "truncated"
-    assert reason(replace(photo, size=photos.MAX_BYTES + 1)) == "large"
+    assert reason(replace(photo, size=photos.MAX_PHOTO_BYTES + 1)) == "large"
     path.unlink()
     assert reason(photo) == "unreadable"
 

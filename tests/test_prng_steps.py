@@ -76,7 +76,7 @@ def test_parts_joined_give_the_seed_and_the_attack(
 
 
 def test_a_search_goes_on_where_it_was_interrupted(challenge, tmp_path, monkeypatch):
-    monkeypatch.setattr(seedsearch, "CHUNK", 10)
+    monkeypatch.setattr(seedsearch, "SEEDS_AT_ONCE", 10)
     path, searched = tmp_path / "0.json", []
 
     def scan(task, chunk, scan=seedsearch._scan):

@@ -10,7 +10,7 @@ from instahide.errors import InstaHideError
 from instahide.images import to_unit_range
 from instahide.labelled import LabelledImages
 from instahide.scoring.metrics import METRICS
-from instahide.scoring.score import as_csv, as_dict, format_table, score, score_file
+from instahide.scoring.score import as_dict, format_table, rows_as_csv, score, score_file
 
 RNG = np.random.default_rng(7)
 BYTES = RNG.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
@@ -77,7 +77,7 @@ def test_table():
 def test_csv_holds_every_row(columns):
     pairs = RNG.integers(0, 6, (40, columns))
     result = scored(-PRIVATE[pairs[:, 0]], pairs)
-    rows = list(csv.DictReader(as_csv(result).splitlines()))
+    rows = list(csv.DictReader(rows_as_csv(result).splitlines()))
     assert [int(row["row"]) for row in rows] == list(range(40))
     images = [[int(row[f"private_{c}"]) for c in range(columns)] for row in rows]
     np.testing.assert_array_equal(images, pairs)
@@ -103,7 +103,7 @@ def test_files_score_as_their_arrays(files, tmp_path):
     found = score_file(tmp_path / "decryption.npy", *files)
     expected = score(decryption, PAIRS, PRIVATE, rng=np.random.default_rng(0))
     assert as_dict(found) == as_dict(expected)
-    assert as_csv(found) == as_csv(expected)
+    assert rows_as_csv(found) == rows_as_csv(expected)
 
 
 def test_other_files_are_refused(files, tmp_path):

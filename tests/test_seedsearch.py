@@ -112,7 +112,7 @@ def test_all_matches_agree_with_trying_every_seed():
     labels = released(77, rows=1, settings=settings, shared={0})
     shown = visible_coefficients(labels)
     tried = {seed: seedsearch.deviation(seed, shown, **settings) for seed in range(3000)}
-    expected = [Match(s, d) for s, d in tried.items() if d <= seedsearch.TOLERANCE]
+    expected = [Match(s, d) for s, d in tried.items() if d <= seedsearch.LABEL_TOLERANCE]
     assert search(labels, **settings, stop=3000) == expected != []
 
 
@@ -136,7 +136,7 @@ def test_labels_of_no_seed_match_nothing():
 
 def test_threads_and_chunks_change_nothing(monkeypatch):
     labels = released(4321, rows=3)
-    monkeypatch.setattr(seedsearch, "CHUNK", 333)
+    monkeypatch.setattr(seedsearch, "SEEDS_AT_ONCE", 333)
     for threads in (1, 2):
         done = []
         matches = search(labels, **SETTINGS, stop=5000, threads=threads, progress=done.append)
@@ -145,7 +145,7 @@ def test_threads_and_chunks_change_nothing(monkeypatch):
 
 
 def test_first_ends_early(monkeypatch):
-    monkeypatch.setattr(seedsearch, "CHUNK", 100)
+    monkeypatch.setattr(seedsearch, "SEEDS_AT_ONCE", 100)
     done = []
     options = {**SETTINGS, "stop": 10_000, "first": True, "progress": done.append}
     assert [match.seed for match in search(released(250), **options)] == [250]
@@ -153,7 +153,7 @@ def test_first_ends_early(monkeypatch):
 
 
 def test_interrupted_search_goes_on_where_it_was(tmp_path, monkeypatch):
-    monkeypatch.setattr(seedsearch, "CHUNK", 100)
+    monkeypatch.setattr(seedsearch, "SEEDS_AT_ONCE", 100)
     state, labels = tmp_path / "state.json", released(150)
     options = {**SETTINGS, "stop": 1000, "state": state}
 

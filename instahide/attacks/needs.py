@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from instahide.choice import Choice, load_function
-from instahide.memory import as_text, available_memory, check_memory
+from instahide.memory import available_memory, check_memory, in_bytes
 
 FLOAT = 4  # bytes of a float32
 
@@ -115,5 +115,5 @@ def check_needs(choices: Iterable[Choice], size: Size, available: int | None = N
             "channels"
         )
         check_memory(needed, what, available)
-        parts.append(f"{choice.kind} {as_text(needed)}")
-    return f"memory: {', '.join(parts) or 'unknown'}; {as_text(available)} are available"
+        parts.append(f"{choice.kind} {in_bytes(needed)}")
+    return f"memory: {', '.join(parts) or 'unknown'}; {in_bytes(available)} are available"

@@ -25,7 +25,7 @@ from instahide.errors import InstaHideError
 from instahide.files import load_npy, save_json, save_npy, save_npz
 from instahide.memory import check_memory
 
-TOLERANCE = 1e-2  # of what should be 1 at most: others round in their own way
+SLACK = 1e-2  # of what should be 1 at most: others round in their own way
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ def _check_table(label: np.ndarray, rows: int, path: Path) -> None:
 def _check_encryption(encryption: np.ndarray, path: Path) -> None:
     axes = (1, 2, 3)
     largest = np.maximum(encryption.max(axis=axes), -encryption.min(axis=axes))
-    wrong = np.flatnonzero(~(largest <= 1 + TOLERANCE))  # NaN is wrong too
+    wrong = np.flatnonzero(~(largest <= 1 + SLACK))  # NaN is wrong too
     if len(wrong):
         raise InstaHideError(
             f"{path} holds {largest[wrong[0]]:.3g} in row {wrong[0]}; encryptions are mixtures "
@@ -220,7 +220,7 @@ def _check_encryption(encryption: np.ndarray, path: Path) -> None:
 
 
 def _check_label(label: np.ndarray, path: Path) -> None:
-    wrong = np.flatnonzero(~(label >= 0).all(axis=1) | ~(label.sum(axis=1) <= 1 + TOLERANCE))
+    wrong = np.flatnonzero(~(label >= 0).all(axis=1) | ~(label.sum(axis=1) <= 1 + SLACK))
     if len(wrong):
         raise InstaHideError(
             f"row {wrong[0]} of {path} sums to {label[wrong[0]].sum():.3g}, with "
@@ -237,7 +237,7 @@ def save_recovery(folder: Path | str, recovery: Recovery, run: Run) -> None:
     InstaHideError
         When the attack's details are not JSON; nothing is written then.
     """
-    folder, about = Path(folder), describe(recovery, run)
+    folder, about = Path(folder), describe_recovery(recovery, run)
     try:
         json.dumps(about, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
@@ -250,7 +250,7 @@ def save_recovery(folder: Path | str, recovery: Recovery, run: Run) -> None:
     save_json(folder / "attack.json", about)
 
 
-def describe(recovery: Recovery, run: Run) -> dict[str, Any]:
+def describe_recovery(recovery: Recovery, run: Run) -> dict[str, Any]:
     """Return the content of `attack.json`."""
     stages = run.stages
     return {

@@ -159,7 +159,7 @@ def run_step(
     asked = {
         name: offers[name] for name in offers if name in known and offers[name] is not None
     }
-    with explained(step):
+    with explained_step(step):
         product = step.choice(view, *before, rng, **asked)
     rows, _ = view.table_shape
     check_product(product, step, rows, view.shape)
@@ -167,7 +167,7 @@ def run_step(
 
 
 @contextlib.contextmanager
-def explained(step: Step) -> Iterator[None]:
+def explained_step(step: Step) -> Iterator[None]:
     """Turn what a step of the project raises about rows that are no encryptions to sentences.
 
     The functions of one's own keep their tracebacks.

@@ -23,7 +23,7 @@ FORMATS = (1, 2)
 MOST_BYTES = 2**24  # ImageNet-21k's class names take half a megabyte
 MOST = 2**53  # whole numbers beyond it are no counts
 WIDEST = 2**16  # pixels
-LARGEST = 1.8e308  # of what an array may hold
+GREATEST = 1.8e308  # of what an array may hold
 MOST_OPTIONS = 100
 FLOATS = ("float16", "float32", "float64")
 WHOLE = tuple(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64))
@@ -68,7 +68,7 @@ def check_manifest(manifest: Any, path: Path, needed: Sequence[str]) -> None:
     found = manifest.get("format_version") if isinstance(manifest, dict) else None
     if not is_whole(found) or found not in FORMATS:
         raise InstaHideError(
-            f"{path} has format version {shown(found)}, and this program reads the versions "
+            f"{path} has format version {in_short(found)}, and this program reads the versions "
             f"{' and '.join(map(str, FORMATS))}"
         )
     others = OF_INSTAHIDE if "encoding" in manifest else ()
@@ -77,18 +77,18 @@ def check_manifest(manifest: Any, path: Path, needed: Sequence[str]) -> None:
         raise InstaHideError(f"{path} lacks {', '.join(missing)}: it is incomplete")
     for key, value in manifest.items():
         if key not in KEYS:
-            raise InstaHideError(f"{path} has a key {shown(key)}, which no manifest has")
+            raise InstaHideError(f"{path} has a key {in_short(key)}, which no manifest has")
         if key in OF_INSTAHIDE and "encoding" in manifest:
             raise InstaHideError(f"{path} has both 'encoding' and {key!r}, a key of InstaHide")
         fits, expected = KEYS[key]
         if not fits(value):
-            raise InstaHideError(f"{path}: {key} is {shown(value)}; expected is {expected}")
+            raise InstaHideError(f"{path}: {key} is {in_short(value)}; expected is {expected}")
     if "scheme" in manifest:
         _check_scheme(manifest["scheme"], path)
     _check_agreement(manifest, path)
 
 
-def shown(value: Any) -> str:
+def in_short(value: Any) -> str:
     """Return a value as a message may show it: short, printable, and not nested."""
     if isinstance(value, dict | list):
         return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
@@ -159,7 +159,7 @@ def _is_classes(value: Any) -> bool:
 def _is_end(value: Any) -> bool:
     """Tell whether a value is a number that an array may hold, however large."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and abs(value) <= LARGEST
+    return number and abs(value) <= GREATEST
 
 
 def _is_file(value: Any) -> bool:

@@ -51,7 +51,7 @@ def add_trusted(command: argparse.ArgumentParser) -> None:
         "--encoding",
         metavar="MODULE:FUNCTION",
         help="the encoding that challenge.json names, where it is none of the project's: its "
-        "code is run",
+        "code is run (default: refuse)",
     )
 
 

@@ -52,7 +52,7 @@ def run_score(options: argparse.Namespace) -> int:
     from instahide.leaderboard.records import save_record
     from instahide.leaderboard.results import record_of
     from instahide.placing import refuse_existing
-    from instahide.scoring.score import as_csv, as_json, format_table, score_file
+    from instahide.scoring.score import as_json, format_table, rows_as_csv, score_file
 
     about = _about(options)
     if options.record:  # it tells the day
@@ -68,7 +68,7 @@ def run_score(options: argparse.Namespace) -> int:
         print(f"hint: {result.hint}", file=sys.stderr)
     print(as_json(result) if options.json else format_table(result))
     if options.per_row:
-        save_text(options.per_row, as_csv(result), secret=True)
+        save_text(options.per_row, rows_as_csv(result), secret=True)
         tell_who_looks(options.per_row)
     if options.record:
         save_record(options.record, record_of(result, about, folder, options.who))

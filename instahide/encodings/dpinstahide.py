@@ -19,7 +19,7 @@ from instahide.errors import InstaHideError
 from instahide.labelled import LabelledImages
 from instahide.randomness.keystream import Key
 
-MAX_K = 8  # the orders of a block are drawn until no image meets itself
+MOST_MIXED = 8  # the orders of a block are drawn until no image meets itself
 STEP = 2.0**-24  # noise is rounded to its multiples, so that no machine's logarithm shows
 
 
@@ -136,8 +136,8 @@ def dp_instahide(
         When an option is out of range, there are fewer than 2·k private images, or there
         are public ones.
     """
-    if not 2 <= k <= MAX_K:
-        raise InstaHideError(f"k = {k}: DP-InstaHide here mixes 2 to {MAX_K} images")
+    if not 2 <= k <= MOST_MIXED:
+        raise InstaHideError(f"k = {k}: DP-InstaHide here mixes 2 to {MOST_MIXED} images")
     if not 0 <= noise < np.inf:
         raise InstaHideError(f"noise = {noise}: the scale is a number of 0 or more")
     if rows_per_image < 1:

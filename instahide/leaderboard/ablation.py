@@ -22,8 +22,8 @@ from instahide.smalljson import read_object
 
 HEAD = ("attack", "differs in", "Max_SSIM", "difference", "seconds")
 #: What challenges have in common that differ in their seeds and private images only.
-SETTINGS = ("scheme", "generator", "public_use", "images", "image_shape", "classes", "pool")
-REQUIRED = tuple(key for key in SETTINGS if key != "public_use")  # of one generator only
+REQUIRED = ("scheme", "generator", "images", "image_shape", "classes", "pool")
+SETTINGS = (*REQUIRED, "public_use", "encoding")  # the last of some challenges only
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def ablation_table(results: Iterable[Result]) -> str:
     for result in results:
         settings = json.dumps(result.settings, sort_keys=True)
         groups.setdefault((settings, *steps_of(result)), []).append(result)
-    ordered = sorted(groups.values(), key=lambda found: describe(found[0].settings))
+    ordered = sorted(groups.values(), key=lambda found: describe_settings(found[0].settings))
     return "\n".join(map(_section, ordered))
 
 
@@ -98,12 +98,13 @@ def steps_of(result: Result) -> list[str]:
     return [name for name in result.choices if name not in ("labels", "public")]
 
 
-def describe(settings: dict[str, Any]) -> str:
+def describe_settings(settings: dict[str, Any]) -> str:
     """Name the settings of a challenge in a line."""
-    scheme, pool = settings.get("scheme") or {}, settings.get("pool")
+    pool, other = settings.get("pool"), settings.get("encoding")
+    made = {"name": other["name"], **other["options"]} if other else settings.get("scheme", {})
     named = {"rows_per_image": "T"}
-    parts = [str(scheme.get("name", "another scheme"))]
-    parts += [f"{named.get(key, key)} = {scheme[key]}" for key in scheme if key != "name"]
+    parts = [str(made.get("name", "another scheme"))]
+    parts += [f"{named.get(key, key)} = {made[key]}" for key in made if key != "name"]
     parts += [f"n = {settings.get('images')}", f"{len(settings.get('classes', []))} classes"]
     parts += [" × ".join(map(str, settings.get("image_shape", [])))]
     parts += [f"pool {pool['sha256'][:8]} of {pool['patches']}" if pool else "no pool"]
@@ -126,7 +127,7 @@ def _section(results: Sequence[Result]) -> str:
         "challenge. Seconds: processor time of all stages, mean over the challenges."
     )
     table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-    return f"## {describe(results[0].settings)}\n\n{table}\n\n{note}\n"
+    return f"## {describe_settings(results[0].settings)}\n\n{table}\n\n{note}\n"
 
 
 def changes(result: Result) -> dict[str, str]:

@@ -25,8 +25,8 @@ from instahide.leaderboard.records import Record, encryption_digest, load_record
 from instahide.scoring.score import TITLES, Score, score_file
 
 OURS, KEPT = "record.json", "decryption.npy"
-SUFFIXES = (".npy", ".zip")
-TOLERANCE = 1e-5  # other machines round in other places; the tables show three digits
+KEPT_SUFFIXES = (".npy", ".zip")
+SCORE_TOLERANCE = 1e-5  # other machines round in other places; the tables show three digits
 
 _log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def kept_beside(path: Path) -> list[Path]:
     if path.name == OURS:
         places = [path.with_name(KEPT)]
     else:
-        places = [path.with_suffix(suffix) for suffix in SUFFIXES]
+        places = [path.with_suffix(suffix) for suffix in KEPT_SUFFIXES]
     return [place for place in places if place.exists()]
 
 
@@ -132,7 +132,7 @@ def _other_numbers(path: Path, record: Record, score: Score) -> str:
     for name, interval in score.summary.items():
         for part, number in vars(interval).items():
             told = getattr(record.metrics[name], part)
-            if not math.isclose(told, number, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
+            if not math.isclose(told, number, rel_tol=SCORE_TOLERANCE, abs_tol=SCORE_TOLERANCE):
                 what = TITLES[name] if part == "mean" else f"{part} end of {TITLES[name]}"
                 return (
                     f"{path} says that the {what} is {told:.6g}, and its decryption scores "

@@ -14,7 +14,7 @@ from instahide.schema import check_schema, check_values, load_schema
 from instahide.scoring.metrics import METRICS
 from instahide.smalljson import read_json
 
-PACKAGE = files("instahide.leaderboard")
+HERE = files("instahide.leaderboard")
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ def make_record(
     score : dict
         As `instahide.scoring.score.as_dict` returns it.
     attack : dict
-        As `attack.json` has it: see `instahide.attacks.protocol.describe`. Only ``attack``,
-        the name, is needed.
+        As `attack.json` has it: see `instahide.attacks.protocol.describe_recovery`. Only
+        ``attack``, the name, is needed.
     challenge : str
         SHA-256 of the challenge's `encryption.npy`.
     decryption : str
@@ -188,7 +188,7 @@ def save_record(path: Path | str, record: Record) -> None:
 
 def reported_records() -> list[Record]:
     """Return the results reported in 2020, which come with the package."""
-    paths = (item for item in (PACKAGE / "reported").iterdir() if item.name.endswith(".json"))
+    paths = (item for item in (HERE / "reported").iterdir() if item.name.endswith(".json"))
     return [load_record(Path(str(path))) for path in sorted(paths, key=lambda path: path.name)]
 
 
@@ -213,7 +213,7 @@ def rank(records: list[Record]) -> list[Record]:
 
 @cache
 def _schema() -> dict[str, Any]:
-    return load_schema(Path(str(PACKAGE / "record.schema.yaml")))
+    return load_schema(Path(str(HERE / "record.schema.yaml")))
 
 
 def _check_metrics(metrics: dict[str, Value], reported: bool, name: str) -> None:

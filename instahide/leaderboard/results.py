@@ -20,7 +20,7 @@ from instahide.leaderboard.records import (
     make_record,
     save_record,
 )
-from instahide.scoring.score import Score, as_csv, as_dict, as_json, score_file
+from instahide.scoring.score import Score, as_dict, as_json, rows_as_csv, score_file
 from instahide.smalljson import read_object
 
 _log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def save_results(
     if result.hint:
         _log.warning("%s: %s", attack, result.hint)
     save_text(attack / "score.json", as_json(result) + "\n")
-    save_text(attack / "rows.csv", as_csv(result), secret=True)
+    save_text(attack / "rows.csv", rows_as_csv(result), secret=True)
     save_record(attack / "record.json", record)
 
 

@@ -40,7 +40,7 @@ def save_leaderboard(folder: Path | str, records: list[Record], title: str) -> N
     """Write `leaderboard.md`, `.csv` and `.html`."""
     folder = Path(folder)
     save_text(folder / "leaderboard.md", as_markdown(records, title))
-    save_text(folder / "leaderboard.csv", as_csv(records))
+    save_text(folder / "leaderboard.csv", records_as_csv(records))
     save_text(folder / "leaderboard.html", as_html(records, title))
 
 
@@ -94,7 +94,7 @@ def as_markdown(records: list[Record], title: str) -> str:
     return "\n".join(lines) + "\n\n" + "\n\n".join(_remarks(records)) + "\n"
 
 
-def as_csv(records: list[Record]) -> str:
+def records_as_csv(records: list[Record]) -> str:
     """Return the leaderboard as CSV: every field of every record, unrounded."""
     text = io.StringIO()
     rows = [_flat(place, record) for place, record in numbered(records)]

@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple
 from instahide.errors import InstaHideError
 from instahide.names import checked_name, shown
 
-MAX_HEADER = 2**20  # bytes of one extended tar header; real ones hold a long name
+MAX_TAR_HEADER = 2**20  # bytes of one extended tar header; real ones hold a long name
 ARCHIVE_SUFFIXES = (".tar", ".zip")
 COMPRESSED_TAR = re.compile(r".*\.(tar\.\w+|tgz|tbz2?|txz|tzst)", re.IGNORECASE | re.DOTALL)
 
@@ -139,7 +139,7 @@ class _HeaderReader:
         self.seek, self.tell = file.seek, file.tell
 
     def read(self, size: int) -> bytes:
-        if not 0 <= size <= MAX_HEADER:
+        if not 0 <= size <= MAX_TAR_HEADER:
             raise tarfile.ReadError(f"a header claims {size} bytes")
         return self._file.read(size)
 

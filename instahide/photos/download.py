@@ -21,10 +21,10 @@ from urllib3.exceptions import HTTPError as TransportError  # what requests read
 
 from instahide.errors import InstaHideError
 from instahide.files import SECRET_FILE, atomic, explained, make_folder, save_json
-from instahide.photos.webrequest import Temporary, authorization, check_url, get, shown
+from instahide.photos.webrequest import Temporary, authorization, bare, check_url, get
 from instahide.progress import progress_bar
 
-CHUNK = 2**20
+READ_BYTES = 2**20
 ATTEMPTS = 6  # failures in a row, with next to nothing gained, before giving up
 LONGEST_PAUSE = 60.0  # seconds
 
@@ -98,7 +98,7 @@ def fetch(
             return
         part.unlink()
     raise InstaHideError(
-        f"{shown(url)} has the checksum {found}, but {checksum} is expected; nothing was "
+        f"{bare(url)} has the checksum {found}, but {checksum} is expected; nothing was "
         "kept. Check the address and the published checksum"
     )
 
@@ -191,7 +191,7 @@ def file_name(url: str) -> str:
     check_url(url)
     name = unquote(urlsplit(url).path.rpartition("/")[2])
     if not name or name.startswith(".") or re.search(r"[/\\\x00-\x1f\x7f]", name):
-        raise InstaHideError(f"{shown(url)} does not end in a usable file name")
+        raise InstaHideError(f"{bare(url)} does not end in a usable file name")
     return name
 
 
@@ -237,10 +237,10 @@ def _insist(url: str, path: Path, checksum: str, sent: str | None, pause: float)
             try:
                 return _attempt(session, url, path, checksum, sent)
             except Temporary as problem:
-                failures = 1 if _size(part) - before >= CHUNK else failures + 1
+                failures = 1 if _size(part) - before >= READ_BYTES else failures + 1
                 if failures == ATTEMPTS:
                     raise InstaHideError(
-                        f"cannot download {shown(url)}: {problem} ({ATTEMPTS} attempts in a "
+                        f"cannot download {bare(url)}: {problem} ({ATTEMPTS} attempts in a "
                         "row). Run the same command again to resume"
                     ) from None
             time.sleep(min(pause * 2 ** (failures - 1), LONGEST_PAUSE))
@@ -322,7 +322,7 @@ def _receive(response: requests.Response, path: Path, start: int, length: int | 
 def _chunks(response: requests.Response) -> Iterator[bytes]:
     """Yield the body as it travels: a .gz stays packed whatever the server calls it."""
     try:
-        yield from response.raw.stream(CHUNK, decode_content=False)
+        yield from response.raw.stream(READ_BYTES, decode_content=False)
     except (TransportError, OSError) as error:
         raise Temporary(f"the connection broke ({type(error).__name__})") from None
 
@@ -333,7 +333,7 @@ def _digest(path: Path, checksum: str) -> str:
     digest = hashlib.new(kind, usedforsecurity=False)
     size = _size(path)
     with open(path, "rb") as file, progress_bar(size, f"checking {path.name}", "B") as bar:
-        while chunk := file.read(CHUNK):
+        while chunk := file.read(READ_BYTES):
             digest.update(chunk)
             bar.update(len(chunk))
     return f"{kind}:{digest.hexdigest()}"

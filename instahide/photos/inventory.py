@@ -28,14 +28,14 @@ def inventory(source: Path | str) -> str:
     if os.path.isdir(source):
         entries = sorted(walk_files(source))
     else:
-        entries = [(Path(source).name, size_of(source))]
+        entries = [(Path(source).name, file_size(source))]
     digest = hashlib.sha256()
     for name, size in entries:
         digest.update(f"{size} {name}\0".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
-def size_of(path: Path | str) -> int:
+def file_size(path: Path | str) -> int:
     """Return the size of a regular file in bytes, or raise an `InstaHideError`."""
     if not os.path.isfile(path):
         problem = "is not a regular file" if os.path.exists(path) else "does not exist"
@@ -69,10 +69,10 @@ def walk_files(folder: Path | str) -> Iterator[tuple[str, int]]:
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(name + b"/")
                     elif entry.is_file(follow_symlinks=False):
-                        yield as_text(name), entry.stat(follow_symlinks=False).st_size
+                        yield as_name(name), entry.stat(follow_symlinks=False).st_size
         except OSError as error:
             raise InstaHideError(
-                f"cannot list the folder {shown(as_text(path))}: {error.strerror}"
+                f"cannot list the folder {shown(as_name(path))}: {error.strerror}"
             ) from error
 
 
@@ -81,6 +81,6 @@ def path_below(folder: Path | str, name: str) -> str:
     return os.path.join(folder, os.fsdecode(name.encode(errors="surrogateescape")))
 
 
-def as_text(name: bytes) -> str:
+def as_name(name: bytes) -> str:
     """Return a name as text, with surrogates for what is not UTF-8."""
     return name.decode(errors="surrogateescape")

@@ -13,7 +13,7 @@ from instahide.images import shrink
 from instahide.labelled import LabelledImages
 from instahide.names import shown
 from instahide.photos.decoding import REASONS, PhotoError
-from instahide.photos.inventory import as_text
+from instahide.photos.inventory import as_name
 from instahide.photos.listing import Photo, list_photos
 from instahide.photos.opening import opened
 from instahide.progress import progress_bar
@@ -78,7 +78,7 @@ def _class_names(photos: Sequence[Photo], path: Path | str) -> tuple[str, ...]:
     names = {_class_of(photo) for photo in photos}
     if os.path.isdir(path):
         for entry in os.scandir(os.fsencode(path)):
-            name = as_text(entry.name)
+            name = as_name(entry.name)
             if entry.is_dir() and not name.startswith(".") and name not in names:
                 raise InstaHideError(
                     f"{shown(path)}: the class folder {shown(name)} holds no images; "

@@ -19,7 +19,7 @@ from instahide.files import atomic
 from instahide.names import checked_name, shown
 from instahide.photos import archives
 from instahide.photos.decoding import REASONS, PhotoError, decode
-from instahide.photos.inventory import as_text, path_below, size_of, walk_files
+from instahide.photos.inventory import as_name, file_size, path_below, walk_files
 
 __all__ = [
     "Photo",
@@ -32,9 +32,9 @@ __all__ = [
     "save_index",
 ]
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
-MAX_BYTES = 2**28  # of one photo: 256 MiB
-CHUNK = 2**20  # bytes inflated at once
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+MAX_PHOTO_BYTES = 2**28  # of one photo: 256 MiB
+HASHED_BYTES = 2**20  # bytes inflated at once
 
 # Names say what is to be seen; the files are those of the installed packages.
 _FROM_SCIKIT_IMAGE = {
@@ -96,8 +96,8 @@ def list_photos(source: Path | str) -> list[Photo]:
     photos = sorted(_photos_of(Path(source)), key=lambda photo: photo.name)
     if not photos:
         raise InstaHideError(
-            f"{shown(source)} holds no photos ({', '.join(SUFFIXES)}; links and hidden files "
-            "are not followed)"
+            f"{shown(source)} holds no photos ({', '.join(PHOTO_SUFFIXES)}; links and hidden "
+            "files are not followed)"
         )
     for one, other in pairwise(photos):
         if one.name == other.name:
@@ -114,11 +114,11 @@ def read_photo(photo: Photo) -> bytes | bytearray:
     ------
     PhotoError
         ``truncated`` when its container ends too early; ``unreadable`` when it cannot be
-        read or is damaged; ``large`` when it has more than `MAX_BYTES`.
+        read or is damaged; ``large`` when it has more than `MAX_PHOTO_BYTES`.
     """
-    if max(photo.size, photo.packed) > MAX_BYTES:
+    if max(photo.size, photo.packed) > MAX_PHOTO_BYTES:
         raise PhotoError(
-            "large", f"has {photo.size} bytes, more than {MAX_BYTES}; {REASONS['large']}"
+            "large", f"has {photo.size} bytes, more than {MAX_PHOTO_BYTES}; {REASONS['large']}"
         )
     place = shown(photo.container)
     try:
@@ -158,7 +158,7 @@ def bundled_photos() -> list[Photo]:
                 raise InstaHideError(
                     f"{path} is missing: install {package} again, or give a folder of photos"
                 )
-            photos.append(Photo(name, path, 0, size_of(path)))
+            photos.append(Photo(name, path, 0, file_size(path)))
     return sorted(photos, key=lambda photo: photo.name)
 
 
@@ -171,7 +171,7 @@ def save_index(path: Path | str, photos: Sequence[Photo]) -> None:
         writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
         writer.writerow(_COLUMNS)
         for photo in photos:
-            container = as_text(os.fsencode(photo.container))
+            container = as_name(os.fsencode(photo.container))
             writer.writerow((photo.name, container, photo.offset, photo.size, photo.packed))
 
 
@@ -229,13 +229,13 @@ def _parsed(rows: Iterator[list[str]], path: Path | str) -> Iterator[Photo]:
 def _photos_of(source: Path) -> Iterator[Photo]:
     """Yield a source's photos in any order."""
     if not os.path.isdir(source):  # of a path that is too long, `Path.is_dir` makes an error
-        size_of(source)  # refuses what is missing
+        file_size(source)  # refuses what is missing
         yield from _photos_in_archive(source, prefix="")
         return
     for name, size in walk_files(source):
         stem, suffix = os.path.splitext(name)
         suffix, path = suffix.lower(), path_below(source, name)
-        if suffix in SUFFIXES:
+        if suffix in PHOTO_SUFFIXES:
             yield Photo(checked_name(name, source), path, 0, size)
         elif suffix in archives.ARCHIVE_SUFFIXES:
             checked_name(name, source)  # its photos are named after it
@@ -247,7 +247,7 @@ def _photos_of(source: Path) -> Iterator[Photo]:
 def _photos_in_archive(path: Path | str, prefix: str) -> Iterator[Photo]:
     container = str(path)
     for member in archives.list_archive(path):
-        if member.name.lower().endswith(SUFFIXES):
+        if member.name.lower().endswith(PHOTO_SUFFIXES):
             yield Photo(
                 prefix + member.name, container, member.offset, member.size, member.packed
             )
@@ -258,7 +258,7 @@ def _inflated(file: BinaryIO, packed: int, size: int) -> bytearray:
     stream = zlib.decompressobj(-zlib.MAX_WBITS)  # raw deflate, without a zlib header
     content = bytearray()
     try:
-        while len(content) < size and (chunk := file.read(min(packed, CHUNK))):
+        while len(content) < size and (chunk := file.read(min(packed, HASHED_BYTES))):
             content += stream.decompress(chunk, size - len(content))
             packed -= len(chunk)
     except zlib.error as error:

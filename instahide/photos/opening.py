@@ -11,11 +11,11 @@ import numpy as np
 
 from instahide.budget import Budget
 from instahide.photos.decoding import MAX_MEMORY, checked_header, decode_pixels
-from instahide.photos.listing import MAX_BYTES, Photo, read_photo
+from instahide.photos.listing import MAX_PHOTO_BYTES, Photo, read_photo
 
 # Two budgets, always asked in this order: who holds pixels never waits for bytes, so nobody
 # waits for ever.
-_BYTES, _PIXELS = Budget(MAX_BYTES), Budget(MAX_MEMORY)
+_BYTES, _PIXELS = Budget(MAX_PHOTO_BYTES), Budget(MAX_MEMORY)
 
 
 @contextlib.contextmanager
@@ -36,7 +36,7 @@ def opened(photo: Photo, *, channels: int, min_side: int) -> Iterator[np.ndarray
     PhotoError
         As for `read_photo` and `decoding.decode`.
     """
-    with _BYTES.part(min(photo.size, MAX_BYTES)):
+    with _BYTES.part(min(photo.size, MAX_PHOTO_BYTES)):
         data = read_photo(photo)
         header = checked_header(data, channels, min_side)
         with _PIXELS.part(header.memory):

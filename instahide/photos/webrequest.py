@@ -24,7 +24,7 @@ def check_url(url: str) -> None:
     _split(url)
 
 
-def shown(url: str) -> str:
+def bare(url: str) -> str:
     """Return an address as messages may show it: no user, password, query or fragment."""
     parts = _split(url, may_hold_user=True)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
@@ -46,7 +46,7 @@ def authorization(url: str) -> str:
     """
     if not _is_private(_split(url)):
         raise InstaHideError(
-            f"{shown(url)} would get the credentials unencrypted: use its https address"
+            f"{bare(url)} would get the credentials unencrypted: use its https address"
         )
     token, user, password = (os.environ.get(name, "") for name in (TOKEN, USER, PASSWORD))
     if not (token.isascii() and token.isprintable()) or " " in token:
@@ -56,7 +56,7 @@ def authorization(url: str) -> str:
     if user and password:
         return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
     raise InstaHideError(
-        f"{shown(url)} needs credentials: set {USER} and {PASSWORD}, or {TOKEN}, "
+        f"{bare(url)} needs credentials: set {USER} and {PASSWORD}, or {TOKEN}, "
         "in the environment"
     )
 
@@ -93,7 +93,7 @@ def get(
             return response
         response.close()
         target = urljoin(target, response.headers["Location"])
-    raise InstaHideError(f"{shown(url)} redirects more than {MAX_REDIRECTS} times")
+    raise InstaHideError(f"{bare(url)} redirects more than {MAX_REDIRECTS} times")
 
 
 def _get_once(
@@ -111,11 +111,11 @@ def _get_once(
             timeout=TIMEOUT,
         )
     except requests.exceptions.SSLError:
-        raise InstaHideError(f"{shown(url)}: the server's certificate is not valid") from None
+        raise InstaHideError(f"{bare(url)}: the server's certificate is not valid") from None
     except (requests.ConnectionError, requests.Timeout) as error:
         raise Temporary(f"no connection ({type(error).__name__})") from None
     except requests.RequestException as error:
-        raise InstaHideError(f"cannot request {shown(url)} ({type(error).__name__})") from None
+        raise InstaHideError(f"cannot request {bare(url)} ({type(error).__name__})") from None
 
 
 def _authenticator(
@@ -144,7 +144,7 @@ def _check_status(response: requests.Response, url: str) -> None:
         if status in (401, 403)
         else "check the address"
     )
-    raise InstaHideError(f"{shown(url)}: the server answers {status}; {hint}")
+    raise InstaHideError(f"{bare(url)}: the server answers {status}; {hint}")
 
 
 def _split(url: str, *, may_hold_user: bool = False) -> SplitResult:

@@ -23,7 +23,7 @@ from numpy.random import RandomState
 from instahide.errors import InstaHideError
 
 NAME = "mt19937-2020"
-SCHEMES = ("cross", "mixup")
+SCHEMES_2020 = ("cross", "mixup")
 SEEDS = 2**32
 LOADER_WORDS = 2  # PyTorch's data loader draws its 64-bit base seed before the sampler
 
@@ -96,10 +96,11 @@ def check_scheme(name: str) -> None:
     InstaHideError
         When all images of the scheme's mixtures are private.
     """
-    if name not in SCHEMES:
+    if name not in SCHEMES_2020:
         raise InstaHideError(
             f"the generator {NAME} made mixtures of two private images with public ones, not "
-            f"those of the scheme {name!r}: use {' or '.join(SCHEMES)}, or another generator"
+            f"those of the scheme {name!r}: use {' or '.join(SCHEMES_2020)}, or another "
+            "generator"
         )
 
 

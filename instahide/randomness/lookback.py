@@ -5,10 +5,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
-Item = TypeVar("Item")
+Entry = TypeVar("Item")
 
 
-class Lookback(Generic[Item]):
+class Lookback(Generic[Entry]):
     """An endless sequence, read by index in any order.
 
     The last items made are kept. An older one is found by beginning again: always right,
@@ -28,13 +28,13 @@ class Lookback(Generic[Item]):
     (25, 16, 1)
     """
 
-    def __init__(self, begin: Callable[[], Iterator[Item]], keep: int):
+    def __init__(self, begin: Callable[[], Iterator[Entry]], keep: int):
         self._begin = begin
-        self._kept: deque[Item] = deque(maxlen=keep)
+        self._kept: deque[Entry] = deque(maxlen=keep)
         self._items, self._end = begin(), 0
         self._lock = threading.Lock()
 
-    def __getitem__(self, index: int) -> Item:
+    def __getitem__(self, index: int) -> Entry:
         with self._lock:
             if index < self._end - len(self._kept):
                 self._kept.clear()

@@ -179,7 +179,7 @@ def save_gallery(path: Path | str, folder: ChallengeFolder, decryption: Path | s
 
 
 def save_distributions(path: Path | str, tables: list[Path], title: str) -> None:
-    """Draw the distributions of tables as `instahide.scoring.score.as_csv` makes them."""
+    """Draw the distributions of tables as `instahide.scoring.score.rows_as_csv` makes them."""
     scores = {table.parent.name: _read_similarity(table) for table in tables}
     save_figure(path, draw_distributions(scores, title))
 

@@ -10,10 +10,10 @@ from typing import BinaryIO
 import numpy as np
 
 from instahide.errors import InstaHideError
-from instahide.plainarrays import MAX_HEADER, read_exactly, read_header
+from instahide.plainarrays import MAX_HEADER, read_exactly, read_npy_header
 
 MAX_PREFIX = 12 + MAX_HEADER  # magic, version and length before it
-CHUNK = 1 << 16
+CHUNK_BYTES = 1 << 16
 
 DTYPES = {order + kind for order in "<>" for kind in ("f2", "f4", "f8")}
 
@@ -43,7 +43,7 @@ def read_floats(file: BinaryIO, size: int, name: str, shape: tuple[int, ...]) ->
         When the file is anything else: says what is wrong, and how to mend what people
         often get wrong.
     """
-    header = read_header(file, name)
+    header = read_npy_header(file, name)
     if header.descr not in DTYPES:
         raise InstaHideError(
             f"{name} holds the type {header.descr!r}; convert it to float32 on [-1, 1]"
@@ -60,7 +60,7 @@ def read_floats(file: BinaryIO, size: int, name: str, shape: tuple[int, ...]) ->
         )
     array = np.empty(shape, np.float32)
     flat = array.T.flat if header.fortran else array.reshape(-1)
-    step = CHUNK // dtype.itemsize
+    step = CHUNK_BYTES // dtype.itemsize
     for start in range(0, array.size, step):
         count = min(step, array.size - start)
         values = np.frombuffer(read_exactly(file, count * dtype.itemsize, name), dtype)

@@ -22,7 +22,7 @@ MOST_ROWS = 10_000  # and for those without
 AXES_ROWS = 100  # and for orders of the axes
 ROWS_AT_ONCE, SHIFTS_AT_ONCE = 1000, 100
 MOST_SHIFT = 5000
-MOST = 0.5  # of the rows must show one of their own images,
+MOST_OF_ROWS = 0.5  # of the rows must show one of their own images,
 MORE = 0.3  # and that many more than in the order they are in
 DEVIATIONS = 6.0  # beyond what chance would show
 LEAST_LENGTH = 1e-3  # of an image around its mean; below, it is of one colour
@@ -49,12 +49,12 @@ def order_hint(decryption: np.ndarray, private: np.ndarray, pairs: np.ndarray) -
         A sentence, or nothing where the order looks right or no other looks better.
     """
     rows, known = spread(len(pairs), ROWS), standard(private)
-    shown, _ = nearest(decryption[rows], known)
+    shown, _ = nearest_images(decryption[rows], known)
     given = own_share(shown, pairs[rows])
     chance = pairs.shape[1] / len(private)
     # Rows that show the same image go right or wrong together: images count, not rows.
-    enough = max(MOST, given + MORE, chance + DEVIATIONS * np.sqrt(chance / len(private)))
-    if given >= MOST or enough >= 1:  # of so few images nothing can be told
+    enough = max(MOST_OF_ROWS, given + MORE, chance + DEVIATIONS * np.sqrt(chance / len(private)))
+    if given >= MOST_OF_ROWS or enough >= 1:  # of so few images nothing can be told
         return ""
     candidates = [*_ordered(shown, rows, pairs), *_axes(decryption, known, pairs)]
     share, order = max(candidates, key=lambda found: found[0], default=(0.0, ""))
@@ -79,7 +79,7 @@ def standard(images: np.ndarray) -> np.ndarray:
     return np.divide(flat, length, out=np.zeros_like(flat), where=length > LEAST_LENGTH)
 
 
-def nearest(images: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def nearest_images(images: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return which private image correlates best with each image, and how much.
 
     Parameters
@@ -146,7 +146,7 @@ def _axes(
     rows = spread(len(pairs), AXES_ROWS)
     orders = [axes for axes in permutations(range(4)) if axes != (0, 1, 2, 3)]
     read = [_as_if(decryption, axes)[rows] for axes in orders]
-    shown, _ = nearest(np.concatenate(read), known)
+    shown, _ = nearest_images(np.concatenate(read), known)
     for axes, found in zip(orders, np.split(shown, len(orders)), strict=True):
         names = ", ".join(AXES[axis] for axis in axes)
         text = f"the values seem to lie in the order ({names}): transpose, do not reshape"
@@ -163,12 +163,12 @@ def _shuffled(decryption: np.ndarray, known: np.ndarray, pairs: np.ndarray) -> s
     """Say so where rows clearly show private images, but those of others, by no rule."""
     rows = spread(len(pairs), MOST_ROWS)
     pairs = pairs[rows]
-    shown, correlation = nearest(decryption[rows], known)
+    shown, correlation = nearest_images(decryption[rows], known)
     strange = (correlation >= CLEAR) & ~(shown[:, None] == pairs).any(axis=1)
     counts = np.bincount(shown, minlength=len(known))
     places = np.bincount(pairs.ravel(), minlength=len(known))
     possible = np.minimum(counts, places).sum() / len(rows)
-    if strange.mean() <= MOST or possible < POSSIBLE:
+    if strange.mean() <= MOST_OF_ROWS or possible < POSSIBLE:
         return ""
     if _as_drawn(counts) or _together(shown, pairs):
         return ""

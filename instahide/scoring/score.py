@@ -171,7 +171,7 @@ def as_json(score: Score) -> str:
     return json.dumps(as_dict(score) | hint, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def as_csv(score: Score) -> str:
+def rows_as_csv(score: Score) -> str:
     """Return the metrics of every row as CSV, with the private images that it mixes."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

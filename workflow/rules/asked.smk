@@ -5,9 +5,9 @@ made under the same name is not replaced without a word.
 """
 
 from instahide.configurations import (
-    load_record,
+    load_made,
     replaced,
-    save_record,
+    save_made,
     sources,
     things,
     warning,
@@ -91,13 +91,13 @@ for target in TARGETS:
 
 MADE = things(config)
 WANTED = {place: MADE[place] for target in TARGETS for place in things_for(target)}
-for place, other in replaced(WANTED, CONFIGURATION, load_record()).items():
+for place, other in replaced(WANTED, CONFIGURATION, load_made()).items():
     logger.warning(warning(place, other, CONFIGURATION))
 
 
 onstart:
     if workflow.is_main_process:
         try:
-            save_record(WANTED, CONFIGURATION)
+            save_made(WANTED, CONFIGURATION)
         except InstaHideError as error:
             logger.warning(f"Warning: {error}")

@@ -4,7 +4,7 @@ import numpy as np
 
 from instahide.attacks.knownpool.decoding import Decoding, Settings
 from instahide.attacks.knownpool.dictionary import Dictionary
-from instahide.attacks.knownpool.selection import NONE, Selection, select_atoms
+from instahide.attacks.knownpool.selection import NONE, AtomSelection, select_atoms
 from instahide.attacks.knownpool.task import Task, is_settled
 from instahide.attacks.unmixing.state import State
 
@@ -54,7 +54,7 @@ def choose_public(
     return public, chosen.coefficients.astype(np.float32), confidence_of(chosen, size)
 
 
-def confidence_of(chosen: Selection, size: int) -> np.ndarray:
+def confidence_of(chosen: AtomSelection, size: int) -> np.ndarray:
     """Return how sure each choice is, float32, range [0, 1).
 
     It is 1 − exp(−m / 50), with m what would be left more with the best other candidate in

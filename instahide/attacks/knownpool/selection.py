@@ -22,7 +22,7 @@ LEAST_OWN = 1e-4  # of an atom's energy, that the atoms already in must leave
 
 
 @dataclass(frozen=True)
-class Selection:
+class AtomSelection:
     """The atoms chosen for B rows, in K slots.
 
     Attributes
@@ -85,7 +85,7 @@ def _exchange(
 
 def select_atoms(
     matrices: np.ndarray, slots: int, *, threshold: float, size: int, rounds: int = 3
-) -> Selection:
+) -> AtomSelection:
     """Choose atoms for each row: the best for each slot in turn, a few rounds.
 
     Parameters
@@ -122,7 +122,7 @@ def select_atoms(
         )
     gain, margin = _measure(matrices, own, picks)
     left = np.maximum(matrices[:, count, count], 0)
-    return Selection(picks, _weights(matrices, picks), gain, margin, left)
+    return AtomSelection(picks, _weights(matrices, picks), gain, margin, left)
 
 
 def gains_of_others(matrices: np.ndarray, own: np.ndarray) -> np.ndarray:

@@ -173,7 +173,7 @@ def solve_needs(size: Size) -> float:
     return 27 * drawn * size.pixels + 16 * size.rows * (size.image_count + 1)
 
 
-def recover(released: Released, seed: int, setting: Setting) -> Recovery:
+def recover_with_seed(released: Released, seed: int, setting: Setting) -> Recovery:
     """Recover the private images of a challenge whose seed is known.
 
     Raises
@@ -217,7 +217,7 @@ def check_labels(label: np.ndarray, coefficients: np.ndarray) -> float:
     """
     shown = seedsearch.visible_coefficients(label)
     differences = seedsearch.differences(coefficients[:, :2], shown)
-    wrong = np.flatnonzero(differences > seedsearch.TOLERANCE)
+    wrong = np.flatnonzero(differences > seedsearch.LABEL_TOLERANCE)
     if len(wrong):
         raise InstaHideError(
             f"the seed does not fit {len(wrong)} labels, the first of row {wrong[0]}: it is "

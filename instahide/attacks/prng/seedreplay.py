@@ -10,10 +10,10 @@ from numba import njit
 
 REPLAY_TOLERANCE = 2e-6  # of a sum or a gap; each label may be off by half as much
 
-compiled = njit(nogil=True, cache=True, error_model="numpy")
+replayed = njit(nogil=True, cache=True, error_model="numpy")
 
 
-@compiled
+@replayed
 def keep_fitting(seeds, n, k, c1, c2, sums, gaps):
     """Move the seeds that fit to the front of `seeds`, in order; return how many.
 
@@ -33,7 +33,7 @@ def keep_fitting(seeds, n, k, c1, c2, sums, gaps):
     return total
 
 
-@compiled
+@replayed
 def _fits(seed, n, k, c1, c2, sums, gaps):
     """Return whether the seed's first rows show these sums and gaps, redraws included."""
     np.random.seed(np.uint32(seed))
@@ -57,7 +57,7 @@ def _fits(seed, n, k, c1, c2, sums, gaps):
     return True
 
 
-@compiled
+@replayed
 def _draw_row(row):
     """Fill `row` with coefficients: |normals| divided by their sum."""
     for i in range(len(row)):
@@ -65,12 +65,12 @@ def _draw_row(row):
     row /= row.sum()
 
 
-@compiled
+@replayed
 def _out_of_bounds(row, c1, c2):
     return row.max() > c1 or row[0] + row[1] < c2
 
 
-@compiled
+@replayed
 def _shows(row, shown, gap):
     if abs(row[0] + row[1] - shown) > REPLAY_TOLERANCE:
         return False

@@ -28,8 +28,8 @@ from instahide.randomness import historical
 from instahide.randomness.historical import SEEDS
 
 C1, C2 = 0.65, 0.3  # bounds of the 2020 challenge
-CHUNK = 2**22  # seeds between two progress reports: under a second of one core
-TOLERANCE = 1e-6  # float32 labels are off by 10⁻⁷, a wrong seed by 10⁻¹
+SEEDS_AT_ONCE = 2**22  # seeds between two progress reports: under a second of one core
+LABEL_TOLERANCE = 1e-6  # float32 labels are off by 10⁻⁷, a wrong seed by 10⁻¹
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def search(
     report(done - start)
     if first and matches:
         return matches[:1]
-    chunks = ((a, min(a + CHUNK, stop)) for a in range(done, stop, CHUNK))
+    chunks = ((a, min(a + SEEDS_AT_ONCE, stop)) for a in range(done, stop, SEEDS_AT_ONCE))
     for end, found in _ordered(partial(_scan, task), chunks, threads):
         matches += found
         if state is not None:
@@ -178,7 +178,7 @@ def visible_coefficients(labels: np.ndarray) -> np.ndarray:
     rows = np.asarray(labels, dtype=np.float64)
     entries = np.count_nonzero(rows, axis=1)
     good = np.isfinite(rows).all(axis=1) & (rows >= 0).all(axis=1)
-    good &= (entries >= 1) & (entries <= 2) & (rows.sum(axis=1) <= 1 + TOLERANCE)
+    good &= (entries >= 1) & (entries <= 2) & (rows.sum(axis=1) <= 1 + LABEL_TOLERANCE)
     if not good.all():
         raise InstaHideError(
             f"row {np.flatnonzero(~good)[0]} of the labels is not one of two private "
@@ -251,7 +251,7 @@ def _scan(task: _Task, chunk: tuple[int, int]) -> tuple[int, list[Match]]:
         Match(seed, deviation(seed, task.shown, images=task.images, **settings))
         for seed in found[:fitting].tolist()
     ]
-    return stop, [match for match in matches if match.deviation <= TOLERANCE]
+    return stop, [match for match in matches if match.deviation <= LABEL_TOLERANCE]
 
 
 def _ordered(function: Callable, items: Iterable, threads: int) -> Iterator:

@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 
 from instahide.attacks.needs import Size
-from instahide.attacks.prng.attack import Setting, best_seed, recover, search_seeds, solve_needs
+from instahide.attacks.prng.attack import (
+    Setting,
+    best_seed,
+    recover_with_seed,
+    search_seeds,
+    solve_needs,
+)
 from instahide.attacks.prng.seedsearch import Match
 from instahide.attacks.protocol import Recovery
 from instahide.attacks.seen import Seen
@@ -86,7 +92,7 @@ def solve_with_seed(
     ------
     InstaHideError
         When no seed fits, says why that may be; see also
-        `instahide.attacks.prng.attack.recover`.
+        `instahide.attacks.prng.attack.recover_with_seed`.
     """
     seed = best_seed([Match(**match) for part in found for match in part["matches"]])
-    return recover(seen.released, seed, setting_of(seen))
+    return recover_with_seed(seen.released, seed, setting_of(seen))

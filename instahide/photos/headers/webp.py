@@ -6,7 +6,7 @@ from math import ceil
 
 from instahide.photos.headers.header import Header, Truncated, Unreadable
 
-MAX_CHUNKS = 1000  # before the picture; three are in use
+MAX_WEBP_CHUNKS = 1000  # before the picture; three are in use
 
 _ANIMATED, _ALPHA = 0x02, 0x10  # flags of the extended header
 _START = 12  # of the first chunk
@@ -37,13 +37,13 @@ def read(data: bytes) -> Header:
 def _chunks(data: bytes, end: int) -> Iterator[tuple[bytes, int]]:
     """Yield the kind of each chunk and where its content starts."""
     position = _START
-    for _ in range(MAX_CHUNKS):
+    for _ in range(MAX_WEBP_CHUNKS):
         if position + 8 > end:
             return
         kind, size = struct.unpack_from("<4sI", data, position)
         yield kind, position + 8
         position += 8 + size + size % 2
-    raise Unreadable(f"the WebP has more than {MAX_CHUNKS} chunks before its picture")
+    raise Unreadable(f"the WebP has more than {MAX_WEBP_CHUNKS} chunks before its picture")
 
 
 def _picture(
