@@ -71,9 +71,10 @@ $(STORAGE)/ready: requirements-storage.lock
 	$(STORAGE)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
-lint: setup ## Check style and layout.
+lint: setup ## Check style and layout, also of the workflow.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(RUN) python workflow/lint.py
 
 figures: challenge ## Draw the pictures of README and docs again.
 	$(RUN) snakemake --cores all results/challenge/attacks/pool/score.json

@@ -13,10 +13,14 @@ from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-# Jobs run the package of this checkout, the one whose code is hashed here.
-sys.path.insert(0, workflow.basedir)
+# Jobs run the package of this checkout, the one whose code is hashed here; where the workflow
+# lies in an installed package, that one, and functions of one's own in the folder of the run.
+BASE = Path(workflow.basedir)
+ROOT = BASE if (BASE / "instahide").is_dir() else BASE.parents[1]
+PLACES = dict.fromkeys([str(ROOT), os.getcwd()])
+sys.path[:0] = PLACES
 os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")])
+    [*PLACES, *filter(None, [os.environ.get("PYTHONPATH")])]
 )
 
 from instahide.attacks.catalogue import BASELINES, NOT_ON_RANGE, TAKEN, attack_of

@@ -10,19 +10,19 @@ import sys
 from typing import NoReturn
 
 from instahide import __version__
-from instahide.commands import attacks, challenge, scoring, upkeep
+from instahide.commands import attacks, challenge, running, scoring, upkeep
 from instahide.errors import InstaHideError
 from instahide.placing import keeping
 from instahide.stopping import Stopped, stoppable
 
-TOPICS = (challenge, attacks, scoring, upkeep)
+TOPICS = (running, challenge, attacks, scoring, upkeep)
 MOST_SHOWN = 200  # characters of a path in a message
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command; exit with 0, with 1 for a negative answer, with 2 for an error."""
     _print_anything()
-    options = make_parser().parse_args(arguments)
+    options = parse(sys.argv[1:] if arguments is None else arguments)
     try:
         with stoppable(), keeping(not getattr(options, "force", False)):
             sys.exit(options.run(options))
@@ -41,6 +41,16 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except Stopped:
         print("told to end; nothing half-written was left", file=sys.stderr)
         raise
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line; what follows ``run`` is Snakemake's, but for a call for help."""
+    parser = make_parser()
+    if arguments[:1] != ["run"] or arguments[1:] in (["-h"], ["--help"]):
+        return parser.parse_args(arguments)
+    options = parser.parse_args(["run"])
+    options.arguments = arguments[1:]
+    return options
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -53,7 +53,8 @@ def order_hint(decryption: np.ndarray, private: np.ndarray, pairs: np.ndarray) -
     given = own_share(shown, pairs[rows])
     chance = pairs.shape[1] / len(private)
     # Rows that show the same image go right or wrong together: images count, not rows.
-    enough = max(MOST_OF_ROWS, given + MORE, chance + DEVIATIONS * np.sqrt(chance / len(private)))
+    by_chance = chance + DEVIATIONS * np.sqrt(chance / len(private))
+    enough = max(MOST_OF_ROWS, given + MORE, by_chance)
     if given >= MOST_OF_ROWS or enough >= 1:  # of so few images nothing can be told
         return ""
     candidates = [*_ordered(shown, rows, pairs), *_axes(decryption, known, pairs)]

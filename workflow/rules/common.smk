@@ -260,7 +260,7 @@ def baseline_records(wildcards):
 
 def package_files(pattern):
     """Files of the package that rules read besides its modules, which `code` knows."""
-    return sorted(map(str, Path(workflow.basedir, "instahide").glob(pattern)))
+    return sorted(map(str, (ROOT / "instahide").glob(pattern)))
 
 
 def secrets(*names):
