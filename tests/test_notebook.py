@@ -1,63 +1,128 @@
-"""The notebook runs from top to bottom, verifies what it makes, and makes it again."""
+"""What `import instahide` offers, and its examples."""
 
+import doctest
+import os
+import pydoc
+import subprocess
+import sys
 from pathlib import Path
 
-import nbformat
+import numpy as np
 import pytest
-from nbclient import NotebookClient
 
-from instahide.files import sha256_of_file
+import instahide
+from instahide import notebook
+from instahide.errors import InstaHideError
 
 pytestmark = pytest.mark.slow
 
-NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "gen_data.ipynb"
-QUICK = {"CROPS_PER_PHOTO": 6, "IMAGES": 20, "ROWS_PER_IMAGE": 3, "SEED": 7}
 
-
-def run(**parameters):
-    """Execute the notebook with other parameters, put behind its own."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    cells = notebook.cells
-    (place,) = (
-        i for i, cell in enumerate(cells) if "parameters" in cell.metadata.get("tags", ())
-    )
-    source = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
-    cells.insert(place + 1, nbformat.v4.new_code_cell(source))
-    NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
-    return notebook
-
-
-def texts(notebook):
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    return "".join(output.get("text", "") for output in outputs)
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder that the examples and tests of this module share."""
+    before, folder = Path.cwd(), tmp_path_factory.mktemp("place")
+    os.chdir(folder)
+    yield folder
+    os.chdir(before)
 
 
 @pytest.fixture(scope="module")
-def twice(tmp_path_factory):
-    folders = [tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("second")]
-    return folders, [
-        run(OUT=str(folder), THREADS=threads, **QUICK)
-        for folder, threads in zip(folders, (1, 2), strict=True)
-    ]
+def challenge(place):
+    return instahide.example_challenge("example")
 
 
-def test_it_is_committed_without_outputs():
-    cells = nbformat.read(NOTEBOOK, as_version=4).cells
-    code = [cell for cell in cells if cell.cell_type == "code"]
-    assert not any(cell.outputs or cell.execution_count for cell in code)
+def test_the_tour_runs(place):
+    assert doctest.testmod(instahide).failed == 0
+    assert doctest.testmod(instahide).attempted >= 5
 
 
-def test_its_challenge_is_verified(twice):
-    for notebook in twice[1]:
-        assert "\nverified: the challenge is what these inputs make" in texts(notebook)
+@pytest.mark.parametrize("name", notebook.__all__)
+def test_every_example_runs(name, challenge):
+    thing = getattr(instahide, name)
+    names = vars(notebook) | {"instahide": instahide}
+    finder, failed, tried = doctest.DocTestFinder(), 0, 0
+    for test in finder.find(thing, name, globs=dict(names)):
+        result = doctest.DocTestRunner().run(test)
+        failed, tried = failed + result.failed, tried + result.attempted
+    assert failed == 0
+    assert tried or name in ("Evaluation", "Leaderboard")
 
 
-def test_two_runs_give_the_same_bytes(twice):
-    for name in ("encryption.npy", "label.npy", "release.zip"):
-        one, other = (sha256_of_file(folder / "challenge" / name) for folder in twice[0])
-        assert one == other
+def test_nothing_is_imported_before_it_is_asked_for():
+    program = (
+        "import sys, instahide, instahide.notebook\n"
+        "dir(instahide)\n"
+        "instahide.evaluate\n"
+        "heavy = {'numpy', 'zarr', 'cv2', 'scipy', 'numba', 'dask'} & sys.modules.keys()\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
-def test_it_shows_pictures(twice):
-    outputs = [output for cell in twice[1][0].cells for output in cell.get("outputs", ())]
-    assert sum("image/png" in output.get("data", ()) for output in outputs) == 5
+def test_help_is_a_tour():
+    text = pydoc.plain(pydoc.render_doc(instahide))
+    assert "A tour" in text
+    for name in notebook.__all__:
+        assert name in text
+    assert set(notebook.__all__) <= set(dir(instahide))
+    with pytest.raises(AttributeError, match="no attribute 'evaluat'"):
+        _ = instahide.evaluat
+
+
+def test_attacks_by_name_by_path_and_as_functions_agree(challenge, place, monkeypatch):
+    (place / "own_of_tests.py").write_text("def half(seen, rng):\n"
+        "    from instahide.attacks.protocol import Recovery\n"
+        "    return Recovery(seen.released.encryption / 2, None, '')\n", encoding="utf-8",
+    )  # fmt: skip
+    monkeypatch.syspath_prepend(place)
+    by_path = instahide.evaluate("own_of_tests:half", challenge)
+    by_call = instahide.evaluate(lambda seen, rng: seen.released.encryption / 2, challenge)
+    np.testing.assert_array_equal(by_path.recovery.decryption, by_call.recovery.decryption)
+    assert by_path.metrics == by_call.metrics
+    assert "Max_SSIM" in repr(by_call)
+
+
+def test_attacks_get_what_they_are_said_to_be_given(challenge):
+    seen = []
+
+    def look(what, rng):
+        seen.append(what)
+        return 0 * what.released.encryption
+
+    instahide.recover_images(look, challenge, labels="none")
+    assert seen[0].label.shape[1] == 1 and len(seen[0].public) > 100
+    assert seen[0].secrets is None
+
+
+def test_the_oracle_is_a_bound(challenge):
+    oracle = instahide.evaluate("oracle", challenge)
+    mean = instahide.evaluate("mean", challenge)
+    assert oracle.metrics["max_ssim"].mean > mean.metrics["max_ssim"].mean
+
+
+@pytest.mark.parametrize(
+    ("attack", "message"),
+    [
+        ("whitenned", "did you mean 'whitened'"),
+        (lambda seen, rng: seen.released.encryption[:5], r"returned shape \(5,"),
+        (lambda seen, rng: None, "Recovery is expected"),
+        ("nowhere_at_all:f", "no module nowhere_at_all"),
+    ],
+)
+def test_mistakes_are_named(attack, message, challenge):
+    with pytest.raises(InstaHideError, match=message):
+        instahide.evaluate(attack, challenge)
+
+
+def test_an_attack_that_learns_from_photos_asks_for_them(challenge):
+    alone = instahide.load_challenge("example/challenge")
+    with pytest.raises(InstaHideError, match="give a pool of them"):
+        instahide.evaluate("whitened", alone)
+
+
+def test_options_of_instahide_are_refused_with_others(place):
+    with pytest.raises(InstaHideError, match="write options of dp-instahide behind its name"):
+        instahide.new_challenge("x", "example/set.npz", encoding="dp-instahide", k=4)
+    with pytest.raises(InstaHideError, match=r"challenge\.json does not exist"):
+        instahide.load_challenge("nowhere")

@@ -21,6 +21,7 @@ LEVELS = {
     "leaderboard": 7,
     "commands": 8,
     "cli": 9,
+    "notebook": 9,
     "__main__": 10,
 }
 

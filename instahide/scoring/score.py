@@ -107,6 +107,25 @@ def score(
     )
 
 
+def score_images(
+    decryption: np.ndarray,
+    pairs: np.ndarray,
+    images: np.ndarray,
+    *,
+    assume_range: bool = False,
+    name: str = "the decryption",
+) -> Score:
+    """Score a decryption against private images as they are kept, see `score`.
+
+    Parameters
+    ----------
+    images : (n, H, W, C) uint8 array
+    """
+    rng = np.random.default_rng(BOOTSTRAP_SEED)
+    private = to_unit_range(images)
+    return score(decryption, pairs, private, rng=rng, assume_range=assume_range, name=name)
+
+
 def decryption_digest(decryption: np.ndarray) -> str:
     """Return the SHA-256 of what is scored: the array as float32, however it was packed."""
     return sha256_of_arrays({"decryption": np.asarray(decryption, np.float32)})
@@ -137,14 +156,8 @@ def score_file(
         raise InstaHideError(f"{truth} does not exist: only who has the truth can score")
     pairs, images = load_plan(truth).members, load_private(private).images
     shape = (len(pairs), *images.shape[1:])
-    return score(
-        read_submission(path, shape=shape).decryption,
-        pairs,
-        to_unit_range(images),
-        rng=np.random.default_rng(BOOTSTRAP_SEED),
-        assume_range=assume_range,
-        name=str(path),
-    )
+    decryption = read_submission(path, shape=shape).decryption
+    return score_images(decryption, pairs, images, assume_range=assume_range, name=str(path))
 
 
 def format_table(score: Score) -> str:
