@@ -56,7 +56,9 @@ def test_nothing_is_imported_before_it_is_asked_for():
         "heavy = {'numpy', 'zarr', 'cv2', 'scipy', 'numba', 'dask'} & sys.modules.keys()\n"
         "sys.exit(str(heavy) if heavy else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, encoding="utf-8"
+    )
     assert done.returncode == 0, done.stderr
 
 

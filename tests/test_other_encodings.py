@@ -14,6 +14,7 @@ from instahide.attacks.seen import load_seen
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.making import make_challenge
 from instahide.challenge.manifest import load_manifest
+from instahide.challenge.manifestform import check_manifest
 from instahide.challenge.private import save_private
 from instahide.cli import main
 from instahide.config import check_config
@@ -147,8 +148,47 @@ def test_a_manifest_cannot_have_code_run(tmp_path, monkeypatch):
         told_by(told, "other:f")
 
 
-def returns(made):
-    return lambda private, public, key: PerImage(private, key, lambda *_: made, {})
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"name": "instahide", "options": {}},
+        {"name": "dp-instahide"},
+        {"name": "../x", "options": {}},
+        {"name": "a:b", "options": {"../x": 1}},
+        {"name": "a:b", "options": {"x": [1]}},
+        {"name": "a:b", "options": {"x": float("inf")}},
+        {"name": 5, "options": {}},
+        "dp-instahide",
+    ],
+)
+def test_what_is_no_encoding_is_refused_in_a_manifest(told):
+    with pytest.raises(
+        InstaHideError, match=r"encoding is .*; expected is an object with a name"
+    ):
+        check_manifest({"format_version": 2, "encoding": told}, "challenge.json", ())
+
+
+def test_a_manifest_of_two_encodings_is_refused():
+    told = {"encoding": {"name": "dp-instahide", "options": {}}, "generator": "aes256-ctr"}
+    with pytest.raises(InstaHideError, match="both 'encoding' and 'generator'"):
+        check_manifest({"format_version": 2, **told}, "challenge.json", ())
+
+
+def returns(made, told=None):
+    def make(private, public, key, *, rows_per_image: int = 1):
+        return PerImage(private, key, lambda *_: made, told or {}, rows_per_image)
+
+    return make
+
+
+def test_an_encoding_that_nobody_could_make_again_is_refused(private, monkeypatch):
+    from instahide.challenge.private import load_private
+    from instahide.pool.pool import empty_pool
+
+    made = returns({"encryption": np.zeros(1)}, {"size": 4})
+    monkeypatch.setattr("instahide.encodings.choice.load_function", lambda _: made)
+    with pytest.raises(InstaHideError, match="describes itself by 'size', which is no keyword"):
+        EncodingChoice("a:b", "a:b").make(load_private(private), empty_pool((8, 8, 3)), KEY)
 
 
 @pytest.mark.parametrize(

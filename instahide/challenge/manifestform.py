@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from instahide.choice import TARGET
+from instahide.encodings.choice import INSTAHIDE
 from instahide.encodings.instahide.scheme import SCHEMES, Scheme
 from instahide.errors import InstaHideError
 from instahide.names import ARRAY_NAME
@@ -186,7 +187,9 @@ def _is_option(value: Any) -> bool:
 def _is_encoding(value: Any) -> bool:
     return is_object(
         value,
-        name=lambda name: isinstance(name, str) and ENCODING_NAME.fullmatch(name) is not None,
+        name=lambda name: (
+            isinstance(name, str) and ENCODING_NAME.fullmatch(name) and name != INSTAHIDE
+        ),
         options=lambda options: (
             isinstance(options, dict)
             and len(options) <= MOST_OPTIONS

@@ -56,7 +56,7 @@ def told_by(manifest: Mapping[str, Any], trusted: str | None = None) -> Encoding
     if "scheme" in manifest:
         return of_scheme(manifest["scheme"], manifest["generator"], manifest.get("public_use"))
     name, options = manifest["encoding"]["name"], manifest["encoding"]["options"]
-    if trusted is not None and trusted != name:
+    if trusted is not None and trusted.partition(",")[0] != name:
         raise InstaHideError(
             f"the challenge was made by the encoding {name!r}, and not by {trusted!r}"
         )

@@ -4,6 +4,7 @@ The function is imported when an encoding is made, and not before, so that no en
 of another's digest. Standard library only: the workflow reads it whenever it is parsed.
 """
 
+import difflib
 import inspect
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
@@ -57,7 +58,7 @@ class EncodingChoice:
             if option not in known:
                 raise InstaHideError(
                     f"the encoding {self.name} has no option {option!r}; it has "
-                    f"{', '.join(known) or 'none'}"
+                    f"{', '.join(known) or 'none'}{_nearest(option, known)}"
                 )
         try:
             made = function(private, public, key, **self.options)
@@ -68,7 +69,18 @@ class EncodingChoice:
                 f"the encoding {self.name}: the value of an option does not suit: {error}"
             ) from error
         check_arrays(self.name, made.arrays)
+        untold = [option for option in made.describe() if option not in known]
+        if untold:
+            raise InstaHideError(
+                f"the encoding {self.name} describes itself by {untold[0]!r}, which is no "
+                f"keyword-only option of {self.target}: nobody could make it again"
+            )
         return made
+
+
+def _nearest(option: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(option, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def check_arrays(encoding: str, arrays: Mapping[str, "RowOf"]) -> None:
