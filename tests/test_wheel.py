@@ -68,6 +68,20 @@ def test_without_a_configuration_the_default_challenge_is_planned(installed, tmp
     assert not (tmp_path / "results").exists()
 
 
+def test_profiles_and_configurations_of_the_package_are_lent(installed, tmp_path):
+    asked = ["run", "-n", "--configfile", "config/prng-2020.yaml", "--"]
+    done = run(installed, tmp_path, *asked, "results/prng-2020/label.npy")
+    assert done.returncode == 0, done.stderr
+    profile = ["--profile", "profiles/slurm", "-n", "results/challenge/label.npy"]
+    done = run(installed, tmp_path, "run", *profile)
+    assert done.returncode == 0, done.stderr
+    own = tmp_path / "config/mine.yaml"
+    own.parent.mkdir()
+    own.write_text("challenges: {}", encoding="utf-8")
+    done = run(installed, tmp_path, "run", "-n", "--configfile", "config/mine.yaml")
+    assert "configuration:" in done.stdout + done.stderr
+
+
 OWN = """
 from instahide.encodings.perimage import PerImage
 

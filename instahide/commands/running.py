@@ -11,6 +11,8 @@ from instahide.errors import InstaHideError
 
 PACKAGE_FOLDER = Path(__file__).parents[1]
 CONFIG = Path("config", "config.yaml")
+#: Folders of the workflow whose files can be named as if they lay in the current folder.
+LENT = ("config", "profiles")
 #: Options that say how much runs at once; without any, all cores of this machine.
 AMOUNTS = (
     "--cores",
@@ -50,7 +52,10 @@ def run_workflow(options: argparse.Namespace) -> int:
     if importlib.util.find_spec("snakemake") is None:
         raise InstaHideError("Snakemake is not installed: pip install snakemake")
     command = snakemake_command(options.arguments, workflow_folder())
-    os.execv(command[0], command)
+    # Snakemake starts its jobs with the Python it finds first.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    sys.stdout.flush()
+    os.execve(command[0], command, os.environ | {"PATH": path})
 
 
 def workflow_folder() -> Path:
@@ -86,4 +91,24 @@ def snakemake_command(arguments: list[str], folder: Path) -> list[str]:
     given = [] if configured else ["--configfile", str(folder / CONFIG)]
     given += ["--snakefile", str(folder / "Snakefile")]
     given += [] if set(AMOUNTS) & set(names) else ["--cores", "all"]
-    return [sys.executable, "-m", "snakemake", *given, *arguments]
+    return [
+        sys.executable,
+        "-m",
+        "snakemake",
+        *given,
+        *(lent(text, folder) for text in arguments),
+    ]
+
+
+def lent(argument: str, folder: Path) -> str:
+    """Return an argument with the workflow's own file where the current folder lacks it.
+
+    Examples
+    --------
+    >>> lent("results/a.md", Path("/home"))
+    'results/a.md'
+    """
+    option, equals, value = argument.rpartition("=")
+    name = Path(value)
+    known = name.parts[:1] and name.parts[0] in LENT and (folder / name).exists()
+    return f"{option}{equals}{folder / name}" if known and not name.exists() else argument
