@@ -28,5 +28,15 @@ class BuildWithWorkflow(build_py):
                 out.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, out)
 
+    def get_source_files(self):
+        """Return what is built from, which a source distribution holds."""
+        return [*super().get_source_files(), *map(str, workflow_files())]
+
+
+def workflow_files():
+    """Return the workflow's files, relative to the top of the project."""
+    found = (path for name in WORKFLOW for path in [Path(name), *Path(name).rglob("*")])
+    return sorted(p for p in found if p.is_file() and "__pycache__" not in p.parts)
+
 
 setup(cmdclass={"build_py": BuildWithWorkflow})

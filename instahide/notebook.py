@@ -290,12 +290,17 @@ def new_challenge(
     from instahide.encodings.catalogue import choose_encoding
     from instahide.encodings.choice import INSTAHIDE, of_scheme
     from instahide.encodings.instahide.scheme import Scheme
+    from instahide.schema import suggest
 
     if encoding != INSTAHIDE and scheme:
         raise InstaHideError(
             f"{', '.join(scheme)}: write options of {encoding} behind its name, as in "
             f"'{encoding.partition(',')[0]},rows_per_image=10'"
         )
+    known = list(vars(Scheme()))
+    for name in scheme:
+        if name not in known:
+            raise InstaHideError(f"InstaHide has no option {name!r}{suggest(name, known)}")
     chosen = of_scheme(Scheme(**scheme)) if encoding == INSTAHIDE else choose_encoding(encoding)
     return Challenge(make_challenge(folder, private, public, _key(seed), chosen).path)
 
@@ -365,7 +370,10 @@ def example_challenge(
 
 
 def verify_challenge(
-    challenge: Challenge, public: Path | str | None = None, *, encoding: str | None = None
+    challenge: Challenge | Path | str,
+    public: Path | str | None = None,
+    *,
+    encoding: str | None = None,
 ) -> "Verification":
     """Make a challenge again from its secrets, and compare each file.
 
@@ -390,16 +398,17 @@ def verify_challenge(
     from instahide.challenge.verification import verify_files
     from instahide.encodings.catalogue import told_by
 
+    challenge = _opened(challenge)
     folder = ChallengeFolder(challenge.folder)
     if public is None and challenge.about["pool"]:
-        public = challenge.folder.parent / "pool.zarr"
+        public = _pool_beside(challenge)
     chosen = told_by(challenge.about, encoding)
     return verify_files(folder, folder.private, public, load_seed(folder.seed), chosen)
 
 
 def recover_images(
     attack: "str | OwnAttack",
-    challenge: Challenge,
+    challenge: Challenge | Path | str,
     *,
     public: Path | str | None = None,
     labels: str | None = None,
@@ -415,10 +424,11 @@ def recover_images(
         numbers, which returns an image for each row, float32 (E, H, W, C) on [-1, 1], or an
         `instahide.attacks.protocol.Recovery`.
     public : path or None
-        A pool that the attacker has; that of the challenge object by default. For ``"pool"``
-        the challenge's own.
+        A pool that the attacker has; that of the challenge object by default, and for
+        ``"pool"``, which knows the challenge's own, `pool.zarr` beside its folder.
     labels : {"coefficients", "classes", "none"}, optional
-        How much of them a function of one's own is given; all by default.
+        How much of them a function of one's own is given; all by default. Attacks by name say
+        that themselves.
     seed : int
         Of the attack's own random numbers.
 
@@ -436,12 +446,12 @@ def recover_images(
     >>> float(images.decryption.min()) >= 0
     True
     """
-    return _run(attack, challenge, public=public, labels=labels, seed=seed)[1]
+    return _run(attack, _opened(challenge), public=public, labels=labels, seed=seed)[1]
 
 
 def evaluate(
     attack: "str | OwnAttack",
-    challenge: Challenge,
+    challenge: Challenge | Path | str,
     *,
     public: Path | str | None = None,
     labels: str | None = None,
@@ -479,13 +489,13 @@ def evaluate(
     from instahide.leaderboard.results import save_results
     from instahide.scoring.score import score_images
 
+    challenge = _opened(challenge)
+    members, private = challenge.members, challenge.private  # beforehand: attacks take long
     chosen, recovery, given, stages = _run(
         attack, challenge, public=public, labels=labels, seed=seed
     )
     assumed = chosen.name in NOT_ON_RANGE
-    score = score_images(
-        recovery.decryption, challenge.members, challenge.private, assume_range=assumed
-    )
+    score = score_images(recovery.decryption, members, private, assume_range=assumed)
     if out is not None:
         save_recovery(out, recovery, Run(chosen.name, given, stages, chosen.baseline))
         save_results(Path(out), ChallengeFolder(challenge.folder), assume_range=assumed)
@@ -493,7 +503,9 @@ def evaluate(
     return Evaluation(chosen.name, challenge, score, given, seconds, recovery)
 
 
-def score_decryption(decryption: "Path | str | np.ndarray", challenge: Challenge) -> "Score":
+def score_decryption(
+    decryption: "Path | str | np.ndarray", challenge: Challenge | Path | str
+) -> "Score":
     """Score what was recovered elsewhere.
 
     Parameters
@@ -519,6 +531,7 @@ def score_decryption(decryption: "Path | str | np.ndarray", challenge: Challenge
     """
     from instahide.scoring.score import score_file, score_images
 
+    challenge = _opened(challenge)
     if not isinstance(decryption, str | Path):
         return score_images(decryption, challenge.members, challenge.private)
     secret = challenge.folder / "secret"
@@ -537,7 +550,7 @@ def read_leaderboard(*places: Path | str) -> Leaderboard:
     Raises
     ------
     InstaHideError
-        When a record is damaged.
+        When a record is damaged, or is of another challenge than that of its folder.
 
     Examples
     --------
@@ -546,18 +559,37 @@ def read_leaderboard(*places: Path | str) -> Leaderboard:
     >>> len(read_leaderboard())
     3
     """
-    from instahide.leaderboard.records import load_record, rank, reported_records
+    from instahide.leaderboard.records import rank, reported_records
 
     if not places:
         return Leaderboard(tuple(rank(reported_records())), "Reported in 2020")
-    files = [file for place in map(Path, places) for file in _records(place)]
-    return Leaderboard(tuple(rank([load_record(file) for file in files])))
+    records = [record for place in map(Path, places) for record in _records(place)]
+    return Leaderboard(tuple(rank(records)))
 
 
-def _records(place: Path) -> list[Path]:
+def _records(place: Path) -> "list[Record]":
+    """Read a record, or those of a challenge, where others' are refused."""
+    from instahide.challenge.folder import ChallengeFolder
+    from instahide.leaderboard.recheck import load_records
+    from instahide.leaderboard.records import load_record
+
     if place.is_file():
-        return [place]
-    return sorted([*place.glob("attacks/*/record.json"), *place.glob("submissions/*.json")])
+        return [load_record(place)]
+    kept = [*place.glob("attacks/*/record.json"), *place.glob("submissions/*.json")]
+    return load_records(sorted(kept), ChallengeFolder(place))
+
+
+def _opened(challenge: Challenge | Path | str) -> Challenge:
+    """Return a challenge, whether it is given itself or by its folder."""
+    return challenge if isinstance(challenge, Challenge) else load_challenge(challenge)
+
+
+def _pool_beside(challenge: Challenge) -> Path:
+    """Return the place of a challenge's own pool, where `example_challenge` makes it."""
+    pool = challenge.folder.parent / "pool.zarr"
+    if not pool.exists():
+        raise InstaHideError(f"{pool} does not exist: give the challenge's own pool, public=…")
+    return pool
 
 
 def _key(seed: int | str | None) -> Any:
@@ -579,7 +611,8 @@ def _run(
     from instahide.attacks.seen import load_seen
 
     chosen = _chosen(attack, labels)
-    public = challenge.public if public is None else public
+    if public is None:
+        public = _pool_beside(challenge) if chosen.public == "pool" else challenge.public
     if chosen.view and public is None:
         raise InstaHideError(
             f"the attack {chosen.name} learns from public photos: give a pool of them, public=…"
@@ -612,6 +645,11 @@ def _chosen(attack: "str | OwnAttack", labels: str | None) -> "Attack":
         return own(name, {**told, "run": f"notebook:{name}"})
     if ":" in attack:
         return own(attack, {**told, "run": attack})
+    if labels is not None:
+        raise InstaHideError(
+            f"the attack {attack} says itself what it is given of the labels: leave labels "
+            "out, or take another, such as whitened-classes or whitened-none"
+        )
     if attack not in (*TAKEN, *NAMED):
         raise InstaHideError(
             f"there is no attack {attack!r}{suggest(attack, [*TAKEN, *NAMED])}"

@@ -3,6 +3,7 @@
 import doctest
 import os
 import pydoc
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -128,3 +129,46 @@ def test_options_of_instahide_are_refused_with_others(place):
         instahide.new_challenge("x", "example/set.npz", encoding="dp-instahide", k=4)
     with pytest.raises(InstaHideError, match=r"challenge\.json does not exist"):
         instahide.load_challenge("nowhere")
+
+
+def test_a_challenge_may_be_given_by_its_folder(challenge):
+    by_folder = instahide.evaluate("mean", "example/challenge")
+    assert by_folder.metrics == instahide.evaluate("mean", challenge).metrics
+    assert instahide.verify_challenge("example/challenge").passed
+    score = instahide.score_decryption(by_folder.recovery.decryption, Path("example/challenge"))
+    assert score.summary == by_folder.metrics
+
+
+def test_the_attack_that_knows_the_pool_is_given_the_challenges_own(challenge):
+    seen = instahide.evaluate("pool", challenge)
+    own = instahide.evaluate("pool", challenge, public="example/pool.zarr")
+    assert seen.metrics == own.metrics
+    assert seen.given.public_pool
+
+
+def test_without_the_truth_no_attack_is_begun(challenge, place):
+    shutil.copytree("example/challenge", "released", ignore=lambda *_: {"secret"})
+    begun = []
+    with pytest.raises(InstaHideError, match=r"truth\.npz does not exist"):
+        instahide.evaluate(lambda seen, rng: begun.append(1), "released")
+    assert not begun
+    with pytest.raises(InstaHideError, match="give the challenge's own pool"):
+        shutil.copytree("released", "alone/released")
+        instahide.recover_images("pool", "alone/released")
+
+
+def test_records_of_another_challenge_are_refused(challenge):
+    instahide.evaluate("mean", challenge, out="kept")
+    sources = "example/set.npz", "example/pool.zarr"
+    instahide.new_challenge("other", *sources, seed=9, rows_per_image=2)
+    Path("other/submissions").mkdir()
+    shutil.copy("kept/record.json", "other/submissions/foreign.json")
+    with pytest.raises(InstaHideError, match=r"foreign\.json"):
+        instahide.read_leaderboard("other")
+
+
+def test_what_an_attack_would_not_heed_is_refused(challenge):
+    with pytest.raises(InstaHideError, match="leave labels out"):
+        instahide.evaluate("whitened", challenge, labels="none")
+    with pytest.raises(InstaHideError, match="did you mean 'rows_per_image'"):
+        instahide.new_challenge("x", "example/set.npz", rows_per_imag=3)

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -48,6 +49,18 @@ def test_the_wheel_holds_all_of_the_package(installed):
         for path in (ROOT / folder).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 assert Path("instahide/_workflow", path.relative_to(ROOT)) in carried
+
+
+def test_the_source_distribution_holds_the_workflow_too(installed):
+    source, workflow = installed.parent / "source", installed / "instahide/_workflow"
+    command = [sys.executable, "setup.py", "--quiet", "sdist", "--dist-dir", source / "dist"]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    with tarfile.open(*source.glob("dist/*.tar.gz")) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    files = {path for path in workflow.rglob("*") if path.is_file()}
+    files = {str(p.relative_to(workflow)) for p in files if "__pycache__" not in p.parts}
+    assert "Snakefile" in files
+    assert files <= held
 
 
 def run(installed, folder, *arguments):
