@@ -260,9 +260,15 @@ def test_mistakes_in_the_configuration_are_named(given, message):
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     config = yaml.safe_load(yaml.safe_dump(CONFIG))
+    config["public"]["pool"]["crops_per_photo"] = 80  # an attack learns from hundreds
     config["attacks"] = {"guess": {"run": "guess_of_tests:guess"}}
     config["challenges"] = {
-        "dp": {"private": "set", "encoding": "dp-instahide,k=3,rows_per_image=2"},
+        "dp": {
+            "private": "set",
+            "encoding": "dp-instahide,k=3,rows_per_image=2",
+            "public_sample": "pool",
+            "attacks": ["mean", "random", "whitened-dp"],
+        },
         "own": {
             "private": "set",
             "encoding": OWN,
@@ -287,6 +293,8 @@ def test_the_workflow_makes_verifies_scores_and_ranks_any_encoding(project):
         assert "verified" in (results / "verification.txt").read_text(encoding="utf-8")
         assert "mean" in (results / "leaderboard.md").read_text(encoding="utf-8")
         assert (results / "check.html").exists()
+    leaderboard = project.root / "results/dp/leaderboard.md"
+    assert "whitened-dp" in leaderboard.read_text(encoding="utf-8")
     about = json.loads(
         (project.root / "results/own/attacks/guess/attack.json").read_text(encoding="utf-8")
     )

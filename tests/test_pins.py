@@ -23,7 +23,10 @@ CHALLENGES = {
     "cross": CROSS,
     "inside": ("--scheme", "inside", "--k", 3, "--rows-per-image", 60, "--seed", 4),
     "prng": ("--generator", "mt19937-2020", *CROSS[:-1], 77),
+    "dp": ("--encoding", "dp-instahide,k=3,noise=0.3,rows_per_image=25", "--seed", 6),
 }
+#: Those that mix private images only.
+WITHOUT_POOL = ("inside", "dp")
 RELEASED = ("encryption.npy", "label.npy", "challenge.json")
 #: What a manifest says of machine and format.
 OTHERS = ("format_version", "commitment", "versions")
@@ -47,6 +50,12 @@ BYTES = {
         "truth": "d11331ff3a786b41f2c04eb9e6ddeed9fd427eb8e50670d96b3d88cc58321ae2",
         "told": "283631221b452e3f7438239088e3c485d5640c243cf381a6c4af811945acee3a",
     },
+    "dp": {
+        "encryption.npy": "5c1004fcb97e4d1e726b5aec0086bb0f22cb15761cda8f691ced9d3512082607",
+        "label.npy": "2baa390330acac1dc9fd9462b12124b352bc6deb698df022729aeceee67865fa",
+        "truth": "da27d5a6f003cf3627749abd700a14b96382703e7a5c6b2d899c5c572fdbefe5",
+        "told": "be916e1dbae0df2ad2cdc1eb478f39119be33675cf8c456f1e5ee840eb380127",
+    },
 }
 #: challenge, attack -> Max_SSIM.
 SCORES = {
@@ -56,6 +65,7 @@ SCORES = {
     ("cross", "pool"): 1.0000,
     ("inside", "whitened-inside"): 0.9309,
     ("prng", "prng"): 0.9999,
+    ("dp", "whitened-dp"): 0.9789,
 }
 
 
@@ -85,7 +95,7 @@ def run(*arguments):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Three small challenges, and photos of the attacker's own."""
+    """Small challenges, and photos of the attacker's own."""
     root = tmp_path_factory.mktemp("pins")
     classes = np.arange(IMAGES) * len(CLASSES) // IMAGES
     arrays = {"images": photos(1, IMAGES), "classes": classes, "class_names": np.array(CLASSES)}
@@ -93,7 +103,7 @@ def folder(tmp_path_factory):
     save_pool(root / "pool.zarr", photos(2, 300))
     save_pool(root / "others.zarr", photos(3, 1000))
     for name, options in CHALLENGES.items():
-        public = () if name == "inside" else ("--public", root / "pool.zarr")
+        public = () if name in WITHOUT_POOL else ("--public", root / "pool.zarr")
         run("encrypt", "--private", root / "set.npz", *public, "--out", root / name, *options)
     return root
 
@@ -121,6 +131,7 @@ def test_a_challenge_has_the_bytes_that_it_always_had(folder, name):
     ("cross", "pool", ("--pool", "pool.zarr")),
     ("inside", "whitened-inside", ("--public-sample", "others.zarr")),
     ("prng", "prng", ("--seed", "77")),
+    ("dp", "whitened-dp", ("--public-sample", "others.zarr")),
 ])  # fmt: skip
 def test_an_attack_scores_what_it_always_scored(
     folder, name, attack, options, capsys, tmp_path

@@ -22,6 +22,7 @@ from typing import Any
 from instahide.attacks.recipe import (
     BASELINES,
     BASELINES_OF_ALL,
+    DP_INSTAHIDE,
     LAST,
     WHITENED,
     Attack,
@@ -42,11 +43,13 @@ STAGES = {
         "em": f"{UNMIXING}.assignment:em",
         "free": f"{UNMIXING}.blindassignment:assign_blindly",
         "places": f"{UNMIXING}.insideassignment:assign_inside",
+        "equal": f"{UNMIXING}.equalassignment:assign_equal",
     },
     "retrieval": {
         "field": f"{UNMIXING}.retrieval:field",
         "free": f"{UNMIXING}.blindretrieval:retrieve_blindly",
         "places": f"{UNMIXING}.insideretrieval:retrieve_inside",
+        "equal": f"{UNMIXING}.equalretrieval:retrieve_equal",
     },
     "finish": {
         "local": f"{UNMIXING}.finish:local",
@@ -67,8 +70,11 @@ NAMED = {
     "whitened-classes": {"labels": "classes", "assignment": "free", "retrieval": "free"},
     "whitened-none": {"labels": "none", "assignment": "free", "retrieval": "free"},
     "whitened-inside": {"assignment": "places", "retrieval": "places", "finish": "none"},
+    "whitened-dp": {"assignment": "equal", "retrieval": "equal", "finish": "none"},
     "pool": {"public": "pool", "finish": "pool"},
 }
+#: Names of stages that are on another encoding than InstaHide.
+ON_OTHERS = {"equal": DP_INSTAHIDE}
 #: Baselines whose values are not on [-1, 1], and are meant so.
 NOT_ON_RANGE = ("absolute",)
 #: Attacks whose names nobody can give to one of his own.
@@ -103,6 +109,7 @@ def unmixing(name: str = "whitened", **chosen: str) -> Attack:
     ['whitened', 'em', 'field,rounds=1', 'local']
     """
     stages = WHITENED | {stage: chosen[stage] for stage in STAGES if stage in chosen}
+    others = {ON_OTHERS.get(text.partition(",")[0]) for text in stages.values()} - {None}
     return Attack(
         name,
         tuple(_stage(stage, text) for stage, text in stages.items()),
@@ -110,7 +117,7 @@ def unmixing(name: str = "whitened", **chosen: str) -> Attack:
         view=f"{UNMIXING}.problem:view",
         labels=chosen.get("labels", "coefficients"),
         public=chosen.get("public", "sample"),
-        encodings=(INSTAHIDE,),
+        encodings=tuple(others) or (INSTAHIDE,),
     )
 
 

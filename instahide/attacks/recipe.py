@@ -22,6 +22,7 @@ BASELINES_OF_ALL = ("mean", "random")
 WHITENED = {"similarity": "whitened", "assignment": "em", "retrieval": "field"} | {
     "finish": "local"
 }
+DP_INSTAHIDE = "dp-instahide"  # the encoding that the stages `equal` take apart
 LAST = "decryption.npy"  # what the last step of every attack leaves
 #: What the runner hands to functions that have a keyword-only argument of this name.
 OFFERED = ("part", "threads", "state", "path", "observe")

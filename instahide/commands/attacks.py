@@ -18,6 +18,7 @@ STAGED = {
     "whitened-classes": "the same without the labels' coefficients",
     "whitened-none": "the same without any labels",
     "whitened-inside": "the same for rows that mix private images only",
+    "whitened-dp": "the same for rows of DP-InstaHide: means of private images under noise",
     "pool": "find the public images in a pool that is known, and solve exactly",
 }
 #: The challenge of 2020.

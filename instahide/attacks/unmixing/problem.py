@@ -4,12 +4,14 @@ It is their view of a challenge (`instahide.attacks.seen`); what the labels say 
 `instahide.attacks.unmixing.parts.labels`.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from instahide.attacks.protocol import Released
-from instahide.attacks.recipe import Labels
+from instahide.attacks.recipe import DP_INSTAHIDE, Labels
 from instahide.attacks.seen import Seen, see
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
@@ -30,13 +32,16 @@ class Problem:
     public : ndarray of float32, shape (N, H, W, C), range [-1, 1]
         Images like those of the pool, or its members; N = 0 where there are none.
     scheme : Scheme
-        Its mixture, k, c1 and c2 are public.
+        Its mixture, k, c1 and c2 are public. Of DP-InstaHide that of InstaHide which is
+        likest: k private images and no mask.
     image_count : int
         Number n of private images.
     labels : {"coefficients", "classes", "none"}
     pool : Pool or None
         The store of public images that the challenge was made with, where the attacker knows
         it; `public` is then a sample of it.
+    noise : float or None
+        Variance of the noise on each value of a row; None where it is not told.
     """
 
     magnitudes: np.ndarray
@@ -46,6 +51,7 @@ class Problem:
     image_count: int
     labels: Labels = "coefficients"
     pool: Pool | None = None
+    noise: float | None = 0.0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -64,20 +70,18 @@ def view(seen: Seen) -> Problem:
     Raises
     ------
     InstaHideError
-        When the challenge was made by another encoding than InstaHide, or there cannot be as
-        many private images as is said.
+        When the challenge was made by another encoding than InstaHide or DP-InstaHide, its
+        rows are no images, or there cannot be as many private images as is said.
     """
-    if "scheme" not in seen.about:
-        raise InstaHideError(
-            "this attack unmixes rows of InstaHide, and the challenge has another encoding"
-        )
-    scheme, (count, _) = Scheme(**seen.about["scheme"]), seen.table_shape
+    scheme, noise = mixture_of(seen.about)
+    count, _ = seen.table_shape
     if not 1 <= seen.image_count <= count:
         raise InstaHideError(
             f"{seen.image_count} private images: each leads one or more of the encryptions, so "
             f"there are 1 to {count}"
         )
-    rows = seen.released.encryption.reshape(seen.table_shape)
+    check_rows(seen.released.encryption, seen.shape)
+    rows = seen.released.encryption.reshape(seen.table_shape).astype(np.float32, copy=False)
     return Problem(
         magnitudes=np.abs(rows) if scheme.masked else rows,
         label=seen.label,
@@ -86,7 +90,60 @@ def view(seen: Seen) -> Problem:
         image_count=seen.image_count,
         labels=seen.labels,
         pool=seen.pool,
+        noise=noise,
     )
+
+
+def check_rows(rows: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Refuse rows that are not shaped like images, or hold what is no number.
+
+    Raises
+    ------
+    InstaHideError
+        Names the shapes, or the first such row.
+    """
+    if rows.shape[1:] != shape:
+        raise InstaHideError(
+            f"this attack unmixes rows shaped like images, {shape}, and those of the challenge "
+            f"are {rows.shape[1:]}"
+        )
+    wrong = np.flatnonzero(~np.isfinite(rows.sum(axis=(1, 2, 3), dtype=np.float64)))
+    if len(wrong):
+        raise InstaHideError(f"row {wrong[0]} of the encryptions holds what is no number")
+
+
+def mixture_of(about: Mapping[str, Any]) -> tuple[Scheme, float | None]:
+    """Return what public parameters tell of mixture and noise, see `Problem`.
+
+    Raises
+    ------
+    InstaHideError
+        When they are those of another encoding, or options are missing or out of range.
+
+    Examples
+    --------
+    >>> options = {"k": 4, "noise": 0.5, "rows_per_image": 50}
+    >>> scheme, noise = mixture_of({"encoding": {"name": DP_INSTAHIDE, "options": options}})
+    >>> scheme.k, scheme.name, noise
+    (4, 'mixup-inside', 0.5)
+    """
+    if "scheme" in about:
+        return Scheme(**about["scheme"]), 0.0
+    encoding = about["encoding"]
+    if encoding["name"] != DP_INSTAHIDE:
+        raise InstaHideError(
+            "this attack unmixes rows of instahide or dp-instahide, and the challenge was made "
+            f"by the encoding {encoding['name']}"
+        )
+    options = encoding["options"]
+    k, scale = options.get("k"), options.get("noise", np.nan)
+    known = isinstance(scale, int | float) and not isinstance(scale, bool)
+    if type(k) is not int or not known or scale < 0 or scale == np.inf:
+        raise InstaHideError(
+            f"dp-instahide with k = {k}, noise = {scale}: the one is a whole number, the other "
+            "one of 0 or more"
+        )
+    return Scheme("mixup-inside", k, c1=1.0), None if np.isnan(scale) else 2.0 * scale**2
 
 
 def make_problem(

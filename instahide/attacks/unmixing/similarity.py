@@ -20,7 +20,7 @@ from scipy.linalg import cholesky, solve_triangular
 
 from instahide.attacks.needs import FLOAT, Size
 from instahide.attacks.unmixing.parts.coefficients import simulate_coefficients
-from instahide.attacks.unmixing.parts.field import learn_field
+from instahide.attacks.unmixing.parts.field import LEAST_SPECTRUM, learn_field
 from instahide.attacks.unmixing.problem import Problem
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.progress import tracked
@@ -81,7 +81,8 @@ def whitened(
     scheme = problem.scheme
     if not scheme.masked:
         field = learn_field(problem.public)
-        return field.transform(problem.magnitudes - field.mean) / np.sqrt(field.spectrum + 1e-9)
+        scale = np.sqrt(field.spectrum + LEAST_SPECTRUM)
+        return field.transform(problem.magnitudes - field.mean) / scale
     whitening = learn_whitening(
         problem.public, scheme, rng, mixtures=mixtures, floor=floor, power=power
     )

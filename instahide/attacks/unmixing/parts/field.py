@@ -26,6 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.fft import dct
 
+LEAST_SPECTRUM = 1e-9  # variance that is divided by
 UNMASKED_AT_ONCE = 100  # what is at work at a time stays in the processor's cache
 
 
