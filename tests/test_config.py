@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instahide.config import check_config, check_duplicates
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.schema import insert_table, load_schema, resolve, table
 
@@ -267,3 +268,9 @@ def test_the_table_replaces_what_stands_between_its_marks():
     assert insert_table(text, "new\n") == text.replace("old", "new")
     with pytest.raises(InstaHideError, match="lacks the marks"):
         insert_table("a", "new")
+
+
+def test_the_defaults_of_the_schema_are_those_of_a_scheme():
+    keys = load_schema()["properties"]["challenges"]["additionalProperties"]["properties"]
+    told = [keys[key]["default"] for key in ("scheme", "k", "c1", "c2", "rows_per_image")]
+    assert told == list(vars(Scheme()).values())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from instahide.attacks.catalogue import NAMED, STAGES, prng, unmixing
 from instahide.attacks.recipe import WHITENED
 from instahide.commands.options import add_command, add_force, add_threads
-from instahide.encodings.instahide.scheme import SCHEMES
+from instahide.encodings.instahide.scheme import SCHEMES, Scheme
 from instahide.randomness.historical import SEEDS
 
 #: Attacks made of stages, and what they do.
@@ -22,7 +22,10 @@ STAGED = {
     "pool": "find the public images in a pool that is known, and solve exactly",
 }
 #: The challenge of 2020.
-DEFAULTS = {"images": 100, "name": "cross", "k": 6, "c1": 0.65, "c2": 0.3}
+DEFAULTS = {
+    "images": 100,
+    **{name: getattr(Scheme, name) for name in ("name", "k", "c1", "c2")},
+}
 
 if TYPE_CHECKING:
     from instahide.attacks.prng.attack import Setting

@@ -175,17 +175,17 @@ def add_encrypt(commands) -> None:
     command.add_argument(
         "--scheme",
         choices=SCHEMES,
-        default="cross",
+        default=Scheme.name,
         help="cross mixes 2 private and k - 2 public images, inside k private ones; the mixup "
         "ones are the same without the mask",
     )
-    command.add_argument("--k", type=int, default=6, help="images in a mixture (default 6)")
-    command.add_argument("--c1", type=float, default=0.65, help="largest coefficient")
-    command.add_argument("--c2", type=float, default=0.3, help="least private sum")
+    command.add_argument("--k", type=int, default=Scheme.k, help="images in a mixture")
+    command.add_argument("--c1", type=float, default=Scheme.c1, help="largest coefficient")
+    command.add_argument("--c2", type=float, default=Scheme.c2, help="least private sum")
     command.add_argument(
         "--rows-per-image",
         type=int,
-        default=50,
+        default=Scheme.rows_per_image,
         metavar="T",
         help="encryptions that each private image leads",
     )

@@ -22,12 +22,13 @@ from pathlib import Path
 import numpy as np
 
 from instahide.attacks.prng import seedkernel, seedreplay
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.files import load_npy, save_json, sha256_of_arrays
 from instahide.randomness import historical
 from instahide.randomness.historical import SEEDS
 
-C1, C2 = 0.65, 0.3  # bounds of the 2020 challenge
+C1, C2 = Scheme.c1, Scheme.c2  # bounds of the 2020 challenge
 SEEDS_AT_ONCE = 2**22  # seeds between two progress reports: under a second of one core
 LABEL_TOLERANCE = 1e-6  # float32 labels are off by 10⁻⁷, a wrong seed by 10⁻¹
 
