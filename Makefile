@@ -10,7 +10,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --fork-strat
   --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
   pyproject.toml
 
-.PHONY: help setup challenge report test test-fast test-faults test-slurm test-storage lint keys lock figures clean
+.PHONY: help setup torch challenge report test test-fast test-faults test-slurm test-storage lint keys lock figures clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,13 @@ $(VENV)/ready: requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
+
+# The version that was tried. On Linux the usual index has builds with CUDA, of gigabytes:
+# TORCH='torch==2.13.0+cpu --extra-index-url …' takes another.
+TORCH ?= torch==2.13.0
+
+torch: setup ## Add PyTorch to the environment, for training on encryptions.
+	$(BIN)/pip install --disable-pip-version-check $(TORCH)
 
 challenge: setup ## Make the default challenge, verify it and pack its release.
 	@$(RUN) python -m instahide.quietly results/logs/make-challenge.log \

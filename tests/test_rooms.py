@@ -17,6 +17,7 @@ LEVELS = {
     "challenge": 5,
     "attacks": 6,
     "scoring": 6,
+    "training": 6,
     "config": 7,
     "leaderboard": 7,
     "commands": 8,

@@ -18,7 +18,7 @@ from instahide.randomness.keystream import Key
 
 
 @dataclass(frozen=True)
-class InstaHide:
+class InstaHideEncoding:
     """The encoding of a scheme, see `instahide.encodings.protocol.Encoding`.
 
     Attributes
@@ -84,7 +84,7 @@ def instahide(
     scheme: Scheme | Mapping[str, Any],
     generator: str = DEFAULT,
     public_use: PublicUse | None = None,
-) -> InstaHide:
+) -> InstaHideEncoding:
     """Return InstaHide as an encoding of these images.
 
     Parameters
@@ -131,4 +131,4 @@ def instahide(
         shape=shape,
         public_use=public_use,
     )
-    return InstaHide(private, public, made)
+    return InstaHideEncoding(private, public, made)
