@@ -1,0 +1,175 @@
+"""The training loop learns, goes on where it was, and says what is wrong."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from dataclasses import replace  # noqa: E402
+
+from instahide.errors import InstaHideError  # noqa: E402
+from instahide.training.accuracy import measure_accuracy  # noqa: E402
+from instahide.training.loop import Plain, Schedule, augment, epoch_batches, train  # noqa: E402
+from instahide.training.networks import laptop_network  # noqa: E402
+from instahide.training.transform import InstaHide  # noqa: E402
+
+SCHEDULE = Schedule(epochs=3, batch=32, rate=0.05)
+
+
+def easy(count, seed):
+    """Images whose class is the half that is bright, uint8, and their labels."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % 2
+    images = torch.randint(0, 120, (count, 3, 16, 16), generator=generator)
+    for image, label in zip(images, labels, strict=True):
+        image[:, 8 * label : 8 * label + 8] += 120
+    return images.to(torch.uint8), labels
+
+
+IMAGES, LABELS = easy(160, 0)
+PUBLIC = torch.randint(0, 256, (40, 3, 16, 16), generator=torch.Generator().manual_seed(9)).to(
+    torch.uint8
+)
+
+
+def network(seed=0, **options):
+    torch.manual_seed(seed)
+    return laptop_network(2, **options)
+
+
+def cross():
+    return InstaHide(2, public=PUBLIC, key=3)
+
+
+def weights(model):
+    return torch.cat([value.flatten().double() for value in model.state_dict().values()])
+
+
+def test_the_laptop_network_has_the_parameters_it_says():
+    count = sum(value.numel() for value in laptop_network(10).parameters())
+    assert 116_000 < count < 118_000
+    assert laptop_network(10)(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
+
+
+def test_magnitudes_hide_the_mask_and_signed_input_does_not():
+    rows = torch.randn(4, 3, 16, 16).clamp(-1, 1)
+    flipped = rows * torch.sign(torch.randn(rows.shape))
+    for signed in (False, True):
+        model = network(signed=signed).eval()
+        with torch.no_grad():
+            assert torch.equal(model(rows), model(flipped)) is not signed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [lambda: Plain(2), cross], ids=["plain", "cross"])
+def test_training_learns(make):
+    model = train(network(), IMAGES, LABELS, make(), replace(SCHEDULE, epochs=6)).network
+    transform = make() if isinstance(make(), InstaHide) else None
+    accuracy = measure_accuracy(model, *easy(200, 1), transform)
+    assert accuracy.plain > 0.8  # chance is 0.5, with a standard error of 0.035
+    if transform:
+        assert accuracy.largest_10 > 0.7
+
+
+def test_an_interrupted_run_ends_as_one_that_was_not(tmp_path):
+    whole = train(network(), IMAGES, LABELS, cross(), SCHEDULE)
+    stopped = cross()
+    calls = []
+
+    def failing(images, labels):
+        calls.append(1)
+        if len(calls) > 12:  # within the third epoch of 5 steps each
+            raise KeyboardInterrupt
+        return stopped(images, labels)
+
+    failing.set_epoch = stopped.set_epoch
+    path = tmp_path / "checkpoint.pt"
+    with pytest.raises(KeyboardInterrupt):
+        train(network(), IMAGES, LABELS, failing, SCHEDULE, checkpoint=path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    gone_on = train(network(5), IMAGES, LABELS, cross(), SCHEDULE, checkpoint=path)
+    assert gone_on.curve == whole.curve
+    assert torch.equal(weights(gone_on.network), weights(whole.network))
+    assert [child.name for child in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    done = train(network(), IMAGES, LABELS, Plain(2), SCHEDULE, checkpoint=path)
+    again = train(network(1), IMAGES, LABELS, None, SCHEDULE, checkpoint=path)
+    assert torch.equal(weights(done.network), weights(again.network))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:500]), "no whole checkpoint"),
+        (lambda path: path.write_text("{}", encoding="utf-8"), "no whole checkpoint"),
+        (lambda path: torch.save([1], path), "no whole checkpoint"),
+        (lambda path: torch.save({"format": 1}, path), "no whole checkpoint"),
+    ],
+)
+def test_damaged_checkpoints_end_in_a_sentence(spoil, message, tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    train(network(), IMAGES, LABELS, Plain(2), replace(SCHEDULE, epochs=1), checkpoint=path)
+    spoil(path)
+    with pytest.raises(InstaHideError, match=message):
+        train(network(), IMAGES, LABELS, Plain(2), SCHEDULE, checkpoint=path)
+
+
+def test_checkpoints_of_another_schedule_or_network_are_refused(tmp_path):
+    path, short = tmp_path / "checkpoint.pt", replace(SCHEDULE, epochs=1)
+    train(network(), IMAGES, LABELS, Plain(2), short, checkpoint=path)
+    with pytest.raises(InstaHideError, match="another schedule"):
+        train(network(), IMAGES, LABELS, Plain(2), SCHEDULE, checkpoint=path)
+    with pytest.raises(InstaHideError, match="another network"):
+        train(network(width=8), IMAGES, LABELS, Plain(2), short, checkpoint=path)
+
+
+def test_epochs_are_a_function_of_seed_and_epoch():
+    first = [images for images, _ in epoch_batches(IMAGES, LABELS, SCHEDULE, 1)]
+    torch.manual_seed(5)
+    again = [images for images, _ in epoch_batches(IMAGES, LABELS, SCHEDULE, 1)]
+    other = [images for images, _ in epoch_batches(IMAGES, LABELS, SCHEDULE, 2)]
+    assert len(first) == 5 and all(map(torch.equal, first, again))
+    assert not all(map(torch.equal, first, other))
+
+
+def test_crops_and_flips_are_those_of_slicing():
+    images = torch.randint(1, 256, (50, 3, 16, 16), dtype=torch.uint8)
+    moved = augment(images, torch.Generator().manual_seed(0))
+    padded = torch.nn.functional.pad(images, (3,) * 4)
+    for image, result in zip(padded, moved, strict=True):
+        ways = [
+            way[:, down : down + 16, right : right + 16]
+            for way in (image, image.flip(2))
+            for down in range(7)
+            for right in range(7)
+        ]
+        assert any(torch.equal(way, result) for way in ways)
+
+
+def test_rates_rise_then_fall():
+    rates = [SCHEDULE.rate_at(share) for share in (0, 0.1, 0.2, 0.6, 1)]
+    assert rates == pytest.approx([0, 0.025, 0.05, 0.025, 0])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "epochs = 0"),
+        ({"batch": 0}, "batch = 0"),
+        ({"rate": -1.0}, "rate = -1.0"),
+        ({"rate": float("nan")}, "rate = nan"),
+        ({"rise": 1.0}, "rise = 1.0"),
+    ],
+)
+def test_bad_schedules_end_in_a_sentence(options, message):
+    with pytest.raises(InstaHideError, match=message):
+        replace(SCHEDULE, **options)
+
+
+def test_too_few_images_and_exploding_losses_end_in_a_sentence():
+    with pytest.raises(InstaHideError, match="there are 10 images"):
+        train(network(), IMAGES[:10], LABELS[:10], Plain(2), SCHEDULE)
+    with pytest.raises(InstaHideError, match="lower the rate"):
+        train(network(), IMAGES, LABELS, Plain(2), replace(SCHEDULE, rate=1e30))
