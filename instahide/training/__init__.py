@@ -1,4 +1,4 @@
-"""Training on encryptions: the batch transform.
+"""Training on encryptions: the batch transform, a loop, checks of others' implementations.
 
 `InstaHide` is `instahide.training.transform.InstaHide`, found when it is asked for: nothing is
 imported here, so that this file joins no digest but its own.
