@@ -88,7 +88,9 @@ def train_row(options: argparse.Namespace, data: tuple, name: str, seed: int) ->
         10, scheme=scheme[0], k=scheme[1], public=None if scheme[0] == "inside" else public
     )
     schedule = Schedule(epochs=options.epochs, seed=seed, bfloat16=options.bfloat16)
-    network = laptop_network(10, signed=options.signed)
+    # Magnitudes are for rows under a mask: without one they would only lose what is dark.
+    masked = bool(scheme) and scheme[0] in ("inside", "cross")
+    network = laptop_network(10, signed=options.signed or not masked)
     train(network, images[split.train], labels[split.train], mix or Plain(10), schedule)
     return measure_accuracy(network, images[split.test], labels[split.test], mix)
 
@@ -125,7 +127,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10, help="default 10")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="default 0")
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=ROWS)
-    parser.add_argument("--signed", action="store_true", help="show networks the signs")
+    parser.add_argument("--signed", action="store_true", help="show networks the masked signs")
     parser.add_argument("--bfloat16", action="store_true", help="compute in 16 bits")
     options = parser.parse_args()
     torch.set_num_threads(1)
