@@ -16,7 +16,7 @@ from instahide.attacks.needs import memory_of, size_of
 from instahide.attacks.protocol import Released, load_released
 from instahide.attacks.running import run_step, step_rng
 from instahide.attacks.seen import see, strip_labels
-from instahide.attacks.unmixing.equalassignment import Rows, see_equal
+from instahide.attacks.unmixing.equalassignment import WhitenedRows, see_equal
 from instahide.attacks.unmixing.equalretrieval import replace_by_scores, retrieve_equal
 from instahide.attacks.unmixing.parts.equalplaces import (
     EqualSeen,
@@ -234,7 +234,7 @@ def test_what_a_row_adds_to_its_own_members_is_what_solving_without_it_shows():
     members = np.concatenate([members[:, [i, i + 1]] for i in range(0, 20, 2)])
     features = rng.standard_normal((len(members), 30)).astype(np.float32)
     noise = np.full(30, 0.7, np.float32)
-    seen = see_equal(Rows(features, noise, count), members, 0.0)
+    seen = see_equal(WhitenedRows(features, noise, count), members, 0.0)
     weights = np.full(members.shape, 1 / k, np.float32)
     found = []
     for row in range(40):

@@ -36,7 +36,7 @@ TELLING = 0.99  # of what features tell, kept by the fewest that hold it: others
 
 
 @dataclass(frozen=True)
-class Rows:
+class WhitenedRows:
     """Whitened rows.
 
     Attributes
@@ -91,7 +91,9 @@ def assign_equal(
     places = make_places(parts, problem.image_count)
     variance = noise_of(problem, field, noise) / (field.spectrum + LEAST_SPECTRUM)
     some = telling(variance, problem.scheme.k)
-    rows = Rows(np.ascontiguousarray(features[:, some]), variance[some], problem.image_count)
+    rows = WhitenedRows(
+        np.ascontiguousarray(features[:, some]), variance[some], problem.image_count
+    )
     members = draw_start(places, rng)
     for heat, error in tracked([*schedule(rounds)], "members", "rounds"):
         members = draw_members(places, see_equal(rows, members, error), heat, rng)
@@ -127,7 +129,7 @@ def schedule(rounds: int) -> Iterator[tuple[float, float]]:
     yield from [(0.0, 0.0)] * min(BEST, rounds)
 
 
-def see_equal(rows: Rows, members: np.ndarray, error: float) -> EqualSeen:
+def see_equal(rows: WhitenedRows, members: np.ndarray, error: float) -> EqualSeen:
     """Solve for the images that have these members, and compare rows with them.
 
     Features count the less, the more of noise or of the images' errors is in them.
