@@ -9,7 +9,7 @@ import yaml
 from workflow_project import CONFIG, ROOT, Project
 
 from instahide.attacks.catalogue import own
-from instahide.attacks.protocol import Knowledge, Released
+from instahide.attacks.protocol import Knowledge, Recovery, Released
 from instahide.attacks.recipe import Attack, Step
 from instahide.attacks.running import run_step, save_step, step_rng
 from instahide.attacks.seen import see
@@ -200,6 +200,38 @@ def test_products_that_the_next_step_cannot_take_are_refused(name, product, mess
     step = Step(name, choice, product, by_row=product == "features.npy")
     with pytest.raises(InstaHideError, match=message):
         run_step(step, problem(), (), step_rng(0, 0))
+
+
+def draw(seen, rng):
+    return {"drawn": rng.random(3)}
+
+
+def with_private(seen, rng):
+    images = seen.released.encryption
+    return Recovery(images, images[:4], "O(1)", arrays={"more": {"a": images[:1]}})
+
+
+def without_private(seen, rng):
+    return Recovery(seen.released.encryption, None, "O(1)")
+
+
+def test_parts_have_random_numbers_of_their_own(tmp_path):
+    attack = own("mine", {"labels": "none", "public": "none", "steps": [
+        {"run": f"{__name__}:draw", "product": "drawn.npz", "parts": 2}, f"{__name__}:nothing",
+    ]})  # fmt: skip
+    for part in (0, 1):
+        out = tmp_path / f"{part}/drawn.npz"
+        save_step(out, Attack.of(attack.until(0)), [], seen(), part=(part, 2))
+    drawn = [np.load(tmp_path / f"{part}/drawn.npz")["drawn"] for part in (0, 1)]
+    assert (drawn[0] != drawn[1]).all()
+
+
+def test_what_an_earlier_run_left_does_not_stay_beside_the_new_one(tmp_path):
+    out = tmp_path / "out/decryption.npy"
+    save_step(out, whole("with_private"), [], seen())
+    assert {"private.npy", "more.npz"} <= {path.name for path in out.parent.iterdir()}
+    save_step(out, whole("without_private"), [], seen())
+    assert {path.name for path in out.parent.iterdir()} == {"decryption.npy", "attack.json"}
 
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path):

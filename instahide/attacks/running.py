@@ -28,8 +28,8 @@ from instahide.smalljson import read_object
 StepObserver = Callable[[str, Any], object]
 
 
-def step_rng(number: int, seed: int) -> np.random.Generator:
-    """Return the random numbers of a step.
+def step_rng(number: int, seed: int, part: int | None = None) -> np.random.Generator:
+    """Return the random numbers of a step, or of one of its parts.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def step_rng(number: int, seed: int) -> np.random.Generator:
     """
     if seed < 0:
         raise InstaHideError(f"the attack's seed {seed} is negative; use 0 or more")
-    return np.random.default_rng([seed, number])
+    return np.random.default_rng([seed, number] if part is None else [seed, number, part])
 
 
 def view_of(attack: Attack, seen: Seen) -> Any:
@@ -234,7 +234,7 @@ def save_step(
     given, view = given_to(attack, seen, pool), view_of(attack, seen)
     announce(check_needs([step.choice], size_of(view)))
     state = out.with_name(f"{out.name}.state")  # of a step that an interruption may break
-    rng = step_rng(len(attack.steps) - 1, seed)
+    rng = step_rng(len(attack.steps) - 1, seed, None if part is None else part[0])
     with contextlib.ExitStack() as stack:
         path = stack.enter_context(atomic(out, secret=True)) if writes_itself(step) else out
         offers = {"path": path, "state": state, "threads": threads, "part": part or (0, 1)}

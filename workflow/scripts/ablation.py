@@ -1,4 +1,4 @@
-"""Compare the attacks that are made of stages."""
+"""Compare the attacks of several steps."""
 
 from pathlib import Path
 
