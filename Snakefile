@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -31,9 +32,11 @@ from instahide.encodings.choice import INSTAHIDE
 from instahide.errors import InstaHideError
 from instahide.photos.inventory import inventory
 from instahide.schema import load_schema
+from instahide.training.configured import training_of
+from instahide.training.recipe import UNENCRYPTED
 from snakemake.exceptions import WorkflowError
 
-if "challenges" not in config:
+if not {"challenges", "training"} & config.keys():
 
     configfile: "config/config.yaml"
 
@@ -56,8 +59,11 @@ wildcard_constraints:
     challenge=one_of(config["challenges"]),
     pool=one_of(config["public"]),
     set=one_of(config["private"]),
+    data=one_of(config["data"]),
+    training=one_of(config["training"]),
+    run=r"\d+",
     array=one_of({name for given in config["challenges"].values() for name in given["arrays"]}),
-    kind="public|private",
+    kind="public|private|data",
     name="[^/]+",
     file="[^/]+",
     shard=r"\d+",
@@ -67,6 +73,7 @@ localrules:
     all,
     seed,
     private_seed,
+    training_seed,
     release,
 
 
@@ -79,6 +86,7 @@ rule all:
     input:
         pictures,
         "results/ablation.md" if len(staged("")) > 1 else [],
+        "results/training/table.md" if config["training"] else [],
         expand(
             "results/{challenge}/{file}",
             challenge=config["challenges"],
@@ -225,6 +233,19 @@ rule private:
         "Select the private set {wildcards.set}"
     script:
         "workflow/scripts/private.py"
+
+
+# ---- the key of a training
+
+
+use rule private_seed as training_seed with:
+    output:
+        f"{TRAINING}/secret/seed",
+    log:
+        "results/logs/training_seed-{training}.log",
+    params:
+        seed=lambda w: training_given(w)["key"],
+        generator="aes256-ctr",
 
 
 # ---- plan → encryption → labels → manifest → release → verification
@@ -383,4 +404,8 @@ rule verify:
         "workflow/scripts/verify.py"
 
 
+# ---- training, and what is asked for
+
+
+include: "workflow/rules/training.smk"
 include: "workflow/rules/asked.smk"

@@ -20,12 +20,13 @@ import torch
 from measuring import conditions, make_parser, quiet, spread, take_turns
 
 from instahide.photos.cifar10 import read_cifar10
+from instahide.photos.splitting import split_images
 from instahide.pool.pool import open_pool
 from instahide.randomness.keystream import Key
 from instahide.training.accuracy import Accuracy, measure_accuracy
-from instahide.training.loop import Plain, Schedule, train, training_step
+from instahide.training.loop import Plain, train, training_step
 from instahide.training.networks import laptop_network
-from instahide.training.splits import split_images
+from instahide.training.schedule import Schedule
 from instahide.training.transform import InstaHide
 
 BATCH, IMAGES, PUBLIC = 128, 10_000, 20_000

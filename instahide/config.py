@@ -25,6 +25,12 @@ from instahide.errors import InstaHideError
 from instahide.lookup import check_choice
 from instahide.randomness import historical
 from instahide.schema import check_schema, check_values, fill_defaults, in_yaml, suggest
+from instahide.training.configured import (
+    challenge_of_training,
+    recorded_challenges,
+    training_of,
+)
+from instahide.training.recipe import UNENCRYPTED
 
 #: Keys of a challenge that are InstaHide's.
 INSTAHIDE_KEYS = ("scheme", "k", "c1", "c2", "rows_per_image", "generator", "public_use")
@@ -60,35 +66,74 @@ def check_config(config: dict, schema: dict) -> dict:
         _check_attack(name, attack)
     _check_beginnings(filled["attacks"])
     for name, challenge in filled["challenges"].items():
-        _check_attacks(name, challenge, filled["attacks"])
-        _check_references(name, challenge, filled)
-        _check_encoding(name, challenge, filled["private"][challenge["private"]]["images"])
-    return filled
+        _check_challenge(f"challenges/{name}", challenge, filled)
+    if not filled["challenges"] and not filled["training"]:
+        raise InstaHideError("configuration: it has neither challenges nor training: add one")
+    return filled | _checked_trainings(filled)
+
+
+def _check_challenge(where: str, challenge: dict, config: dict) -> None:
+    """Check that what a challenge names is there, and that its encoding can be made."""
+    _check_attacks(where, challenge, config["attacks"])
+    _check_references(where, challenge, config)
+    images = config["private"][challenge["private"]]["images"]
+    _check_encoding(where, challenge, images)
+
+
+def _checked_trainings(config: dict) -> dict:
+    """Check the trainings; return private sets and challenges with those they record."""
+    for name, data in config["data"].items():
+        _check_source(f"data/{name}/source", data["source"])
+    for name, given in config["training"].items():
+        where = f"training/{name}"
+        if given["data"] not in config["data"]:
+            raise InstaHideError(
+                f"configuration: {where}/data names {given['data']!r}, which is not among the "
+                f"keys of 'data'{suggest(given['data'], list(config['data']))}"
+            )
+        try:
+            check_choice(training_of(given).network)
+        except InstaHideError as error:
+            raise InstaHideError(f"configuration: {where}: {error}") from None
+        images = given["record"] or given["schedule"].get("batch", 2 * given["k"])
+        checked = challenge_of_training(given) | {"private": name}
+        if given["encoding"] != UNENCRYPTED:
+            known = config | {"private": {name: {"images": images}}}
+            _check_challenge(where, checked, known)
+    try:
+        private, challenges = recorded_challenges(config["training"])
+    except InstaHideError as error:
+        raise InstaHideError(f"configuration: {error}") from None
+    return {
+        "private": config["private"] | private,
+        "challenges": config["challenges"] | challenges,
+    }
 
 
 def with_other_encodings(config: dict) -> dict:
-    """Give challenges of other encodings than InstaHide the defaults that suit them.
+    """Give challenges and trainings of other encodings the defaults that suit them.
 
     Raises
     ------
     InstaHideError
-        When such a challenge has keys of InstaHide's.
+        When one of them has keys of InstaHide's.
     """
-    challenges = config.get("challenges")
-    if not isinstance(challenges, dict):
-        return config  # which the schema's check tells
-    suited = {name: _suited(name, given) for name, given in challenges.items()}
-    return {**config, "challenges": suited}
+    suited = dict(config)
+    for kind in ("challenges", "training"):
+        if isinstance(config.get(kind), dict):  # else the schema's check tells
+            named = config[kind].items()
+            suited[kind] = {name: _suited(f"{kind}/{name}", given) for name, given in named}
+    return suited
 
 
-def _suited(name: str, given: Any) -> Any:
+def _suited(where: str, given: Any) -> Any:
     chosen = given.get("encoding", INSTAHIDE) if isinstance(given, dict) else INSTAHIDE
     if not isinstance(chosen, str) or chosen == INSTAHIDE:
         return given
     own = [key for key in INSTAHIDE_KEYS if key in given]
     if own:
         raise InstaHideError(
-            f"challenges/{name}/{own[0]} is a key of InstaHide, and the encoding is "
+            f"{where}/{own[0]} is a key of InstaHide, and the encoding is "
             f"{in_yaml(chosen)}: write its options behind its name, as in "
             f"'{chosen.partition(',')[0]},rows_per_image=10'"
         )
@@ -197,24 +242,24 @@ def _check_crops(name: str, pool: dict) -> None:
         )
 
 
-def _check_references(name: str, challenge: dict, config: dict) -> None:
+def _check_references(where: str, challenge: dict, config: dict) -> None:
     """Check that a challenge's pool and private set are configured."""
     inside = "inside" in challenge["scheme"]
     if challenge["encoding"] == INSTAHIDE and inside == ("public" in challenge):
         what = "mixes no public images: remove" if inside else "mixes public images: it needs"
-        raise InstaHideError(f"configuration: challenges/{name} {what} the key 'public'")
+        raise InstaHideError(f"configuration: {where} {what} the key 'public'")
     kinds = {"private": "private", "public": "public", "public_sample": "public"}
     for key, kind in kinds.items():
         wanted = challenge.get(key)
         if wanted is not None and wanted not in config[kind]:
             raise InstaHideError(
-                f"configuration: challenges/{name}/{key} names {wanted!r}, which is not among "
+                f"configuration: {where}/{key} names {wanted!r}, which is not among "
                 f"the keys of {kind!r}{suggest(wanted, list(config[kind]))}"
             )
     pools = [config["public"].get(challenge.get(key)) for key in ("public", "public_sample")]
     if pools[0] is not None and pools[0] == pools[1]:
         raise InstaHideError(
-            f"configuration: challenges/{name}/public_sample names the challenge's own pool, "
+            f"configuration: {where}/public_sample names the challenge's own pool, "
             "or one with the same settings: name a pool of other photos, or say public: pool "
             "in the attacks that know it"
         )
@@ -252,59 +297,59 @@ def _check_beginnings(attacks: dict) -> None:
                 )
 
 
-def _check_attacks(name: str, challenge: dict, attacks: dict) -> None:
+def _check_attacks(where: str, challenge: dict, attacks: dict) -> None:
     """Check that a challenge's attacks are known and can be run on it."""
     known = [*TAKEN, *attacks]
     for attack in challenge["attacks"]:
-        where = f"configuration: challenges/{name}: the attack {attack!r}"
+        this = f"configuration: {where}: the attack {attack!r}"
         if attack not in known:
             raise InstaHideError(
-                f"{where} is neither built in nor among the keys of 'attacks'"
+                f"{this} is neither built in nor among the keys of 'attacks'"
                 f"{suggest(attack, known)}"
             )
         chosen, made_by = attack_of(attack, attacks), challenge["encoding"].partition(",")[0]
         if not chosen.suits(made_by):
             raise InstaHideError(
-                f"{where} is on {' or '.join(chosen.encodings)}, and the encoding is "
+                f"{this} is on {' or '.join(chosen.encodings)}, and the encoding is "
                 f"{made_by!r}: remove it"
             )
         if attack not in attacks:
             continue
         public = attacks[attack]["public"]
         if public == "pool" and "public" not in challenge:
-            raise InstaHideError(f"{where} knows the pool, and this challenge has none")
+            raise InstaHideError(f"{this} knows the pool, and this challenge has none")
         staged = not attacks[attack].keys() & {"run", "steps"}
         if staged and public == "sample" and "public_sample" not in challenge:
             raise InstaHideError(
-                f"{where} learns from other public photos: name a pool of them as "
+                f"{this} learns from other public photos: name a pool of them as "
                 "'public_sample'"
             )
 
 
-def _check_encoding(name: str, challenge: dict, images: int) -> None:
+def _check_encoding(where: str, challenge: dict, images: int) -> None:
     """Refuse an encoding that is not there, or cannot be made of so many images."""
     if challenge["encoding"] == INSTAHIDE:
         if challenge["arrays"]:
             raise InstaHideError(
-                f"configuration: challenges/{name}/arrays: InstaHide releases 'encryption' only"
+                f"configuration: {where}/arrays: InstaHide releases 'encryption' only"
             )
-        _check_scheme(name, challenge, images)
-        _check_generator(name, challenge)
+        _check_scheme(where, challenge, images)
+        _check_generator(where, challenge)
         return
     try:
         _check_length("encoding", [challenge["encoding"]], LONGEST_OWN_NAME)
         check_choice(choose("encoding", challenge["encoding"], ENCODINGS))
     except InstaHideError as error:
-        raise InstaHideError(f"configuration: challenges/{name}: {error}") from None
+        raise InstaHideError(f"configuration: {where}: {error}") from None
     taken = set(challenge["arrays"]) & {"encryption", *TAKEN_NAMES}
     if taken:
         raise InstaHideError(
-            f"configuration: challenges/{name}/arrays: {taken.pop()!r} is there anyway, or "
+            f"configuration: {where}/arrays: {taken.pop()!r} is there anyway, or "
             "taken: name what is released besides encryption"
         )
 
 
-def _check_scheme(name: str, challenge: dict, images: int) -> None:
+def _check_scheme(where: str, challenge: dict, images: int) -> None:
     """Refuse impossible bounds, and too few private images, before any work is done."""
     try:
         scheme = Scheme(
@@ -313,15 +358,15 @@ def _check_scheme(name: str, challenge: dict, images: int) -> None:
         )
         scheme.check_images(images, pool=scheme.public_count)  # the pool is not made yet
     except InstaHideError as error:
-        raise InstaHideError(f"configuration: challenges/{name}: {error}") from None
+        raise InstaHideError(f"configuration: {where}: {error}") from None
 
 
-def _check_generator(name: str, challenge: dict) -> None:
+def _check_generator(where: str, challenge: dict) -> None:
     """Refuse what the generator of 2020 cannot make, and its attack on another."""
     if challenge["generator"] != historical.NAME:
         if "prng" in challenge["attacks"]:
             raise InstaHideError(
-                f"configuration: challenges/{name}: the attack 'prng' finds seeds of "
+                f"configuration: {where}: the attack 'prng' finds seeds of "
                 f"{historical.NAME}; remove it, for {challenge['generator']} has no such seeds"
             )
         return
@@ -330,4 +375,4 @@ def _check_generator(name: str, challenge: dict) -> None:
         if challenge["seed"] != "os":
             historical.check_seed(challenge["seed"])
     except InstaHideError as error:
-        raise InstaHideError(f"configuration: challenges/{name}: {error}") from None
+        raise InstaHideError(f"configuration: {where}: {error}") from None

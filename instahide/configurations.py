@@ -1,9 +1,9 @@
 """Which configurations made what, for those that use the same names for different things.
 
-A record beside the results holds, for each pool, private set and challenge, a digest of the
-settings that it was last made with, and the files of the configurations that had them. It
-decides nothing, for what runs again is Snakemake's business: with it the workflow can say
-that another configuration's work is about to be replaced.
+A record beside the results holds, for each pool, private set, challenge and training, a
+digest of the settings that it was last made with, and the files of the configurations that
+had them. It decides nothing, for what runs again is Snakemake's business: with it the
+workflow can say that another configuration's work is about to be replaced.
 """
 
 import hashlib
@@ -43,9 +43,13 @@ def things(config: dict) -> dict[str, str]:
     """Return what a checked configuration makes: folders, and a digest of their settings."""
     found = {
         f"results/{kind}/{name}": _digest([config["image"], given])
-        for kind in ("public", "private")
+        for kind in ("public", "private", "data")
         for name, given in config[kind].items()
     }
+    for name, given in config["training"].items():
+        own = {key: value for key, value in given.items() if key not in LATER | {"seeds"}}
+        made_from = [found[place] for place in sources_of_training(given)]
+        found[f"results/training/{name}"] = _digest([own, *made_from])
     for name, given in config["challenges"].items():
         own = {key: value for key, value in given.items() if key not in LATER}
         found[f"results/{name}"] = _digest([own, *(found[place] for place in sources(given))])
@@ -57,6 +61,13 @@ def sources(challenge: dict) -> Iterator[str]:
     yield f"results/private/{challenge['private']}"
     if "public" in challenge:
         yield f"results/public/{challenge['public']}"
+
+
+def sources_of_training(training: dict) -> Iterator[str]:
+    """Yield the folders of a training's data and, if there is one, its pool."""
+    yield f"results/data/{training['data']}"
+    if "public" in training:
+        yield f"results/public/{training['public']}"
 
 
 def replaced(

@@ -171,21 +171,21 @@ def _is_number(checker: Any, value: Any) -> bool:
     return _is_integer(checker, value) or (isinstance(value, float) and math.isfinite(value))
 
 
-def _unique_texts(
+def _unique_values(
     validator: Any, unique: bool, value: Any, schema: dict
 ) -> Iterator[ValidationError]:
-    """Like `uniqueItems` for texts, in linear time."""
+    """Like `uniqueItems` for texts and integers, in linear time."""
     if not unique or not isinstance(value, list):
         return
-    counts = Counter(text for text in value if isinstance(text, str))
-    twice = [text for text, number in counts.items() if number > 1]
+    counts = Counter(item for item in value if type(item) in (str, int))
+    twice = [item for item, number in counts.items() if number > 1]
     if twice:
         yield ValidationError(f"{in_yaml(twice[0])} stands there twice; name it once")
 
 
 _Strict = extend(
     Draft202012Validator,
-    {"uniqueItems": _unique_texts},
+    {"uniqueItems": _unique_values},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
         {"integer": _is_integer, "number": _is_number}
     ),

@@ -89,7 +89,7 @@ def test_defaults_are_filled_in_at_every_depth():
         ({"public__bundled__most_skipped": float("nan")}, "most_skipped: nan"),
         ({"image__channels": 1.0}, "channels: 1.0 is no integer; write 1"),
         ({"image__channels": None}, "image/channels has no value"),
-        ({"challenges": None}, "challenges: {} should be non-empty"),
+        ({"challenges": None}, "neither challenges nor training"),
         ({"challenges__logs": {"private": "bundled"}}, "'logs' is not allowed; The name is"),
         ({"public__a\n": {"source": {"bundled": True}}}, r"'a\\n' is not allowed; Names have"),
         ({"attacks": {"a\n": {}}}, r"'a\\n' is not allowed"),

@@ -6,10 +6,15 @@ torch = pytest.importorskip("torch")
 
 from dataclasses import replace  # noqa: E402
 
+import numpy as np  # noqa: E402
+
 from instahide.errors import InstaHideError  # noqa: E402
 from instahide.training.accuracy import measure_accuracy  # noqa: E402
-from instahide.training.loop import Plain, Schedule, augment, epoch_batches, train  # noqa: E402
-from instahide.training.networks import laptop_network  # noqa: E402
+from instahide.training.configured import PRESETS  # noqa: E402
+from instahide.training.loop import Course, Plain, augment, plain_batches, train  # noqa: E402
+from instahide.training.networks import laptop_network, resnet18  # noqa: E402
+from instahide.training.recorded import Recorded  # noqa: E402
+from instahide.training.schedule import Schedule  # noqa: E402
 from instahide.training.transform import InstaHide  # noqa: E402
 
 SCHEDULE = Schedule(epochs=3, batch=32, rate=0.05)
@@ -50,6 +55,29 @@ def test_the_laptop_network_has_the_parameters_it_says():
     assert laptop_network(10)(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
 
 
+def test_resnet_is_the_one_of_the_field():
+    # 11,173,962: what public implementations of ResNet-18 for CIFAR-10 count.
+    assert sum(value.numel() for value in resnet18(10).parameters()) == 11_173_962
+    grey = resnet18(7, channels=1, signed=True).eval()
+    assert grey(torch.zeros(2, 1, 32, 32)).shape == (2, 7)
+
+
+@pytest.mark.slow
+def test_the_papers_setting_takes_steps():
+    network, schedule = PRESETS["paper"]
+    assert (network, schedule.epochs, schedule.drops) == ("resnet18", 200, (100, 150))
+    assert [schedule.rate_at(share) for share in (0, 0.49, 0.5, 0.74, 0.75, 0.999)] == (
+        pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
+    )
+    short = replace(schedule, epochs=2, drops=(1,), batch=16)
+    torch.manual_seed(0)
+    model = resnet18(2)
+    before = weights(model)
+    learned = train(model, IMAGES[:32], LABELS[:32], cross(), short)
+    assert all(epoch.loss < 10 for epoch in learned.curve)
+    assert torch.isfinite(weights(model)).all() and not torch.equal(weights(model), before)
+
+
 def test_magnitudes_hide_the_mask_and_signed_input_does_not():
     rows = torch.randn(4, 3, 16, 16).clamp(-1, 1)
     flipped = rows * torch.sign(torch.randn(rows.shape))
@@ -87,7 +115,7 @@ def test_an_interrupted_run_ends_as_one_that_was_not(tmp_path):
         train(network(), IMAGES, LABELS, failing, SCHEDULE, checkpoint=path)
     assert path.stat().st_mode & 0o777 == 0o600
     gone_on = train(network(5), IMAGES, LABELS, cross(), SCHEDULE, checkpoint=path)
-    assert gone_on.curve == whole.curve
+    assert [epoch.loss for epoch in gone_on.curve] == [epoch.loss for epoch in whole.curve]
     assert torch.equal(weights(gone_on.network), weights(whole.network))
     assert [child.name for child in tmp_path.iterdir()] == ["checkpoint.pt"]
 
@@ -126,17 +154,52 @@ def test_checkpoints_of_another_schedule_or_network_are_refused(tmp_path):
 
 
 def test_epochs_are_a_function_of_seed_and_epoch():
-    first = [images for images, _ in epoch_batches(IMAGES, LABELS, SCHEDULE, 1)]
+    def batches(epoch):
+        return [rows for rows, _ in plain_batches(IMAGES, LABELS, SCHEDULE, epoch, [32] * 5)]
+
+    first = batches(1)
     torch.manual_seed(5)
-    again = [images for images, _ in epoch_batches(IMAGES, LABELS, SCHEDULE, 1)]
-    other = [images for images, _ in epoch_batches(IMAGES, LABELS, SCHEDULE, 2)]
-    assert len(first) == 5 and all(map(torch.equal, first, again))
-    assert not all(map(torch.equal, first, other))
+    assert len(first) == 5 and all(map(torch.equal, first, batches(1)))
+    assert not all(map(torch.equal, first, batches(2)))
+
+
+def recorded_rows(images, epochs):
+    """Rows that tell their own number."""
+    numbers = np.arange(images * epochs, dtype=np.float32)
+    rows = np.broadcast_to(numbers[:, None, None, None], (len(numbers), 16, 16, 3))
+    return Recorded(images, rows, np.stack([numbers, 0 * numbers], axis=1))
+
+
+@pytest.mark.parametrize(
+    ("others", "images", "batch"), [(160, 7, 32), (160, 70, 32), (0, 70, 32)]
+)
+def test_every_recorded_row_of_an_epoch_is_seen_once(others, images, batch):
+    schedule = replace(SCHEDULE, batch=batch)
+    course = Course(
+        IMAGES[:others], LABELS[:others], Plain(2), schedule, recorded_rows(images, 3)
+    )
+    for epoch in range(3):
+        batches = list(course.batches(epoch))
+        assert len(batches) == (others + images) // batch
+        rows, soft = (torch.cat(parts) for parts in zip(*batches, strict=True))
+        found = rows[rows[:, 0, 0, 0] > 1, 0, 0, 0].tolist()  # Plain ones lie on [-1, 1]
+        expected = np.arange(epoch * images, (epoch + 1) * images, dtype=float)
+        assert found == [number for number in expected if number > 1]
+        assert set(expected) <= set(soft[:, 0].tolist())
+        if others:
+            assert {len(part) for part, _ in batches} == {batch}
+
+
+def test_rows_that_do_not_last_end_in_a_sentence():
+    with pytest.raises(InstaHideError, match="14 rows are recorded, and 3 epochs of 7 images"):
+        Course(IMAGES, LABELS, Plain(2), SCHEDULE, recorded_rows(7, 2))
+    with pytest.raises(InstaHideError, match="each with a label"):
+        Course(IMAGES, LABELS, Plain(2), SCHEDULE, Recorded(2, np.zeros((6, 4)), np.zeros(5)))
 
 
 def test_crops_and_flips_are_those_of_slicing():
     images = torch.randint(1, 256, (50, 3, 16, 16), dtype=torch.uint8)
-    moved = augment(images, torch.Generator().manual_seed(0))
+    moved = augment(images, torch.Generator().manual_seed(0), SCHEDULE)
     padded = torch.nn.functional.pad(images, (3,) * 4)
     for image, result in zip(padded, moved, strict=True):
         ways = [
@@ -146,6 +209,11 @@ def test_crops_and_flips_are_those_of_slicing():
             for right in range(7)
         ]
         assert any(torch.equal(way, result) for way in ways)
+
+
+def test_without_flips_and_padding_images_stay_as_they_are():
+    plain = replace(SCHEDULE, flip=False, padding=0)
+    assert torch.equal(augment(IMAGES, torch.Generator(), plain), IMAGES)
 
 
 def test_rates_rise_then_fall():
@@ -161,6 +229,10 @@ def test_rates_rise_then_fall():
         ({"rate": -1.0}, "rate = -1.0"),
         ({"rate": float("nan")}, "rate = nan"),
         ({"rise": 1.0}, "rise = 1.0"),
+        ({"momentum": 1.0}, "momentum = 1.0"),
+        ({"momentum": 0.0}, "nesterov needs momentum"),
+        ({"drops": (3,)}, r"drops = \[3\].* from 1 to 2"),
+        ({"padding": -1}, "padding = -1"),
     ],
 )
 def test_bad_schedules_end_in_a_sentence(options, message):

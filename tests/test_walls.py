@@ -34,15 +34,27 @@ OF_CHALLENGE = {"plan", "encrypt", "label", "manifest", "release", "seed"}
 OF_RESULTS = {"score", "gallery", "ssim", "step"}
 #: A module that is edited, and the scripts whose rules run again.
 EDITS = {
-    "photos/headers/jpeg.py": {"check", "crops", "photos", "pool", "private", "samples"},
-    "photos/archives.py": {"check", "crops", "photos", "pool", "private", "samples"},
+    "photos/headers/jpeg.py": {
+        "check",
+        "crops",
+        "data",
+        "photos",
+        "pool",
+        "private",
+        "samples",
+    },
+    "photos/archives.py": {"check", "crops", "data", "photos", "pool", "private", "samples"},
     "config.py": set(),
     "attacks/catalogue.py": set(),
     "attacks/seen.py": {"step"},
     "encodings/catalogue.py": set(),
     "encodings/dpinstahide.py": set(),
     "encodings/perimage.py": set(),
-    "encodings/labels.py": {"check", "label", "verify"},
+    "encodings/labels.py": {"accuracy", "check", "label", "train", "verify"},
+    "training/configured.py": set(),
+    "training/recipe.py": {"accuracy", "train", "training_table"},
+    "training/loop.py": {"accuracy", "train"},
+    "training/accuracy.py": {"accuracy", "train"},
     "leaderboard/tables.py": {"leaderboard"},
     "scoring/metrics.py": {"check", "leaderboard", "score"},
 }

@@ -9,19 +9,20 @@ from instahide.challenge.private import INTEGER, RANDOM, save_private
 from instahide.errors import InstaHideError
 from instahide.labelled import LabelledImages
 from instahide.names import shown
-from instahide.photos.cifar10 import is_cifar10, read_cifar10
-from instahide.photos.labelled import read_class_folders
+from instahide.photos.split import SPLIT_SUFFIX, load_split
+from instahide.photos.splitting import read_images
 from instahide.randomness.keystream import Key, Stream
 
 
 def read_labelled(source: Path | str, *, size: int, channels: int) -> LabelledImages:
-    """Read labelled images from class folders or from CIFAR-10's binary archive.
+    """Read labelled images from class folders, CIFAR-10's binary archive or a split.
 
     Parameters
     ----------
     source : path
-        A folder with one sub-folder per class, an uncompressed archive of such a folder, or
-        CIFAR-10's archive.
+        A folder with one sub-folder per class, an uncompressed archive of such a folder,
+        CIFAR-10's archive, or what `photos.split.save_split` wrote: of that the images that
+        train.
 
     Raises
     ------
@@ -31,15 +32,9 @@ def read_labelled(source: Path | str, *, size: int, channels: int) -> LabelledIm
     source = Path(source)
     if not os.path.exists(source):  # of a path that is too long, `exists` makes an error
         raise InstaHideError(f"{shown(source)} does not exist; name a folder of class folders")
-    if source.is_dir() or not is_cifar10(source):
-        return read_class_folders(source, size=size, channels=channels)
-    images = read_cifar10(source)
-    if images.images.shape[1:] != (size, size, channels):
-        raise InstaHideError(
-            f"{source} holds 32×32 colour images, and image size {size} with {channels} "
-            "channel(s) is asked for"
-        )
-    return images
+    if source.suffix == SPLIT_SUFFIX and source.is_file():
+        return load_split(source).train
+    return read_images(source, (size, channels))
 
 
 def select(source: LabelledImages, count: int, stream: Stream) -> LabelledImages:

@@ -23,18 +23,19 @@ MAX_UNPACKED = 2**28  # bytes; the whole archive has 184 million
 MAX_META = 2**12  # bytes read of the class names
 
 _GZIP = b"\x1f\x8b"
-_BATCH = re.compile(r"(?:.*/)?data_batch_(\d{1,4})\.bin")
+_BATCH = re.compile(r"(?:.*/)?(?:data_batch_(\d{1,4})|test_batch)\.bin")
 _META = re.compile(r"(?:.*/)?batches\.meta\.txt")
 
 
-def read_cifar10(path: Path | str) -> LabelledImages:
-    """Read the training images of CIFAR-10's binary archive.
+def read_cifar10(path: Path | str, *, test: bool = False) -> LabelledImages:
+    """Read the training images of CIFAR-10's binary archive, or its test images.
 
     Parameters
     ----------
     path : path
-        ``cifar-10-binary.tar.gz`` or the plain tar. The test batch is left out; single
-        training batches may be missing.
+        ``cifar-10-binary.tar.gz`` or the plain tar. Single training batches may be missing.
+    test : bool
+        Read the test batch; else it is left out.
 
     Returns
     -------
@@ -49,9 +50,12 @@ def read_cifar10(path: Path | str) -> LabelledImages:
     data = _unpacked(path)
     members = _members(data, path)
     names = _class_names(members.pop("meta", b""), path)
-    if not members:
-        raise InstaHideError(f"{path} holds no data_batch_*.bin: give the binary version")
-    rows = np.concatenate([_rows(members[number], path) for number in sorted(members)])
+    tests = [members.pop("test")] if "test" in members else []
+    batches = tests if test else [members[number] for number in sorted(members)]
+    if not batches:
+        wanted = "test_batch.bin" if test else "data_batch_*.bin"
+        raise InstaHideError(f"{path} holds no {wanted}: give the binary version, whole")
+    rows = np.concatenate([_rows(batch, path) for batch in batches])
     images = rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return LabelledImages(np.ascontiguousarray(images), rows[:, 0].astype(np.int64), names)
 
@@ -82,14 +86,14 @@ def _unpacked(path: Path | str) -> bytes:
 
 
 def _members(data: bytes, path: Path | str) -> dict[int | str, bytes]:
-    """Return the wanted members' contents, by batch number or as ``"meta"``."""
+    """Return the wanted members' contents, by batch number, as ``"test"`` or ``"meta"``."""
     found = {}
     try:
         for member in list_tar(io.BytesIO(data), 0, len(data), path):
             batch, meta = _BATCH.fullmatch(member.name), _META.fullmatch(member.name)
             if not (batch or meta):
                 continue
-            key = int(batch[1]) if batch else "meta"
+            key = "meta" if meta else int(batch[1]) if batch[1] else "test"
             if key in found:
                 raise InstaHideError(f"{shown(path)} holds '{shown(member.name)}' twice")
             found[key] = data[member.offset : member.offset + member.size]

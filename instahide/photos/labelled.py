@@ -4,6 +4,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,9 @@ MAX_SKIPPED_SHARE = 0.10  # of a user's own images; above it, something else is 
 _log = logging.getLogger(__name__)
 
 
-def read_class_folders(path: Path | str, *, size: int, channels: int) -> LabelledImages:
+def read_class_folders(
+    path: Path | str, *, size: int, channels: int, within: str = ""
+) -> LabelledImages:
     """Read a user's own images: one sub-folder per class.
 
     Images are cropped to the square in their middle and shrunk by area averaging. Those
@@ -37,6 +40,8 @@ def read_class_folders(path: Path | str, *, size: int, channels: int) -> Labelle
         Height and width of the result; smaller images are skipped, not enlarged.
     channels : {1, 3}
         Grey or RGB, as in `decoding.decode`.
+    within : str
+        Read a folder at the top only, such as ``"test"``: the class folders are in it.
 
     Returns
     -------
@@ -49,8 +54,9 @@ def read_class_folders(path: Path | str, *, size: int, channels: int) -> Labelle
         When an image lies outside the class folders, a class folder holds none, or more
         than `MAX_SKIPPED_SHARE` of the images cannot be used.
     """
-    photos = list_photos(path)
-    class_names = _class_names(photos, path)
+    photos = _photos_within(list_photos(path), within, path)
+    place = Path(path, within) if within and os.path.isdir(path) else path
+    class_names = _class_names(photos, place)
     class_index = {name: index for index, name in enumerate(class_names)}
     images, classes, skipped = [], [], []
     with progress_bar(len(photos), "reading labelled images", "image") as bar:
@@ -65,6 +71,24 @@ def read_class_folders(path: Path | str, *, size: int, channels: int) -> Labelle
             bar.update()
     _report_skipped(skipped, len(photos), path)
     return LabelledImages(np.stack(images), np.array(classes, np.int64), class_names)
+
+
+def _photos_within(photos: Sequence[Photo], within: str, path: Path | str) -> Sequence[Photo]:
+    """Return the photos of one folder at the top, with names as if it were the source."""
+    if not within:
+        return photos
+    start = f"{within}/"
+    found = [
+        replace(photo, name=photo.name.removeprefix(start))
+        for photo in photos
+        if photo.name.startswith(start)
+    ]
+    if not found:
+        raise InstaHideError(
+            f"{shown(path)} holds no photos in a folder {within!r} at its top: put class "
+            "folders there, or let the images that test be drawn"
+        )
+    return found
 
 
 def _class_names(photos: Sequence[Photo], path: Path | str) -> tuple[str, ...]:

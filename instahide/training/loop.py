@@ -5,72 +5,38 @@ function of seed and epoch, so an interrupted run ends with the network of one t
 """
 
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
 from instahide.errors import InstaHideError
 from instahide.files import atomic
-from instahide.progress import progress_bar
+from instahide.progress import Progress, progress_bar
 from instahide.training.arrays import import_torch
+from instahide.training.recorded import Recorded
+from instahide.training.schedule import Schedule
 
 FORMAT = 1  # of checkpoints
 PARTS_OF_CHECKPOINT = {"format", "schedule", "network", "optimizer", "curve"}
-PADDING = 3  # of the crops, in pixels
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How a network is trained: SGD with Nesterov momentum, a rate that rises, then falls.
+class Epoch:
+    """What is told of an epoch.
 
     Attributes
     ----------
-    epochs, batch : int
-        Passes over the images; images of a batch.
-    rate : float
-        The peak.
-    rise : float
-        Share of the steps in which the rate rises, linearly; then it falls to 0.
-    momentum, decay : float
-        Decay of the weights.
-    seed : int
-        Of the network's first weights, the order of images, flips and crops.
-    bfloat16 : bool
-        Compute in 16 bits where PyTorch thinks it safe.
+    loss : float
+        Mean of its batches, of the soft labels.
+    processor_seconds : float
+        Of this process and its threads.
     """
 
-    epochs: int = 10
-    batch: int = 128
-    rate: float = 0.15
-    rise: float = 0.2
-    momentum: float = 0.9
-    decay: float = 5e-4
-    seed: int = 0
-    bfloat16: bool = False
-
-    def __post_init__(self):
-        if self.epochs < 1 or self.batch < 1:
-            raise InstaHideError(
-                f"epochs = {self.epochs}, batch = {self.batch}: use 1 or more of each"
-            )
-        if not (0 < self.rate < math.inf and 0 <= self.rise < 1):
-            raise InstaHideError(
-                f"rate = {self.rate}, rise = {self.rise}: the rate is more than 0, and rises "
-                "for a share of 0 to 1 of the steps"
-            )
-
-    def rate_at(self, share: float) -> float:
-        """Return the rate after a share of all steps.
-
-        Examples
-        --------
-        >>> Schedule(rate=1.0, rise=0.2).rate_at(0.1), Schedule(rate=1.0, rise=0.2).rate_at(0.6)
-        (0.5, 0.5)
-        """
-        if share < self.rise:
-            return self.rate * share / self.rise
-        return self.rate * (1 - share) / (1 - self.rise)
+    loss: float
+    processor_seconds: float
 
 
 @dataclass
@@ -80,12 +46,11 @@ class Trained:
     Attributes
     ----------
     network : torch.nn.Module
-    curve : list of float
-        Mean loss of each epoch.
+    curve : list of Epoch
     """
 
     network: Any = field(repr=False)
-    curve: list[float]
+    curve: list[Epoch]
 
 
 def train(
@@ -95,6 +60,7 @@ def train(
     transform: Any,
     schedule: Schedule,
     *,
+    recorded: Recorded | None = None,
     checkpoint: Path | str | None = None,
 ) -> Trained:
     """Train a network on encryptions of images, drawn afresh in every epoch.
@@ -108,6 +74,9 @@ def train(
     transform : callable
         `InstaHide`, or `Plain` for training without encryption.
     schedule : Schedule
+    recorded : Recorded, optional
+        Rows of a challenge, of other images, to train on too: those of an epoch are spread
+        over its batches.
     checkpoint : path, optional
         Written after every epoch (mode 0600: weights tell of private images). When it is
         there, training goes on from it.
@@ -118,25 +87,70 @@ def train(
         When there are fewer images than a batch has, the loss is no number any more, or the
         checkpoint is damaged or belongs to another schedule or network.
     """
-    if len(images) < schedule.batch:
-        raise InstaHideError(
-            f"batch = {schedule.batch}, and there are {len(images)} images: use a smaller batch"
-        )
+    course = Course(images, labels, transform, schedule, recorded)
     optimizer = _optimizer(network, schedule)
-    done = _resume(checkpoint, network, optimizer, schedule)
-    curve = list(done)
+    curve = _resume(checkpoint, network, optimizer, schedule)
     network.train()
-    with progress_bar(schedule.epochs, "training", "epoch", start=len(curve)) as bar:
-        for epoch in range(len(curve), schedule.epochs):
-            getattr(transform, "set_epoch", _nothing)(epoch)
-            batches = epoch_batches(images, labels, schedule, epoch)
-            curve.append(
-                _epoch(network, optimizer, transform, batches, schedule, epoch, images)
-            )
+    steps, done = course.steps, len(curve)
+    with progress_bar(schedule.epochs * steps, "training", "step", start=done * steps) as bar:
+        for epoch in range(done, schedule.epochs):
+            curve.append(_train_epoch(network, optimizer, course, epoch, bar))
             _save(checkpoint, network, optimizer, schedule, curve)
-            bar.update()
     network.eval()
     return Trained(network, curve)
+
+
+@dataclass(frozen=True)
+class Course:
+    """All that a network is shown, epoch by epoch; the arguments of `train`."""
+
+    images: Any = field(repr=False)
+    labels: Any = field(repr=False)
+    transform: Any
+    schedule: Schedule
+    recorded: Recorded | None = None
+
+    def __post_init__(self):
+        if self.steps < 1:
+            raise InstaHideError(
+                f"batch = {self.schedule.batch}, and there are {self._count} images: use a "
+                "smaller batch"
+            )
+        if self.recorded is not None:
+            self.recorded.check(self.schedule.epochs)
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch; what is left over is not used."""
+        return self._count // self.schedule.batch
+
+    @property
+    def _count(self) -> int:
+        return len(self.images) + (self.recorded.images if self.recorded else 0)
+
+    def batches(self, epoch: int) -> Iterator[tuple[Any, Any]]:
+        """Yield rows, float32, and soft labels of an epoch's batches."""
+        getattr(self.transform, "set_epoch", _nothing)(epoch)
+        shares = self._recorded_shares(epoch)
+        taken = [len(share[0]) if share else 0 for share in shares]
+        sizes = [max(0, self.schedule.batch - count) for count in taken]
+        plain = plain_batches(self.images, self.labels, self.schedule, epoch, sizes)
+        for share, batch in zip(shares, plain, strict=True):
+            made = [self.transform(*batch)] if len(batch[0]) else []
+            made += [share] if share else []
+            yield tuple(map(import_torch().cat, zip(*made, strict=True)))
+
+    def _recorded_shares(self, epoch: int) -> list[tuple[Any, Any] | None]:
+        """Return the recorded rows of each batch."""
+        if self.recorded is None:
+            return [None] * self.steps
+        rows, soft = (
+            import_torch().from_numpy(array).to(self.images.device)
+            for array in self.recorded.epoch(epoch)
+        )
+        count, steps = len(rows), self.steps
+        bounds = [min(count, -(-count * step // steps)) for step in range(steps + 1)]
+        return [(rows[a:b], soft[a:b]) for a, b in pairwise(bounds)]
 
 
 class Plain:
@@ -156,36 +170,42 @@ class Plain:
         return images / 127.5 - 1, functional.one_hot(labels, self.num_classes).float()
 
 
-def epoch_batches(
-    images: Any, labels: Any, schedule: Schedule, epoch: int
+def plain_batches(
+    images: Any, labels: Any, schedule: Schedule, epoch: int, sizes: Sequence[int]
 ) -> Iterator[tuple[Any, Any]]:
-    """Yield the batches of an epoch, flipped and cropped; what is left over is not used.
+    """Yield batches of an epoch, flipped and cropped; what is left over is not used.
 
-    A function of the schedule's seed and the epoch. Order and crops are no secret of the
-    scheme, so they come from PyTorch's generator, which this one alone uses.
+    A function of the schedule's seed, the epoch and the sizes of the batches. Order and crops
+    are no secret of the scheme, so they come from PyTorch's generator, which this one alone
+    uses.
     """
     torch = import_torch()
     generator = torch.Generator().manual_seed(schedule.seed * 100_003 + epoch)
     order = torch.randperm(len(images), generator=generator)
-    for first in range(0, len(images) - schedule.batch + 1, schedule.batch):
-        places = order[first : first + schedule.batch]
-        yield augment(images[places], generator), labels[places]
+    for start, stop in pairwise(accumulate(sizes, initial=0)):
+        places = order[start:stop].to(images.device)
+        yield augment(images[places], generator, schedule), labels[places]
 
 
-def augment(images: Any, generator: Any) -> Any:
-    """Flip half of the images, and move each by up to 3 pixels; what comes in is black.
+def augment(images: Any, generator: Any, schedule: Schedule) -> Any:
+    """Flip half of the images, and move each by some pixels; what comes in is black.
 
     Parameters
     ----------
     images : tensor, shape (n, C, H, W)
     generator : torch.Generator
+    schedule : Schedule
+        Its `flip` and `padding`.
     """
     torch, count = import_torch(), len(images)
-    flipped = torch.rand(count, generator=generator) < 0.5
-    images = torch.where(flipped.to(images.device)[:, None, None, None], images.flip(3), images)
+    if schedule.flip:
+        flipped = (torch.rand(count, generator=generator) < 0.5).to(images.device)
+        images = torch.where(flipped[:, None, None, None], images.flip(3), images)
+    if not schedule.padding:
+        return images
     height, width = images.shape[2:]
-    padded = torch.nn.functional.pad(images, (PADDING,) * 4)
-    down, right = torch.randint(0, 2 * PADDING + 1, (2, count), generator=generator)
+    padded = torch.nn.functional.pad(images, (schedule.padding,) * 4)
+    down, right = torch.randint(0, 2 * schedule.padding + 1, (2, count), generator=generator)
     rows = (down[:, None] + torch.arange(height)).to(images.device)
     columns = (right[:, None] + torch.arange(width)).to(images.device)
     every = torch.arange(count, device=images.device)[:, None, None]
@@ -198,33 +218,28 @@ def _optimizer(network: Any, schedule: Schedule) -> Any:
         network.parameters(),
         lr=schedule.rate,
         momentum=schedule.momentum,
-        nesterov=schedule.momentum > 0,
+        nesterov=schedule.nesterov,
         weight_decay=schedule.decay,
     )
 
 
-def _epoch(
-    network: Any,
-    optimizer: Any,
-    transform: Any,
-    batches: Iterator[tuple[Any, Any]],
-    schedule: Schedule,
-    epoch: int,
-    images: Any,
-) -> float:
-    """Train for an epoch; return the mean loss."""
-    steps, losses = len(images) // schedule.batch, []
-    for step, batch in enumerate(batches):
-        rate = schedule.rate_at((epoch + (step + 0.5) / steps) / schedule.epochs)
+def _train_epoch(
+    network: Any, optimizer: Any, course: Course, epoch: int, bar: Progress
+) -> Epoch:
+    """Train for an epoch."""
+    schedule, begin, losses = course.schedule, time.process_time(), []
+    for step, batch in enumerate(course.batches(epoch)):
+        rate = schedule.rate_at((epoch + (step + 0.5) / course.steps) / schedule.epochs)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        losses.append(training_step(network, optimizer, *transform(*batch), schedule.bfloat16))
+        losses.append(training_step(network, optimizer, *batch, schedule.bfloat16))
+        bar.update()
     mean = sum(losses) / len(losses)
     if not math.isfinite(mean):
         raise InstaHideError(
             f"the loss is {mean} in epoch {epoch + 1}: lower the rate ({schedule.rate})"
         )
-    return mean
+    return Epoch(mean, time.process_time() - begin)
 
 
 def training_step(
@@ -247,7 +262,7 @@ def _save(
     network: Any,
     optimizer: Any,
     schedule: Schedule,
-    curve: list[float],
+    curve: list[Epoch],
 ) -> None:
     """Write a checkpoint; what stood there before is replaced when it is whole."""
     if path is None:
@@ -257,7 +272,7 @@ def _save(
         "schedule": asdict(schedule),
         "network": network.state_dict(),
         "optimizer": optimizer.state_dict(),
-        "curve": curve,
+        "curve": [asdict(epoch) for epoch in curve],
     }
     with atomic(path, secret=True, update=True) as temporary:
         import_torch().save(state, temporary)
@@ -265,8 +280,8 @@ def _save(
 
 def _resume(
     path: Path | str | None, network: Any, optimizer: Any, schedule: Schedule
-) -> list[float]:
-    """Load a checkpoint, where there is one; return the losses of the epochs that are done."""
+) -> list[Epoch]:
+    """Load a checkpoint, where there is one; return the epochs that are done."""
     if path is None or not Path(path).exists():
         return []
     state = _read(Path(path))
@@ -277,11 +292,12 @@ def _resume(
     try:
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
+        curve = [Epoch(**epoch) for epoch in state["curve"]]
     except (RuntimeError, ValueError, KeyError, TypeError):
         raise InstaHideError(
             f"{path} is of another network: remove it to begin anew, or give the old one"
         ) from None
-    return state["curve"]
+    return curve
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from instahide.configurations import (
     replaced,
     save_made,
     sources,
+    sources_of_training,
     things,
     warning,
 )
@@ -22,6 +23,9 @@ NAMES = {
     "pool": config["public"],
     "set": config["private"],
     "attack": ATTACKS,
+    "data": config["data"],
+    "training": config["training"],
+    "run": {seed for given in config["training"].values() for seed in given["seeds"]},
 }
 
 
@@ -44,6 +48,8 @@ def is_there(wildcards):
     if attack not in ATTACKS:  # may be a folder of the user's own, see docs/attacks.md
         folder = Path(f"results/{wildcards['challenge']}/attacks/{attack}")
         return Path(folder, "decryption.npy").exists()
+    if "run" in wildcards:
+        return int(wildcards["run"]) in config["training"][wildcards["training"]]["seeds"]
     if "shard" in wildcards:
         return int(wildcards["shard"]) < config["public"][wildcards["pool"]]["shards"]
     if "kind" in wildcards:
@@ -76,6 +82,13 @@ def things_for(target):
             folders += [f"results/{wildcards['challenge']}", *sources(challenge)]
         folders += [f"results/public/{wildcards['pool']}"] if "pool" in wildcards else []
         folders += [f"results/private/{wildcards['set']}"] if "set" in wildcards else []
+        folders += [f"results/data/{wildcards['data']}"] if "data" in wildcards else []
+        if "training" in wildcards:
+            given = config["training"][wildcards["training"]]
+            folders += [
+                f"results/training/{wildcards['training']}",
+                *sources_of_training(given),
+            ]
     return folders
 
 

@@ -6,6 +6,11 @@ PRIVATE = "results/private/{set}"
 CHALLENGE = "results/{challenge}"
 ATTACK = f"{CHALLENGE}/attacks/{{attack}}"
 SAMPLES = "results/samples"
+DATA = "results/data/{data}"
+TRAINING = "results/training/{training}"
+RUN = f"{TRAINING}/{{run}}"
+# Which of the folders of photos that come with installed packages.
+BUNDLED = {"public": "public", "private": "private", "data": "private"}
 
 
 def one_of(names):
@@ -87,7 +92,9 @@ def source_of(kind, name):
     """The folder or archive that a source's images are read from."""
     source = config[kind][name]["source"]
     if "bundled" in source:
-        return f"{SAMPLES}/{kind}"
+        return f"{SAMPLES}/{BUNDLED[kind]}"
+    if "data" in source:
+        return f"results/data/{source['data']}/labelled.npz"
     return source.get("path") or downloaded(kind, name)
 
 
@@ -95,7 +102,7 @@ def input_of(kind, name):
     """What a source's readers wait for. A folder of the user's is watched by `inventory`."""
     source = config[kind][name]["source"]
     if "bundled" in source:
-        return f"{SAMPLES}/{kind}.sha256"
+        return f"{SAMPLES}/{BUNDLED[kind]}.sha256"
     if "url_list" in source:
         return downloaded(kind, name) + ".sha256"
     path = source_of(kind, name)
@@ -136,6 +143,18 @@ def private_input(wildcards):
 
 def private_inventory(wildcards):
     return inventory_of("private", wildcards.set)
+
+
+def data_source(wildcards):
+    return source_of("data", wildcards.data)
+
+
+def data_input(wildcards):
+    return input_of("data", wildcards.data)
+
+
+def data_inventory(wildcards):
+    return inventory_of("data", wildcards.data)
 
 
 def crop_settings(wildcards):
@@ -314,3 +333,76 @@ def pictures(wildcards):
             yield f"results/{challenge}/attacks/{attack}/gallery.png"
         if given["attacks"]:
             yield f"results/{challenge}/ssim.png"
+
+
+# ---- training
+
+
+def split_settings(wildcards):
+    """What `make_split` is told of labelled images."""
+    given, image = config["data"][wildcards.data], config["image"]
+    return {
+        "shape": [image["size"], image["channels"]],
+        "how": given["split"],
+        "counts": [given.get("train"), given.get("test")],
+        "seed": given["seed"],
+    }
+
+
+def training_given(wildcards):
+    return config["training"][wildcards.training]
+
+
+def training(wildcards):
+    """What a run trains, as `Training.of` takes it."""
+    return asdict(training_of(training_given(wildcards), int(wildcards.run)))
+
+
+def training_files(wildcards):
+    """The files of a run, by the names of `training.running.Files`."""
+    given, name = training_given(wildcards), wildcards.training
+    files = {
+        "data": f"results/data/{given['data']}/labelled.npz",
+        "seed": f"results/training/{name}/secret/seed",
+    }
+    if "public" in given and given["encoding"] != UNENCRYPTED:
+        files["pool"] = f"results/public/{given['public']}/pool.zarr"
+    if given["record"]:
+        files["seen"] = f"results/training/{name}/seen"
+        files["private"] = f"results/private/training/{name}/private.npz"
+    return files
+
+
+def training_input(wildcards):
+    """What a run waits for: a pool by its digest, the recorded rows by their files."""
+    files = training_files(wildcards)
+    found = [files[name] for name in ("data", "seed", "private") if name in files]
+    found += [f"{files['pool']}.sha256"] if "pool" in files else []
+    found += [
+        f"{files['seen']}/{name}.npy" for name in ("encryption", "label") if "seen" in files
+    ]
+    return found
+
+
+def with_training(script):
+    """The digest of a script that trains, of the network and of the encoding."""
+
+    def digests(wildcards):
+        made = training_of(training_given(wildcards))
+        targets = [made.network.target]
+        targets += [made.encoding.target] if made.encoding else []
+        files = {module_file(target) for target in targets}
+        # Without PyTorch the job says so in a sentence.
+        libraries = ["torch"] if find_spec("torch") else []
+        return code(script, *libraries) + "".join(map(code_digest, sorted(files)))
+
+    return digests
+
+
+def trained():
+    """The accuracies of all runs, training by training."""
+    return [
+        f"results/training/{name}/{seed}/accuracy.json"
+        for name, given in config["training"].items()
+        for seed in given["seeds"]
+    ]
