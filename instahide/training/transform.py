@@ -23,11 +23,13 @@ Where the randomness comes from
 
 import hashlib
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from instahide.encodings.choice import EncodingChoice, of_scheme
+from instahide.encodings.choice import INSTAHIDE, EncodingChoice, of_scheme
 from instahide.encodings.instahide.scheme import SCHEMES, Scheme
 from instahide.encodings.labels import label_rows
 from instahide.encodings.protocol import Encoding, PublicImages
@@ -238,20 +240,23 @@ def _choice(scheme: str | EncodingChoice, options: dict[str, Any]) -> EncodingCh
                 f"{', '.join(given)} belong to InstaHide's schemes: give the encoding "
                 f"{scheme.name} its own options"
             )
-        return scheme
+        return _with_scheme(scheme)
     if scheme not in SCHEMES:
         raise InstaHideError(
             f"scheme {scheme!r} is none of {', '.join(SCHEMES)}; another encoding is given as "
             "choose_encoding(…) of instahide.encodings.catalogue"
         )
-    # Made here, and not from its fields for each batch: the check of the bounds takes time.
-    made = Scheme(scheme, rows_per_image=1, **(SCHEME_DEFAULTS | given))
-    return EncodingChoice(*_named(made), {"scheme": made})
+    return _with_scheme(
+        of_scheme(Scheme(scheme, rows_per_image=1, **(SCHEME_DEFAULTS | given)))
+    )
 
 
-def _named(scheme: Scheme) -> tuple[str, str]:
-    choice = of_scheme(scheme)
-    return choice.name, choice.target
+def _with_scheme(choice: EncodingChoice) -> EncodingChoice:
+    """Return InstaHide with a scheme that is made: to check it for each batch takes time."""
+    scheme = choice.options.get("scheme")
+    if choice.name != INSTAHIDE or not isinstance(scheme, Mapping):
+        return choice
+    return replace(choice, options={**choice.options, "scheme": Scheme(**scheme)})
 
 
 def _public(public: Any) -> PublicImages | None:
