@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 STORAGE := .venv-storage
+FLOWER := .venv-flower
 BIN := $(VENV)/bin
 # Snakemake starts its jobs with the Python it finds first.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
@@ -10,7 +11,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --fork-strat
   --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
   pyproject.toml
 
-.PHONY: help setup torch challenge report test test-fast test-faults test-slurm test-storage lint keys lock figures clean
+.PHONY: help setup torch flower challenge report test test-fast test-faults test-slurm test-storage test-training lint keys lock figures clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +32,17 @@ TORCH ?= torch==2.13.0
 
 torch: setup ## Add PyTorch to the environment, for training on encryptions.
 	$(BIN)/pip install --disable-pip-version-check $(TORCH)
+
+flower: $(FLOWER)/ready ## Make an environment with PyTorch and Flower, for training in several places.
+
+# Of its own: Flower holds libraries back that the others need not, and brings a web server.
+# --no-deps: the lock has all, and older pips miss the hash of what is wanted with extras.
+$(FLOWER)/ready: requirements-flower.lock
+	$(PYTHON) -m venv --clear $(FLOWER)
+	$(FLOWER)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	$(FLOWER)/bin/pip install --quiet --disable-pip-version-check $(TORCH)
+	$(FLOWER)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
 
 challenge: setup ## Make the default challenge, verify it and pack its release.
 	@$(RUN) python -m instahide.quietly results/logs/make-challenge.log \
@@ -78,6 +90,10 @@ $(STORAGE)/ready: requirements-storage.lock
 	$(STORAGE)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
+# In the environment that has PyTorch, and Flower too.
+test-training: flower ## Test training, also in several places, and watch the wire.
+	PATH="$(CURDIR)/$(FLOWER)/bin:$$PATH" python -m pytest -n 2 --dist loadscope --no-loadscope-reorder tests/test_training_*.py
+
 lint: setup ## Check style and layout, also of the workflow.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -90,9 +106,11 @@ figures: challenge ## Draw the pictures of README and docs again.
 keys: setup ## Put the table of configuration keys into the README.
 	$(BIN)/instahide keys --into README.md
 
-lock: ## Resolve the newest versions into the two lock files; needs uv.
+lock: ## Resolve the newest versions into the three lock files; needs uv.
 	$(COMPILE) --upgrade --extra dev -o requirements.lock
 	$(COMPILE) --upgrade --extra storage -o requirements-storage.lock
+	cp requirements.lock requirements-flower.lock  # the same versions, where Flower lets them be
+	$(COMPILE) --extra dev --extra flower -o requirements-flower.lock
 
 clean: ## Remove the environments; results stay.
-	rm -rf $(VENV) $(STORAGE)
+	rm -rf $(VENV) $(STORAGE) $(FLOWER)

@@ -12,7 +12,7 @@ from test_cifar10 import GOOD, META, make_batch, make_tar, save
 from instahide.errors import InstaHideError
 from instahide.files import save_npz
 from instahide.photos.split import load_split, save_split
-from instahide.photos.splitting import make_split, read_split, split_images
+from instahide.photos.splitting import make_split, read_split, split_images, split_parties
 from instahide.randomness.keystream import Key
 
 KEY = Key.from_seed(0)
@@ -32,6 +32,20 @@ def test_splits_are_disjoint_seeded_and_of_their_sizes(train, test, seed):
 def test_more_than_there_are_is_refused(train, test):
     with pytest.raises(InstaHideError, match="10 there are"):
         split_images(10, train=train, test=test, key=KEY)
+
+
+@given(places=st.integers(1, 60), parties=st.integers(1, 60))
+def test_parts_are_disjoint_and_equally_large(places, parties):
+    numbers = np.arange(100, 100 + places)
+    if parties > places:
+        with pytest.raises(InstaHideError, match=f"{places} images for {parties} parties"):
+            split_parties(numbers, parties)
+        return
+    parts = split_parties(numbers, parties)
+    assert [len(part) for part in parts] == [places // parties] * parties
+    shared = np.concatenate(parts)
+    assert len(np.unique(shared)) == len(shared) > places - parties
+    assert np.isin(shared, numbers).all()
 
 
 def pixels(images):

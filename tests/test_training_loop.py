@@ -11,7 +11,7 @@ import numpy as np  # noqa: E402
 from instahide.errors import InstaHideError  # noqa: E402
 from instahide.training.accuracy import measure_accuracy  # noqa: E402
 from instahide.training.configured import PRESETS  # noqa: E402
-from instahide.training.loop import Course, Plain, augment, plain_batches, train  # noqa: E402
+from instahide.training.loop import Course, Plain, augment, epoch_batches, train  # noqa: E402
 from instahide.training.networks import laptop_network, resnet18  # noqa: E402
 from instahide.training.recorded import Recorded  # noqa: E402
 from instahide.training.schedule import Schedule  # noqa: E402
@@ -155,7 +155,7 @@ def test_checkpoints_of_another_schedule_or_network_are_refused(tmp_path):
 
 def test_epochs_are_a_function_of_seed_and_epoch():
     def batches(epoch):
-        return [rows for rows, _ in plain_batches(IMAGES, LABELS, SCHEDULE, epoch, [32] * 5)]
+        return [rows for rows, _ in epoch_batches(IMAGES, LABELS, SCHEDULE, epoch)]
 
     first = batches(1)
     torch.manual_seed(5)

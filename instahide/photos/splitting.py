@@ -70,6 +70,36 @@ def split_images(images: int, *, train: int, test: int, key: Key) -> Split:
     return Split(np.sort(order[:train]), np.sort(order[train : train + test]))
 
 
+def split_parties(places: np.ndarray, parties: int) -> list[np.ndarray]:
+    """Share places out to parties: equally many to each, none to two.
+
+    Every so many-th place goes to the same party, so classes are spread evenly however images
+    are sorted. What is left over goes to nobody: parties that train in step need as many
+    batches as each other.
+
+    Parameters
+    ----------
+    places : ndarray of int64, shape (n,)
+    parties : int
+
+    Raises
+    ------
+    InstaHideError
+        When there are more parties than places.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in split_parties(np.arange(7), 3)]
+    [[0, 3], [1, 4], [2, 5]]
+    """
+    if not 1 <= parties <= len(places):
+        raise InstaHideError(
+            f"{len(places)} images for {parties} parties: each takes one or more"
+        )
+    size = len(places) // parties
+    return [places[party : size * parties : parties] for party in range(parties)]
+
+
 def read_split(
     source: Path | str, shape: Sequence[int], how: str, counts: Sequence[int | None], key: Key
 ) -> SplitImages:

@@ -134,7 +134,7 @@ class Course:
         shares = self._recorded_shares(epoch)
         taken = [len(share[0]) if share else 0 for share in shares]
         sizes = [max(0, self.schedule.batch - count) for count in taken]
-        plain = plain_batches(self.images, self.labels, self.schedule, epoch, sizes)
+        plain = epoch_batches(self.images, self.labels, self.schedule, epoch, sizes)
         for share, batch in zip(shares, plain, strict=True):
             made = [self.transform(*batch)] if len(batch[0]) else []
             made += [share] if share else []
@@ -170,15 +170,21 @@ class Plain:
         return images / 127.5 - 1, functional.one_hot(labels, self.num_classes).float()
 
 
-def plain_batches(
-    images: Any, labels: Any, schedule: Schedule, epoch: int, sizes: Sequence[int]
+def epoch_batches(
+    images: Any,
+    labels: Any,
+    schedule: Schedule,
+    epoch: int,
+    sizes: Sequence[int] | None = None,
 ) -> Iterator[tuple[Any, Any]]:
     """Yield batches of an epoch, flipped and cropped; what is left over is not used.
 
-    A function of the schedule's seed, the epoch and the sizes of the batches. Order and crops
-    are no secret of the scheme, so they come from PyTorch's generator, which this one alone
-    uses.
+    A function of the schedule's seed, the epoch and the sizes of the batches, by default all
+    the schedule's. Order and crops are no secret of the scheme, so they come from PyTorch's
+    generator, which this one alone uses.
     """
+    if sizes is None:
+        sizes = [schedule.batch] * (len(images) // schedule.batch)
     torch = import_torch()
     generator = torch.Generator().manual_seed(schedule.seed * 100_003 + epoch)
     order = torch.randperm(len(images), generator=generator)
