@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -120,6 +121,23 @@ def test_what_an_attack_knows_is_in_the_path_of_its_stages_and_on_the_leaderboar
             (results / f"attacks/{attack}/attack.json").read_text(encoding="utf-8")
         )
         assert about["given"] == vars(Knowledge(public_distribution=True))
+
+
+def test_a_step_that_attacks_on_two_encodings_begin_with_is_run_for_its_own(
+    project, tmp_path, monkeypatch
+):
+    """The attacks of the catalogue alone: `whitened` and `whitened-dp` begin alike."""
+    root = tmp_path / "project"
+    shutil.copytree(project.root, root)
+    monkeypatch.setattr(project, "root", root)
+    config = yaml.safe_load((root / "config/config.yaml").read_text(encoding="utf-8"))
+    del config["attacks"]
+    config["challenges"]["challenge"]["attacks"] = ["whitened"]
+    project.configure(config)
+    target = "results/challenge/steps/unmixing/coefficients/whitened/features.npy"
+    (root / target).unlink()
+    project.run("--cores", "1", "--", target)
+    assert (root / target).exists()
 
 
 def test_what_shows_private_images_is_its_owners_whichever_rule_came_first(project):

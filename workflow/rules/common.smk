@@ -176,14 +176,14 @@ def crops_output(path):
 # ---- attacks
 
 
-# Every attack by its name, and every job of a step by the file that it leaves.
+# Every attack by its name, and every job of a step by the file that it leaves: of several
+# attacks, where they begin alike.
 ATTACKS = {name: attack_of(name, config["attacks"]) for name in [*TAKEN, *config["attacks"]]}
 STAGED = [name for name in config["attacks"] if len(ATTACKS[name].steps) > 1]
-STEPS = {
-    file: (attack, number, part)
-    for attack in ATTACKS.values()
-    for file, number, part in attack.jobs()
-}
+STEPS = {}
+for attack in ATTACKS.values():
+    for file, number, part in attack.jobs():
+        STEPS.setdefault(file, []).append((attack, number, part))
 
 
 def job_of(wildcards):
@@ -191,7 +191,9 @@ def job_of(wildcards):
     if "attack" in wildcards.keys():
         attack = ATTACKS[wildcards.attack]
         return attack, len(attack.steps) - 1, None
-    return STEPS[f"{wildcards.trail}/{wildcards.product}"]
+    made_by = encoding_of(challenge_of(wildcards)).name
+    jobs = STEPS[f"{wildcards.trail}/{wildcards.product}"]
+    return next((job for job in jobs if job[0].suits(made_by)), jobs[0])
 
 
 def step_of(wildcards):
