@@ -93,9 +93,9 @@ def test_the_table_tells_ours_and_marks_what_is_reported(paths):
     text = markdown_table(grouped(map(read_run, paths)))
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     assert lines[2].startswith("| cross | cross, k = 4 | abs | 10 | 2 | 53.0 ± ")
-    assert lines[2].endswith("| 12 | 90.7 |")
-    assert lines[3].endswith("|  |  |  | 12 | 94.8 |")
-    assert "m:f, noise = 0.1" in lines[5] and lines[5].endswith("|  |")
+    assert lines[2].endswith("| 27.0 | 12 | 90.7 |")
+    assert lines[3].endswith("|  |  |  |  | 12 | 94.8 |")
+    assert "m:f, noise = 0.1" in lines[5] and lines[5].endswith("| 50.0 | 12 |  |")
     assert load_reported()["note"] in text and "800 images to train, 400 to test" in text
 
 
@@ -104,6 +104,7 @@ def test_the_csv_has_the_same_and_the_papers_rows_apart(paths):
     ours = [line for line in lines if line["reported"] == "no"]
     assert [line["training"] for line in ours] == ["cross", "none", "none-30", "mine"]
     assert ours[0]["plain"] == "0.5300" and ours[1]["largest_10"] == ""
+    assert ours[0]["below_none"] == "0.2700" and ours[2]["below_none"] == ""
     paper = [line for line in lines if line["reported"] == "yes"]
     assert {line["encoding"]: float(line["plain"]) for line in paper} == (
         load_reported()["accuracy"]
@@ -111,11 +112,13 @@ def test_the_csv_has_the_same_and_the_papers_rows_apart(paths):
 
 
 def test_the_figure_has_a_line_for_each_encoding(paths):
-    axes = draw_accuracy(grouped(map(read_run, paths))).axes
+    figure = draw_accuracy(grouped(map(read_run, paths)))
+    axes = figure.axes
     assert len(axes[0].containers) == 3 and len(axes[1].containers) == 2
     none = axes[0].containers[1]
     assert none[0].get_xydata().tolist() == [[10, 80], [30, 90]]
-    assert axes[0].get_legend() is not None
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == 3 and "reported" in legend.get_title().get_text()
 
 
 def test_all_three_files_are_written(paths, tmp_path):
