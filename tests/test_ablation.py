@@ -126,3 +126,16 @@ def test_damaged_results_are_named(folders, name, content):
     with pytest.raises(InstaHideError, match=str(folders[0])) as caught:
         read_result(folders[0])
     assert "again" in str(caught.value) or name in str(caught.value)
+
+
+def test_challenges_of_trainings_are_told_apart(tmp_path):
+    """Their folders are all called `seen`."""
+    results = tmp_path / "results"
+    found = []
+    for name, ssim in (("one", 0.5), ("two", 0.7)):
+        (results / f"training/{name}").mkdir(parents=True)
+        save_challenge(results, f"training/{name}/seen")
+        found.append(attack_folder(results, f"training/{name}/seen", "base", ssim))
+    table = ablation_table(map(read_result, found))
+    assert "mean over 2 challenges (training/one/seen, training/two/seen)" in table
+    assert "| 0.600 (0.500 to 0.700) |" in table

@@ -75,7 +75,20 @@ def read_result(folder: Path | str) -> Result:
             "run and score the attack again"
         ) from None
     settings = {name: manifest[name] for name in SETTINGS if name in manifest}
-    return Result(folder.name, challenge.name, settings, choices, *numbers)
+    return Result(folder.name, challenge_name(challenge), settings, choices, *numbers)
+
+
+def challenge_name(folder: Path) -> str:
+    """Return a challenge's name: its folder's, below `results` where it lies there.
+
+    Examples
+    --------
+    >>> challenge_name(Path("results/training/mine/seen"))
+    'training/mine/seen'
+    """
+    parts = folder.parts
+    last = max((place for place, part in enumerate(parts) if part == "results"), default=None)
+    return folder.name if last is None else "/".join(parts[last + 1 :])
 
 
 def ablation_table(results: Iterable[Result]) -> str:
