@@ -95,6 +95,7 @@ def _checked_trainings(config: dict) -> dict:
             check_choice(training_of(given).network)
         except InstaHideError as error:
             raise InstaHideError(f"configuration: {where}: {error}") from None
+        _check_counts(where, given, config["data"][given["data"]])
         images = given["record"] or given["schedule"].get("batch", 2 * given["k"])
         checked = challenge_of_training(given) | {"private": name}
         if given["encoding"] != UNENCRYPTED:
@@ -108,6 +109,18 @@ def _checked_trainings(config: dict) -> dict:
         "private": config["private"] | private,
         "challenges": config["challenges"] | challenges,
     }
+
+
+def _check_counts(where: str, given: dict, data: dict) -> None:
+    """Refuse more recorded images, or larger batches, than there are images to train on."""
+    trained = data.get("train")
+    batch = training_of(given).schedule.batch
+    for name, wanted in (("record", given["record"]), ("schedule/batch", batch)):
+        if trained is not None and wanted > trained:
+            raise InstaHideError(
+                f"configuration: {where}/{name}: {wanted} of {trained} images that train: "
+                "use fewer, or more images"
+            )
 
 
 def with_other_encodings(config: dict) -> dict:
@@ -131,6 +144,10 @@ def _suited(where: str, given: Any) -> Any:
     if not isinstance(chosen, str) or chosen == INSTAHIDE:
         return given
     own = [key for key in INSTAHIDE_KEYS if key in given]
+    if own and chosen == UNENCRYPTED:
+        raise InstaHideError(
+            f"{where}/{own[0]} is a key of InstaHide, and the encoding is 'none': remove it"
+        )
     if own:
         raise InstaHideError(
             f"{where}/{own[0]} is a key of InstaHide, and the encoding is "

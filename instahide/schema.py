@@ -118,6 +118,8 @@ def explain(error: ValidationError) -> str:
         return f"{where} has no value: write one, or leave the key out"
     if error.validator == "type" and isinstance(value, float) and value.is_integer():
         return f"{where}: {value} is no integer; write {int(value)}"
+    if error.validator == "type" and isinstance(value, str) and _as_float(value) is not None:
+        return f"{where}: {in_yaml(value)} is a text; write {_as_float(value)}"
     if error.validator in ("oneOf", "not", "pattern") and "description" in error.schema:
         return f"{where}: {in_yaml(value)} is not allowed{_described(error)}"
     message = error.message.replace(repr(value), in_yaml(value), 1)
@@ -225,6 +227,15 @@ def _in_text(value: str) -> str:
     except UnicodeEncodeError:
         return f"{in_yaml(value)} is no Unicode text"
     return f"{in_yaml(value)} holds a null character" if "\0" in value else ""
+
+
+def _as_float(text: str) -> float | None:
+    """Return the number that YAML 1.1 does not see, such as 1e-3, or None."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _place(path: Any) -> str:

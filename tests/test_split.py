@@ -116,6 +116,9 @@ def test_folders_without_parts_and_other_classes_are_refused(tmp_path):
     plain = folders(tmp_path / "plain", {"": 3})
     with pytest.raises(InstaHideError, match="no photos in a folder 'train'"):
         read_split(plain, (12, 3), "given", (None, None), KEY)
+    parted = folders(tmp_path / "parted", {"train": 3, "test": 3})
+    with pytest.raises(InstaHideError, match="write split: given"):
+        read_split(parted, (12, 3), "drawn", (None, None), KEY)
     uneven = folders(tmp_path / "uneven", {"train": 3, "test": 3})
     (uneven / "test/cat").rename(uneven / "test/dog")
     with pytest.raises(InstaHideError, match="the class cat is in one of"):

@@ -90,7 +90,8 @@ def test_what_a_training_is_made_with_counts_and_its_seeds_do_not():
         ({"data": "mien"}, "training/cross/data names 'mien'.*did you mean 'mine'"),
         ({"public": "pol"}, "training/cross/public names 'pol'.*did you mean 'pool'"),
         ({"scheme": "inside"}, "training/cross mixes no public images: remove"),
-        ({"encoding": "none", "k": 4}, "training/cross/k is a key of InstaHide"),
+        ({"encoding": "none", "k": 4}, "training/cross/k is a key .* 'none': remove it"),
+        ({"schedule": {"rate": "1e-3"}}, "rate: '1e-3' is a text; write 0.001"),
         ({"encoding": "none", "record": 5}, "training/cross/record: there are no encryptions"),
         ({"encoding": "dp-instahid"}, "did you mean|none of"),
         ({"k": 2, "c1": 0.5}, "training/cross: .*c1 = 0.5"),
@@ -118,6 +119,21 @@ def test_names_that_are_taken_or_impossible_are_refused(name):
     config["training"] = {name: BASE["training"]["cross"]}
     with pytest.raises(InstaHideError, match="training"):
         check_config(config, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"record": 60}, "training/cross/record: 60 of 50 images that train"),
+        ({"schedule": {"batch": 51}}, "training/cross/schedule/batch: 51 of 50 images"),
+        ({}, "training/cross/schedule/batch: 128 of 50 images"),
+    ],
+)
+def test_more_than_there_are_to_train_on_is_refused_at_once(changes, message):
+    base = copy.deepcopy(BASE)
+    base["data"]["mine"]["train"] = 50
+    with pytest.raises(InstaHideError, match=message):
+        filled(base, **changes)
 
 
 def test_a_configuration_of_nothing_is_refused():

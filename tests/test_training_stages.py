@@ -2,7 +2,8 @@
 
 import copy
 import json
-from dataclasses import replace
+import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,13 @@ from instahide.randomness.keystream import Key  # noqa: E402
 from instahide.training import loop  # noqa: E402
 from instahide.training.configured import training_of  # noqa: E402
 from instahide.training.recorded import load_recorded, without  # noqa: E402
-from instahide.training.running import Files, load_weights, save_training  # noqa: E402
+from instahide.training.running import (  # noqa: E402
+    Files,
+    check_network,
+    load_network,
+    load_weights,
+    save_training,
+)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared/data/cifar-10-binary-batch1.tar.gz"
 EASY = {"epochs": 10, "batch": 32, "rate": 0.05, "flip": False}
@@ -227,6 +234,57 @@ def test_keys_and_seeds_make_other_networks(data, tmp_path):
     one = trained(tmp_path / "one", data, training_of(GIVEN, 0))
     assert same(one, trained(tmp_path / "again", data, training_of(GIVEN, 0)))
     assert not same(one, trained(tmp_path / "seed", data, training_of(GIVEN, 1)))
+
+
+@pytest.mark.workflow
+def test_a_trained_network_is_loaded_ready_to_predict(project):
+    network = load_network(project.root / "results/training/cross/0")
+    split = load_split(project.root / "results/data/mine/labelled.npz")
+    rows = torch.from_numpy(split.test.images.transpose(0, 3, 1, 2) / np.float32(127.5) - 1)
+    with torch.no_grad():
+        right = network(rows).argmax(dim=1).numpy() == split.test.classes
+    assert right.mean() == pytest.approx(accuracy(project, "cross")["accuracy"]["plain"])
+
+
+def test_networks_of_others_are_not_imported_on_the_word_of_a_file(tmp_path):
+    told = asdict(training_of(GIVEN)) | {
+        "network": {"kind": "a", "text": "b:c", "target": "b:c"}
+    }
+    about = {"training": told, "classes": ["a"], "image_shape": [8, 8, 3]}
+    (tmp_path / "accuracy.json").write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(InstaHideError, match="which is not this project's"):
+        load_network(tmp_path)
+    (tmp_path / "accuracy.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InstaHideError, match="does not tell its network"):
+        load_network(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda: 5, "returns int: a torch.nn.Module"),
+        (torch.nn.Flatten, "returns Flatten: .* that has parameters"),
+        (lambda: torch.nn.Linear(7, 2), "does not take rows"),
+        (
+            lambda: torch.nn.Conv2d(3, 2, 16),
+            r"returns \(2, 2, 1, 1\) for 2 images of 2 classes",
+        ),
+    ],
+)
+def test_networks_that_cannot_be_trained_end_in_a_sentence(made, message):
+    with pytest.raises(InstaHideError, match=message):
+        check_network(made(), "mine", (16, 16, 3), 2)
+
+
+@pytest.mark.workflow
+def test_a_table_is_made_anew_where_a_job_before_it_was_killed(project, tmp_path, monkeypatch):
+    monkeypatch.setattr(project, "root", Path(shutil.copytree(project.root, tmp_path / "copy")))
+    config = yaml.safe_load((project.root / "config/config.yaml").read_text(encoding="utf-8"))
+    config["training"]["none"]["schedule"] = EASY | {"epochs": 2}
+    project.configure(config)
+    project.run("--cores", "1", "--", "results/training/none/0/model.pt")
+    (project.root / "results/training/none/0/accuracy.json").unlink()
+    assert project.stale(TABLE) == {"accuracy", "training_table"}
 
 
 def test_damaged_weights_end_in_a_sentence(tmp_path):

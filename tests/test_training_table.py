@@ -39,6 +39,8 @@ def write(folder, training, seed, plain, *, encoding=INSTAHIDE, epochs=10, mixed
             "input": "abs",
             "schedule": {"epochs": epochs, "seed": seed},
         },
+        "data": "cifar10",
+        "classes": load_reported()["classes"],
         "images": 800,
         "recorded": 0,
         "processor_seconds": 12.5,
@@ -86,7 +88,8 @@ def run(share):
     from instahide.training.table import RunResult
 
     images = round(0.6 * 0.4 / 0.02**2)  # whose luck has a standard error of .02
-    return RunResult("a", "b", "c", "abs", 1, 9, images, 0, 0, {"plain": share}, 1.0)
+    named = ("a", "cifar10", ("cat",), "b", "c", "abs")
+    return RunResult(*named, 1, 9, images, 0, 0, {"plain": share}, 1.0)
 
 
 def test_the_table_tells_ours_and_marks_what_is_reported(paths):
@@ -116,7 +119,10 @@ def test_the_figure_has_a_line_for_each_encoding(paths):
     axes = figure.axes
     assert len(axes[0].containers) == 3 and len(axes[1].containers) == 2
     none = axes[0].containers[1]
-    assert none[0].get_xydata().tolist() == [[10, 80], [30, 90]]
+    assert none[0].get_ydata().tolist() == [80, 90]
+    assert none[0].get_xdata() == pytest.approx([10, 30], rel=0.05)
+    x = [container[0].get_xdata()[0] for container in axes[0].containers]
+    assert len(set(x)) == 3  # side by side, or they hide each other
     (legend,) = figure.legends
     assert len(legend.get_texts()) == 3 and "reported" in legend.get_title().get_text()
 
@@ -138,3 +144,12 @@ def test_damaged_results_end_in_a_sentence(lost, tmp_path):
     path.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(InstaHideError, match="lacks what the table needs"):
         read_run(path)
+
+
+def test_the_paper_is_quoted_for_its_own_images_only(tmp_path):
+    mine = write(tmp_path, "mine", 0, 0.5, data="mine", classes=["cat", "dog"])
+    text = markdown_table(grouped(map(read_run, [mine, write(tmp_path, "cross", 0, 0.5)])))
+    ours, cifar = (line for line in text.splitlines() if line.startswith(("| mine", "| cross")))
+    assert ours.startswith("| mine | mine | cross") and ours.endswith("|  |")
+    assert cifar.startswith("| cross | cifar10 | cross") and cifar.endswith("| 90.7 |")
+    assert "laptop on mine, 800 images" in text

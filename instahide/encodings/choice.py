@@ -66,7 +66,9 @@ class EncodingChoice:
             if self.name == self.target:  # somebody's own: he wants to see where
                 raise
             raise InstaHideError(
-                f"the encoding {self.name}: the value of an option does not suit: {error}"
+                f"the encoding {self.name}: the value of an option does not suit "
+                f"({', '.join(f'{name}={value!r}' for name, value in self.options.items())}): "
+                f"{error}"
             ) from error
         check_arrays(self.name, made.arrays)
         untold = [option for option in made.describe() if option not in known]

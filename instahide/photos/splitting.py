@@ -132,6 +132,11 @@ def read_split(
     if how == GIVEN:
         return _given(source, shape, counts, key)
     whole = read_images(source, shape)
+    if set(PARTS) <= set(whole.class_names):
+        raise InstaHideError(
+            f"{shown(source)} has the folders 'train' and 'test' where class folders are "
+            "expected: write split: given"
+        )
     total, (train, test) = len(whole.images), counts
     test = total // TESTED_SHARE if test is None and train is None else test
     test = total - train if test is None else test
@@ -182,7 +187,7 @@ def read_images(source: Path | str, shape: Sequence[int], part: str = "") -> Lab
     if (size, channels) != (32, 3):
         raise InstaHideError(
             f"{shown(source)} holds 32×32 colour images, and image size {size} with "
-            f"{channels} channel(s) is asked for"
+            f"{channels} channel(s) is asked for: set size: 32 and channels: 3"
         )
     return read_cifar10(source, test=part == "test")
 

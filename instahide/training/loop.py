@@ -4,6 +4,7 @@ All that is random in an epoch (order, flips, crops; with a key the encryptions 
 function of seed and epoch, so an interrupted run ends with the network of one that was not.
 """
 
+import hashlib
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,8 @@ from dataclasses import asdict, dataclass, field
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from instahide.errors import InstaHideError
 from instahide.files import atomic
@@ -20,7 +23,7 @@ from instahide.training.recorded import Recorded
 from instahide.training.schedule import Schedule
 
 FORMAT = 1  # of checkpoints
-PARTS_OF_CHECKPOINT = {"format", "schedule", "network", "optimizer", "curve"}
+PARTS_OF_CHECKPOINT = {"format", "schedule", "course", "network", "optimizer", "curve"}
 
 
 @dataclass(frozen=True)
@@ -89,13 +92,14 @@ def train(
     """
     course = Course(images, labels, transform, schedule, recorded)
     optimizer = _optimizer(network, schedule)
-    curve = _resume(checkpoint, network, optimizer, schedule)
+    shown = course.digest(network) if checkpoint else ""
+    curve = _resume(checkpoint, network, optimizer, schedule, shown)
     network.train()
     steps, done = course.steps, len(curve)
     with progress_bar(schedule.epochs * steps, "training", "step", start=done * steps) as bar:
         for epoch in range(done, schedule.epochs):
             curve.append(_train_epoch(network, optimizer, course, epoch, bar))
-            _save(checkpoint, network, optimizer, schedule, curve)
+            _save(checkpoint, network, optimizer, schedule, curve, shown)
     network.eval()
     return Trained(network, curve)
 
@@ -127,6 +131,15 @@ class Course:
     @property
     def _count(self) -> int:
         return len(self.images) + (self.recorded.images if self.recorded else 0)
+
+    def digest(self, network: Any) -> str:
+        """Return 16 hexadecimal digits for the images, the transform and a network's layers."""
+        digest = hashlib.sha256(f"{network}\0{_described(self.transform)}".encode())
+        for part in (self.images, self.labels):
+            digest.update(part.cpu().contiguous().numpy().data)
+        if self.recorded is not None:
+            digest.update(np.ascontiguousarray(self.recorded.encryption[:1]).data)
+        return digest.hexdigest()[:16]
 
     def batches(self, epoch: int) -> Iterator[tuple[Any, Any]]:
         """Yield rows, float32, and soft labels of an epoch's batches."""
@@ -163,6 +176,9 @@ class Plain:
 
     def __init__(self, num_classes: int):
         self.num_classes = num_classes
+
+    def __repr__(self) -> str:
+        return f"Plain({self.num_classes})"
 
     def __call__(self, images: Any, labels: Any) -> tuple[Any, Any]:
         """Return images, float32 on [-1, 1], and labels, float32 (n, num_classes)."""
@@ -243,7 +259,8 @@ def _train_epoch(
     mean = sum(losses) / len(losses)
     if not math.isfinite(mean):
         raise InstaHideError(
-            f"the loss is {mean} in epoch {epoch + 1}: lower the rate ({schedule.rate})"
+            f"the loss is {mean} in epoch {epoch + 1}: the rate ({schedule.rate}) is too high, "
+            "or rows or weights are no numbers"
         )
     return Epoch(mean, time.process_time() - begin)
 
@@ -269,6 +286,7 @@ def _save(
     optimizer: Any,
     schedule: Schedule,
     curve: list[Epoch],
+    shown: str,
 ) -> None:
     """Write a checkpoint; what stood there before is replaced when it is whole."""
     if path is None:
@@ -276,6 +294,7 @@ def _save(
     state = {
         "format": FORMAT,
         "schedule": asdict(schedule),
+        "course": shown,
         "network": network.state_dict(),
         "optimizer": optimizer.state_dict(),
         "curve": [asdict(epoch) for epoch in curve],
@@ -285,7 +304,7 @@ def _save(
 
 
 def _resume(
-    path: Path | str | None, network: Any, optimizer: Any, schedule: Schedule
+    path: Path | str | None, network: Any, optimizer: Any, schedule: Schedule, shown: str
 ) -> list[Epoch]:
     """Load a checkpoint, where there is one; return the epochs that are done."""
     if path is None or not Path(path).exists():
@@ -294,6 +313,11 @@ def _resume(
     if state["schedule"] != asdict(schedule):
         raise InstaHideError(
             f"{path} is of another schedule: remove it to begin anew, or give the old one"
+        )
+    if state["course"] != shown:
+        raise InstaHideError(
+            f"{path} is of other images, another transform or another network: remove it to "
+            "begin anew, or give another checkpoint"
         )
     try:
         network.load_state_dict(state["network"])
@@ -319,6 +343,13 @@ def _read(path: Path) -> dict[str, Any]:
     ):
         raise InstaHideError(f"{path} is no whole checkpoint: remove it to begin anew")
     return state
+
+
+def _described(transform: Any) -> str:
+    """Return what a transform is, as far as it says: no address, which no other run has."""
+    kind = type(transform)
+    named = getattr(transform, "__qualname__", None)  # of a function
+    return named or (kind.__qualname__ if kind.__repr__ is object.__repr__ else repr(transform))
 
 
 def _nothing(epoch: int) -> None:

@@ -27,7 +27,7 @@ def laptop_network(
     Returns
     -------
     torch.nn.Module
-        Takes float32 (n, C, H, W) on [-1, 1], H and W multiples of 8; returns logits
+        Takes float32 (n, C, H, W) on [-1, 1], H and W of 8 or more; returns logits
         (n, num_classes).
     """
     nn = import_torch().nn

@@ -9,7 +9,7 @@
 
 import csv
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from instahide.labelled import LabelledImages
 from instahide.photos.split import SplitImages, load_split
 from instahide.pool.pool import open_pool
 from instahide.randomness.keystream import Key
+from instahide.smalljson import read_object
 from instahide.training.accuracy import measure_accuracy
 from instahide.training.arrays import import_torch
 from instahide.training.loop import Epoch, Plain, train
@@ -33,6 +34,7 @@ from instahide.training.recorded import load_recorded, without
 from instahide.training.transform import InstaHide
 
 CURVE = ("epoch", "loss", "processor_seconds")
+OWN_NETWORKS = tuple(f"instahide.training.networks:{n}" for n in ("laptop_network", "resnet18"))
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,9 @@ def save_accuracy(
         {
             "accuracy": asdict(accuracy),
             "training": asdict(training),
+            "data": Path(files.data).parent.name,
+            "classes": list(split.train.class_names),
+            "image_shape": list(split.train.images.shape[1:]),
             "images": len(split.train.images),
             "recorded": len(load_private(files.private).images) if files.private else 0,
             "parameters": sum(part.numel() for part in network.parameters()),
@@ -133,12 +138,49 @@ def save_accuracy(
 
 def make_network(training: Training, split: SplitImages) -> Any:
     """Return the network of a training, with first weights of its seed."""
-    import_torch().manual_seed(training.schedule.seed)
-    return training.network(
-        _classes(split),
-        channels=split.train.images.shape[3],
-        signed=training.input == SIGNED,
-    )
+    torch, shape = import_torch(), split.train.images.shape[1:]
+    torch.manual_seed(training.schedule.seed)
+    signed = training.input == SIGNED
+    try:
+        network = training.network(_classes(split), channels=shape[2], signed=signed)
+    except TypeError as error:
+        raise InstaHideError(
+            f"network {training.network.text!r}: it is called with the number of classes, "
+            f"channels=… and signed=…, and says: {error}"
+        ) from error
+    check_network(network, training.network.text, shape, _classes(split))
+    return network
+
+
+def check_network(network: Any, text: str, shape: Sequence[int], classes: int) -> None:
+    """Refuse what cannot be trained, by what it makes of two black images.
+
+    Raises
+    ------
+    InstaHideError
+        When it is no module of PyTorch, has nothing to learn or returns something else than
+        logits.
+    """
+    torch = import_torch()
+    if not isinstance(network, torch.nn.Module) or not list(network.parameters()):
+        raise InstaHideError(
+            f"network {text!r} returns {type(network).__name__}: a torch.nn.Module that has "
+            "parameters is expected"
+        )
+    size, size_, channels = shape
+    try:
+        with torch.no_grad():
+            logits = network.eval()(torch.zeros(2, channels, size, size_))
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise InstaHideError(
+            f"network {text!r} does not take rows (n, {channels}, {size}, {size_}): {error}"
+        ) from error
+    found = tuple(getattr(logits, "shape", ())) or type(logits).__name__
+    if found != (2, classes):
+        raise InstaHideError(
+            f"network {text!r} returns {found} for 2 images of {classes} classes: logits "
+            f"(2, {classes}) are expected"
+        )
 
 
 def make_transform(
@@ -170,7 +212,45 @@ def load_weights(network: Any, model: Path | str) -> None:
         state = import_torch().load(model, map_location="cpu", weights_only=True)
         network.load_state_dict(state)
     except Exception:  # zip, pickle, storage and networks each have errors of their own
-        raise InstaHideError(f"{model} holds no weights of this network") from None
+        raise InstaHideError(
+            f"{model} holds no weights of this network: remove it, and it is trained again"
+        ) from None
+
+
+def load_network(folder: Path | str) -> Any:
+    """Load a network that the workflow has trained, ready to predict.
+
+    Parameters
+    ----------
+    folder : path
+        ``results/training/{name}/{seed}``. The order of classes is in its `accuracy.json`.
+
+    Returns
+    -------
+    torch.nn.Module
+        Takes images or rows, float32 (n, C, H, W) on [-1, 1]; returns logits.
+
+    Raises
+    ------
+    InstaHideError
+        When a file is missing or damaged, or the network is not one of the project's: of
+        somebody's own nothing is imported on the word of a file, see `load_weights`.
+    """
+    about = Path(folder, "accuracy.json")
+    try:
+        found = read_object(about)
+        training = Training.of(found["training"])
+        count, channels = len(found["classes"]), int(found["image_shape"][2])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise InstaHideError(f"{about} does not tell its network ({error})") from None
+    if training.network.target not in OWN_NETWORKS:
+        raise InstaHideError(
+            f"{about} names the network {training.network.text!r}, which is not this "
+            "project's: make it yourself and use load_weights"
+        )
+    network = training.network(count, channels=channels, signed=training.input == SIGNED)
+    load_weights(network, Path(folder, "model.pt"))
+    return network.eval()
 
 
 def best_device() -> Any:

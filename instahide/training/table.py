@@ -32,6 +32,7 @@ PREDICTED = {
     "encrypted_10": "enc×10",
     "largest_10": "enc×10, largest",
 }
+SIDEWAYS = 1.02  # between lines of a figure
 NORMAL_95 = 1.959964  # standard errors on each side of a 95 % interval
 LINE_COLOURS = (
     "#444444", "#b5483a", "#3b6ea5", "#5a8f4d", "#c28a2c", "#7b5ea7", "#2f8f8f", "#a0557a"
@@ -44,8 +45,9 @@ class RunResult:
 
     Attributes
     ----------
-    training : str
-        Its name in the configuration.
+    training, data : str
+        Their names in the configuration.
+    classes : tuple of str
     encoding, network, input : str
     epochs, images, tested, recorded : int
     seed : int
@@ -55,6 +57,8 @@ class RunResult:
     """
 
     training: str
+    data: str
+    classes: tuple[str, ...]
     encoding: str
     network: str
     input: str
@@ -96,6 +100,8 @@ def read_run(path: Path | str) -> RunResult:
         }
         return RunResult(
             path.parents[1].name,
+            str(found["data"]),
+            tuple(map(str, found["classes"])),
             encoding_in_words(training["encoding"]),
             str(training["network"]["text"]),
             str(training["input"]),
@@ -161,7 +167,7 @@ def cost_of(runs: Sequence[RunResult], groups: Sequence[Sequence[RunResult]]) ->
     """
 
     def alike(run: RunResult) -> tuple:
-        return run.network, run.images, run.tested, run.epochs
+        return run.network, run.data, run.images, run.tested, run.epochs
 
     for others in groups:
         same = others[0].encoding == UNENCRYPTED and alike(others[0]) == alike(runs[0])
@@ -176,19 +182,41 @@ def load_reported() -> dict[str, Any]:
     return json.loads(text)
 
 
+def reported_for(run: RunResult) -> float | None:
+    """Return what the paper reports for an encoding, on CIFAR-10 only."""
+    reported = load_reported()
+    return reported["accuracy"].get(run.encoding) if same_classes(run, reported) else None
+
+
+def same_classes(run: RunResult, reported: dict[str, Any]) -> bool:
+    """Tell whether a run's classes are those that the paper reports on."""
+    return set(run.classes) == set(reported["classes"])
+
+
+def _several(groups: Sequence[Sequence[RunResult]]) -> list[str]:
+    """Return what has to be named as trainings differ in it: data, network, or neither."""
+    return [
+        name
+        for name in ("data", "network")
+        if len({getattr(run, name) for runs in groups for run in runs}) > 1
+    ]
+
+
 def markdown_table(groups: Sequence[Sequence[RunResult]]) -> str:
     """Return the table as Markdown, with what its figures mean below it."""
     reported = load_reported()
-    head = ["training", "encoding", "input", "epochs", "seeds", *PREDICTED.values()]
+    named = _several(groups)
+    head = ["training", *named, "encoding", "input", "epochs", "seeds", *PREDICTED.values()]
     head += ["below none", "seconds", "paper reports"]
     lines = [head, ["---"] * len(head)]
     for runs in groups:
         first = runs[0]
         means = [mean_over(runs, name) for name in PREDICTED]
         seconds = f"{np.mean([run.processor_seconds for run in runs]):.0f}"
-        paper, below = reported["accuracy"].get(first.encoding), cost_of(runs, groups)
+        paper, below = reported_for(first), cost_of(runs, groups)
         lines.append(
-            [first.training, first.encoding, first.input, str(first.epochs), str(len(runs))]
+            [first.training, *(getattr(first, name) for name in named)]
+            + [first.encoding, first.input, str(first.epochs), str(len(runs))]
             + ["" if mean is None else str(mean) for mean in means]
             + [
                 "" if below is None else f"{100 * below:.1f}",
@@ -201,10 +229,10 @@ def markdown_table(groups: Sequence[Sequence[RunResult]]) -> str:
 
 
 def _notes(groups: Sequence[Sequence[RunResult]], reported: dict[str, Any]) -> str:
-    sizes = {(run.images, run.tested, run.network) for runs in groups for run in runs}
+    sizes = {(r.data, r.network, r.images, r.tested) for runs in groups for r in runs}
     what = "; ".join(
-        f"{network}, {images} images to train, {tested} to test"
-        for images, tested, network in sorted(sizes)
+        f"{network} on {data}, {images} images to train, {tested} to test"
+        for data, network, images, tested in sorted(sizes)
     )
     parts = [
         f"Networks and data: {what}.",
@@ -232,7 +260,17 @@ def csv_table(groups: Sequence[Sequence[RunResult]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     shares = [f"{name}{end}" for name in PREDICTED for end in ("", "_half_95")]
-    about = ["training", "encoding", "network", "input", "epochs", "images", "tested", "seeds"]
+    about = [
+        "training",
+        "data",
+        "encoding",
+        "network",
+        "input",
+        "epochs",
+        "images",
+        "tested",
+        "seeds",
+    ]
     writer.writerow([*about, *shares, "below_none", "processor_seconds", "reported"])
     for runs in groups:
         first, row = runs[0], []
@@ -244,7 +282,7 @@ def csv_table(groups: Sequence[Sequence[RunResult]]) -> str:
         writer.writerow([*told, len(runs), *row])
     for encoding, share in load_reported()["accuracy"].items():
         row = [f"{share:.3f}", *[""] * (len(shares) - 1)]
-        told = ["reported", encoding, "resnet18", "", 200, 50_000, 10_000, ""]
+        told = ["reported", "CIFAR-10", encoding, "resnet18", "", 200, 50_000, 10_000, ""]
         writer.writerow([*told, *row, "", "", "yes"])
     return text.getvalue()
 
@@ -258,28 +296,29 @@ def draw_accuracy(groups: Sequence[Sequence[RunResult]]) -> "Figure":
 
     figure = Figure(figsize=(9, 4.6), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
-    lines: dict[str, list[Sequence[RunResult]]] = {}
+    named, lines = _several(groups), {}
     for runs in groups:
-        label = f"{runs[0].encoding}{' (signed)' if _unusual(runs[0]) else ''}"
+        first = runs[0]
+        more = [getattr(first, name) for name in named] + ["signed"] * _unusual(first)
+        label = f"{first.encoding} ({', '.join(more)})" if more else first.encoding
         lines.setdefault(label, []).append(runs)
-    reported = load_reported()["accuracy"]
     for number, (label, found) in enumerate(lines.items()):
         colour = LINE_COLOURS[number % len(LINE_COLOURS)]
         found = sorted(found, key=lambda runs: runs[0].epochs)
+        shift = SIDEWAYS ** (number - (len(lines) - 1) / 2)  # or points hide each other
         for place, name in zip(axes, ("plain", "largest_10"), strict=True):
             means = [mean_over(runs, name) for runs in found]
             if None in means:
                 continue
             place.errorbar(
-                [runs[0].epochs for runs in found],
+                [runs[0].epochs * shift for runs in found],
                 [100 * mean.share for mean in means],
                 yerr=[100 * mean.half for mean in means],
                 label=label, color=colour, marker="o", markersize=4, capsize=3,
             )  # fmt: skip
-        if label in reported:
-            axes[0].axhline(
-                100 * reported[label], color=colour, linestyle=":", linewidth=1, zorder=0
-            )
+        paper = reported_for(found[0][0])
+        if paper is not None:
+            axes[0].axhline(100 * paper, color=colour, linestyle=":", linewidth=1, zorder=0)
     axes[0].set(title="plain images", ylabel="right predictions, per cent", ylim=(0, 100))
     axes[1].set(title="ten encryptions, the image the largest")
     epochs = sorted({run.epochs for runs in groups for run in runs})

@@ -401,10 +401,10 @@ def with_training(script):
     return digests
 
 
-def trained():
-    """The accuracies of all runs, training by training."""
+def trained(file):
+    """A file of all runs, training by training."""
     return [
-        f"results/training/{name}/{seed}/accuracy.json"
+        f"results/training/{name}/{seed}/{file}"
         for name, given in config["training"].items()
         for seed in given["seeds"]
     ]

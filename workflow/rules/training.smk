@@ -81,7 +81,9 @@ rule training_table:
     """Set all trainings side by side, with the paper's figures."""
     input:
         package_files("training/reported.json"),
-        accuracies=trained(),
+        # Models too: where a job between them and the table was killed, the table is made anew.
+        models=trained("model.pt"),
+        accuracies=trained("accuracy.json"),
     output:
         report(
             "results/training/table.csv",
@@ -100,6 +102,7 @@ rule training_table:
         "results/logs/training_table.log",
     params:
         code=code("training_table"),
+        made_from=[config["data"], config["training"]],
     message:
         "Compare the trainings"
     script:
