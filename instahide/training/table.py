@@ -323,7 +323,7 @@ def draw_accuracy(groups: Sequence[Sequence[RunResult]]) -> "Figure":
     axes[1].set(title="ten encryptions, the image the largest")
     epochs = sorted({run.epochs for runs in groups for run in runs})
     for place in axes:
-        place.set(xlabel="epochs", xscale="log")
+        place.set(xlabel="epochs", xscale="log", xlim=(epochs[0] / 1.3, epochs[-1] * 1.3))
         place.set_xticks(epochs, list(map(str, epochs)))
         place.minorticks_off()
         place.spines[["top", "right"]].set_visible(False)
