@@ -1,5 +1,7 @@
 """The batch transform within PyTorch: loops, workers, epochs, encrypted prediction."""
 
+import sys
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -60,8 +62,12 @@ def test_an_epoch_is_the_same_whatever_the_number_of_workers(context):
     assert (alone == with_two).all()
 
 
-def test_workers_that_persist_hear_of_epochs():
-    mix = transform()
+@pytest.mark.parametrize("torch_first", [True, False])
+def test_workers_that_persist_hear_of_epochs(torch_first, monkeypatch):
+    with monkeypatch.context() as patch:
+        if not torch_first:  # the transform is made before PyTorch is imported
+            patch.delitem(sys.modules, "torch")
+        mix = transform(public=PUBLIC.numpy())
     loader = loaded(mix, 2, persistent_workers=True)
     epochs = []
     for epoch in (0, 1, 0):

@@ -114,6 +114,8 @@ class InstaHide:
         """
         if epoch < 0:
             raise InstaHideError(f"the epoch {epoch} is negative; use 0 or more")
+        if isinstance(self._epoch, np.ndarray):  # PyTorch may have been imported since
+            self._epoch = _shared_number()
         self._epoch[0] = epoch
 
     def __call__(self, images: Any, labels: Any) -> tuple[Any, Any]:
