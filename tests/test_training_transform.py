@@ -145,6 +145,15 @@ def agreement(one, two):
     return float((np.sign(one) == np.sign(two)).mean())
 
 
+def test_with_other_public_images_a_key_gives_other_masks():
+    """Else two rows under one mask would tell where their signs agree."""
+    other = PUBLIC.copy()
+    other[0] = 255 - other[0]
+    found = [transform(public=public, key=5)(IMAGES, LABELS)[0] for public in (PUBLIC, other)]
+    signs = [np.sign(rows) for rows in found]
+    assert 0.4 < np.mean(signs[0] == signs[1]) < 0.6
+
+
 def test_without_a_key_nothing_comes_again_whatever_is_seeded():
     mix = transform(key=None)
     np.random.seed(0)  # noqa: NPY002  what other implementations draw from

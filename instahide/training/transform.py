@@ -8,10 +8,11 @@ what is attacked is what was trained on.
 Where the randomness comes from
     Without a key each call takes 256 bits from the operating system: nothing has to be set,
     and nothing repeats in the workers of a DataLoader or in several processes. With a key, the
-    rows are a function of (key, epoch, options, content of the batch), by HMAC-SHA256 and
-    AES-256. So an epoch comes out the same whatever the number of workers and whoever gets
-    which batch, and two different batches never share a mask, even where `set_epoch` is
-    forgotten. One key is for one set of public images: with others take another key.
+    rows are a function of (key, epoch, options, public images, content of the batch), by
+    HMAC-SHA256 and AES-256. So an epoch comes out the same whatever the number of workers and
+    whoever gets which batch, and two different batches never share a mask, even where
+    `set_epoch` is forgotten. (Sets of public images are told apart by their number and 64 of
+    them.)
 
 >>> import numpy as np
 >>> images = np.random.default_rng(0).integers(0, 256, (6, 3, 8, 8), dtype=np.uint8)
@@ -21,6 +22,7 @@ Where the randomness comes from
 ((6, 3, 8, 8), (6, 2), True)
 """
 
+import functools
 import hashlib
 import sys
 from collections.abc import Mapping
@@ -47,6 +49,7 @@ from instahide.training.arrays import (
 from instahide.training.prediction import predict_encrypted
 from instahide.training.rows import EncryptedRows
 
+LOOKED_AT = 64  # public images that tell a set of them from others
 SCHEME_DEFAULTS = {"k": 4, "c1": 0.65, "c2": 0.3}
 
 
@@ -101,6 +104,16 @@ class InstaHide:
             f"InstaHide({self.choice.name} {dict(self.choice.options)}, {public} public "
             f"images, {len(self.class_names)} classes)"
         )
+
+    @functools.cached_property
+    def _public_digest(self) -> bytes:
+        """Tell public images from others, by some of them: a pool may have millions."""
+        if self.public is None or not len(self.public):
+            return b""
+        places = np.unique(np.linspace(0, len(self.public) - 1, LOOKED_AT).astype(np.int64))
+        digest = hashlib.sha256(repr((len(self.public), self.public.shape)).encode())
+        digest.update(np.ascontiguousarray(self.public.read(places)).data)
+        return digest.digest()
 
     @property
     def epoch(self) -> int:
@@ -226,6 +239,7 @@ class InstaHide:
         # The content is part of it, as in encryption that withstands the misuse of nonces
         # (RFC 8452): whoever forgets the epoch gets a row again, never a mask for others.
         digest = hashlib.sha256(repr((private.images.shape, self.choice)).encode())
+        digest.update(self._public_digest)
         digest.update(private.images.data)
         digest.update(private.classes.data)
         message = b"training %s %d " % (purpose, self.epoch) + digest.digest()
