@@ -122,7 +122,8 @@ def test_a_missing_folder_is_named(tmp_path):
 
 
 JOB = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
 from instahide.files import atomic
 from instahide.jobs import job
 with job("job.log"), atomic("results/out.npy") as path:
@@ -138,7 +139,7 @@ def test_a_job_that_is_told_to_end_leaves_nothing(number, tmp_path):
     assert job.stdout.readline() == b"ready\n"
     assert remains(tmp_path)
     job.send_signal(number)
-    assert job.wait() == 128 + number
+    assert job.wait(60) == 128 + number
     assert list((tmp_path / "results").iterdir()) == []
     assert "told to end" in (tmp_path / "job.log").read_text(encoding="utf-8")
 
