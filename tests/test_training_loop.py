@@ -93,9 +93,9 @@ def test_training_learns(make):
     model = train(network(), IMAGES, LABELS, make(), replace(SCHEDULE, epochs=6)).network
     transform = make() if isinstance(make(), InstaHide) else None
     accuracy = measure_accuracy(model, *easy(200, 1), transform)
-    assert accuracy.plain > 0.8  # chance is 0.5, with a standard error of 0.035
-    if transform:
-        assert accuracy.largest_10 > 0.7
+    # Who has seen magnitudes of mixtures only need not know what to make of a plain image.
+    right = accuracy.largest_10 if transform else accuracy.plain
+    assert right > 0.8  # chance is 0.5, with a standard error of 0.035
 
 
 def test_an_interrupted_run_ends_as_one_that_was_not(tmp_path):
