@@ -33,6 +33,7 @@ from instahide.training.running import (  # noqa: E402
 
 SHARED = Path(__file__).resolve().parents[2] / "shared/data/cifar-10-binary-batch1.tar.gz"
 EASY = {"epochs": 10, "batch": 32, "rate": 0.05, "flip": False}
+LAPTOP = "instahide.training.networks:laptop_network"
 TABLE = "results/training/table.md"
 TRAINING = {
     "none": {"data": "mine", "encoding": "none", "preset": "smoke", "schedule": EASY},
@@ -253,6 +254,10 @@ def test_networks_of_others_are_not_imported_on_the_word_of_a_file(tmp_path):
     about = {"training": told, "classes": ["a"], "image_shape": [8, 8, 3]}
     (tmp_path / "accuracy.json").write_text(json.dumps(about), encoding="utf-8")
     with pytest.raises(InstaHideError, match="which is not this project's"):
+        load_network(tmp_path)
+    told["network"] = {"kind": "a", "text": "laptop,width='x'", "target": LAPTOP}
+    (tmp_path / "accuracy.json").write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(InstaHideError, match="does not tell its network"):
         load_network(tmp_path)
     (tmp_path / "accuracy.json").write_text("{}", encoding="utf-8")
     with pytest.raises(InstaHideError, match="does not tell its network"):

@@ -10,6 +10,7 @@ import pytest
 
 from instahide.errors import InstaHideError
 from instahide.training.table import (
+    RunResult,
     csv_table,
     draw_accuracy,
     grouped,
@@ -85,8 +86,6 @@ def test_intervals_of_seeds_that_share_images_hold_the_truth():
 
 
 def run(share):
-    from instahide.training.table import RunResult
-
     images = round(0.6 * 0.4 / 0.02**2)  # whose luck has a standard error of .02
     named = ("a", "cifar10", ("cat",), "b", "c", "abs")
     return RunResult(*named, 1, 9, images, 0, 0, {"plain": share}, 1.0)

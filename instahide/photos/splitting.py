@@ -20,7 +20,7 @@ from instahide.photos.labelled import read_class_folders
 from instahide.photos.split import PARTS, SplitImages, save_split, take
 from instahide.randomness.keystream import Key
 
-DRAWN, GIVEN = "drawn", "given"
+GIVEN = "given"
 TESTED_SHARE = 5  # one of so many images tests where nobody says how many
 
 _log = logging.getLogger(__name__)

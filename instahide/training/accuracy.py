@@ -1,13 +1,11 @@
 """How often a trained network is right: on plain images and on encryptions of them."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from instahide.training.arrays import import_torch
+from instahide.training.prediction import PREDICTED_ROWS
 from instahide.training.transform import InstaHide
-
-SEEN_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -33,16 +31,6 @@ class Accuracy:
     encrypted: float | None = None
     encrypted_10: float | None = None
     largest_10: float | None = None
-
-    def error_of(self, share: float) -> float:
-        """Return the standard error of a share, as of independent images.
-
-        Examples
-        --------
-        >>> Accuracy(400, 0.5).error_of(0.5)
-        0.025
-        """
-        return math.sqrt(share * (1 - share) / self.images)
 
 
 def measure_accuracy(
@@ -74,7 +62,7 @@ def predict_plain(network: Any, images: Any) -> Any:
     """Return the probabilities of plain images, uint8 (n, C, H, W), as (n, classes)."""
     torch = import_torch()
     with torch.no_grad():
-        parts = [network(part / 127.5 - 1) for part in images.split(SEEN_AT_ONCE)]
+        parts = [network(part / 127.5 - 1) for part in images.split(PREDICTED_ROWS)]
     return torch.cat(parts).float().softmax(dim=1)
 
 

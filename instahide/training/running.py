@@ -24,17 +24,16 @@ from instahide.files import atomic, save_json, sha256_of_file
 from instahide.labelled import LabelledImages
 from instahide.photos.split import SplitImages, load_split
 from instahide.pool.pool import open_pool
-from instahide.randomness.keystream import Key
 from instahide.smalljson import read_object
 from instahide.training.accuracy import measure_accuracy
 from instahide.training.arrays import import_torch
 from instahide.training.loop import Epoch, Plain, train
 from instahide.training.recipe import SIGNED, Training
 from instahide.training.recorded import load_recorded, without
-from instahide.training.transform import InstaHide
+from instahide.training.transform import InstaHide, derived_key
 
 CURVE = ("epoch", "loss", "processor_seconds")
-OWN_NETWORKS = tuple(f"instahide.training.networks:{n}" for n in ("laptop_network", "resnet18"))
+NETWORKS_MODULE = "instahide.training.networks"
 
 
 @dataclass(frozen=True)
@@ -167,13 +166,13 @@ def check_network(network: Any, text: str, shape: Sequence[int], classes: int) -
             f"network {text!r} returns {type(network).__name__}: a torch.nn.Module that has "
             "parameters is expected"
         )
-    size, size_, channels = shape
+    height, width, channels = shape
     try:
         with torch.no_grad():
-            logits = network.eval()(torch.zeros(2, channels, size, size_))
+            logits = network.eval()(torch.zeros(2, channels, height, width))
     except (RuntimeError, ValueError, TypeError) as error:
         raise InstaHideError(
-            f"network {text!r} does not take rows (n, {channels}, {size}, {size_}): {error}"
+            f"network {text!r} does not take rows (n, {channels}, {height}, {width}): {error}"
         ) from error
     found = tuple(getattr(logits, "shape", ())) or type(logits).__name__
     if found != (2, classes):
@@ -189,13 +188,11 @@ def make_transform(
     """Return what encrypts batches, with a key for this purpose and seed; None for none."""
     if training.encoding is None:
         return None
-    material = load_seed(files.seed).authenticate(
-        b"training %s %d" % (purpose, training.schedule.seed)
-    )
+    purpose = b"training %s %d" % (purpose, training.schedule.seed)
     return InstaHide(
         _classes(split),
         public=open_pool(files.pool) if files.pool else None,
-        key=Key(material, f"hex:{material.hex()}"),
+        key=derived_key(load_seed(files.seed), purpose),
         scheme=training.encoding,
     )
 
@@ -241,14 +238,18 @@ def load_network(folder: Path | str) -> Any:
         found = read_object(about)
         training = Training.of(found["training"])
         count, channels = len(found["classes"]), int(found["image_shape"][2])
+        target = str(training.network.target)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InstaHideError(f"{about} does not tell its network ({error})") from None
-    if training.network.target not in OWN_NETWORKS:
+    if target.partition(":")[0] != NETWORKS_MODULE:
         raise InstaHideError(
             f"{about} names the network {training.network.text!r}, which is not this "
             "project's: make it yourself and use load_weights"
         )
-    network = training.network(count, channels=channels, signed=training.input == SIGNED)
+    try:
+        network = training.network(count, channels=channels, signed=training.input == SIGNED)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InstaHideError(f"{about} does not tell its network ({error})") from None
     load_weights(network, Path(folder, "model.pt"))
     return network.eval()
 

@@ -243,8 +243,13 @@ class InstaHide:
         digest.update(private.images.data)
         digest.update(private.classes.data)
         message = b"training %s %d " % (purpose, self.epoch) + digest.digest()
-        material = self.key.authenticate(message)
-        return Key(material, f"hex:{material.hex()}")
+        return derived_key(self.key, message)
+
+
+def derived_key(key: Key, purpose: bytes) -> Key:
+    """Return the key for one purpose; of it nobody finds `key`, or that for another."""
+    material = key.authenticate(purpose)
+    return Key(material, f"hex:{material.hex()}")
 
 
 def _choice(scheme: str | EncodingChoice, options: dict[str, Any]) -> EncodingChoice:
