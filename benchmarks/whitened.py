@@ -30,6 +30,7 @@ from instahide.challenge.manifest import load_manifest
 from instahide.challenge.private import load_private
 from instahide.encodings.plan import Plan, load_plan
 from instahide.images import to_unit_range
+from instahide.labelled import LabelledImages
 from instahide.scoring.metrics import challenge_scores, mean_squared_error
 from instahide.ssim import ssim
 
@@ -71,7 +72,7 @@ def measure(
         labels=attack.labels,
         knows_pool=attack.public == "pool",
     )
-    columns, judge = make_judge(paths)
+    columns, judge = make_judge(load_plan(paths.truth), load_private(paths.private))
     print(f"\n{folder}\n{'':<22}" + "".join(f"{name:>11}" for name in columns))
     kept = {}
     recovery, watch = recover(attack, seen, seed=seed, observe=partial(keep, kept, judge))
@@ -99,9 +100,10 @@ def keep(
         judge(name, product)
 
 
-def make_judge(paths: ChallengeFolder) -> tuple[list[str], Callable[..., list[float]]]:
+def make_judge(
+    plan: Plan, truth: LabelledImages, *, show: bool = True
+) -> tuple[list[str], Callable[..., list[float]]]:
     """Return names of columns, and a function that prints and returns a stage's figures."""
-    plan, truth = load_plan(paths.truth), load_private(paths.private)
     private = to_unit_range(truth.images)
 
     def judge(stage, assignment, images=None, decryption=None):
@@ -119,7 +121,10 @@ def make_judge(paths: ChallengeFolder) -> tuple[list[str], Callable[..., list[fl
                 errors.max(),
                 scores.max_ssim.mean(),
             ]
-        print(f"{stage:<22}" + "".join(f"{figure:>11.4f}" for figure in figures), flush=True)
+        if show:
+            print(
+                f"{stage:<22}" + "".join(f"{figure:>11.4f}" for figure in figures), flush=True
+            )
         return figures
 
     some = Assignment(plan.members, plan.weights[:, : plan.members.shape[1]])

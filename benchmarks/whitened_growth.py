@@ -17,20 +17,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from challenges import Photos, make
 
 from instahide.attacks.catalogue import STAGES, unmixing
-from instahide.attacks.protocol import Released
 from instahide.attacks.running import run_steps
-from instahide.attacks.unmixing.problem import make_problem
-from instahide.challenge.encryption import BATCH_ROWS, encode_rows
-from instahide.challenge.selection import read_labelled, select
-from instahide.challenge.sources import combine
-from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
-from instahide.encodings.labels import label_rows
-from instahide.images import to_unit_range
-from instahide.pool.pool import open_pool
-from instahide.randomness.keystream import Key
 from instahide.scoring.metrics import challenge_scores
 
 #: (private images, rows for each)
@@ -74,18 +65,10 @@ def measure(
     images: int, rows: int, private: Path, pool: Path, sample: Path, seed: int
 ) -> list[float]:
     """Make and attack one challenge; return seconds of the stages, megabytes and Max_SSIM."""
-    key, scheme = Key.from_seed(seed), Scheme(rows_per_image=rows)
-    chosen = select(read_labelled(private, size=32, channels=3), images, key.stream("private"))
-    sources = combine(chosen, open_pool(pool), key, of_scheme(scheme))
-    plan = sources.plan()
-    starts = range(0, len(plan), BATCH_ROWS)
-    encryption = [encode_rows(sources, plan[i : i + BATCH_ROWS], i) for i in starts]
-    label = label_rows(plan, chosen)
-    released = Released(np.concatenate(encryption), label)
-    public = to_unit_range(open_pool(sample).patches[:])
-    problem = make_problem(released, public, scheme, images)
-    recovery, watch = run_steps(unmixing().steps, problem)
-    scores = challenge_scores(recovery.decryption, to_unit_range(chosen.images), plan.members)
+    photos = Photos(private, pool, sample)
+    made = make(photos, images, Scheme(rows_per_image=rows), seed)
+    recovery, watch = run_steps(unmixing().steps, made.problem)
+    scores = challenge_scores(recovery.decryption, made.private, made.plan.members)
     seconds = [stage["cpu_seconds"] for stage in watch.stages]
     memory = watch.stages[-1]["peak_memory_bytes"] / 1e6
     return [*seconds, memory, float(scores.max_ssim.mean())]

@@ -1,0 +1,91 @@
+"""Challenges made in memory, with their truth, for benchmarks that measure attacks on them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from instahide.attacks.protocol import Released
+from instahide.attacks.recipe import Labels
+from instahide.attacks.unmixing.problem import Problem, make_problem
+from instahide.challenge.encryption import BATCH_ROWS, encode_rows
+from instahide.challenge.selection import read_labelled, select
+from instahide.challenge.sources import combine
+from instahide.encodings.choice import of_scheme
+from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.labels import label_rows
+from instahide.encodings.plan import Plan
+from instahide.images import to_unit_range
+from instahide.labelled import LabelledImages
+from instahide.pool.pool import open_pool
+from instahide.randomness.keystream import Key
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Where a benchmark's photos are.
+
+    Attributes
+    ----------
+    private : path
+        A folder with a sub-folder per class, or CIFAR-10's binary archive.
+    pool : path
+        The public images of the challenge, a Zarr store.
+    sample : path
+        The attacker's own, made from other photos.
+    """
+
+    private: Path
+    pool: Path
+    sample: Path
+
+
+@dataclass(frozen=True)
+class Made:
+    """A challenge in memory.
+
+    Attributes
+    ----------
+    problem : Problem
+        What the attacker sees.
+    plan : Plan
+        The truth.
+    truth : LabelledImages
+        Private images.
+    """
+
+    problem: Problem
+    plan: Plan
+    truth: LabelledImages
+
+    @property
+    def private(self) -> np.ndarray:
+        """Private images as float32, shape (n, H, W, C), range [-1, 1]."""
+        return to_unit_range(self.truth.images)
+
+
+def make(
+    photos: Photos,
+    images: int,
+    scheme: Scheme,
+    seed: int,
+    *,
+    labels: Labels = "coefficients",
+    knows_pool: bool = False,
+) -> Made:
+    """Make a challenge of `images` private images, `scheme.rows_per_image` rows for each."""
+    key, pool = Key.from_seed(seed), open_pool(photos.pool)
+    height, width, channels = pool.shape
+    assert height == width
+    source = read_labelled(photos.private, size=height, channels=channels)
+    chosen = select(source, images, key.stream("private"))
+    sources = combine(chosen, pool, key, of_scheme(scheme))
+    plan = sources.plan()
+    starts = range(0, len(plan), BATCH_ROWS)
+    encryption = [encode_rows(sources, plan[i : i + BATCH_ROWS], i) for i in starts]
+    released = Released(np.concatenate(encryption), label_rows(plan, chosen))
+    public = to_unit_range(open_pool(photos.sample).patches[:])
+    problem = make_problem(
+        released, public, scheme, images, labels, pool=pool if knows_pool else None
+    )
+    return Made(problem, plan, chosen)
