@@ -1,8 +1,8 @@
 """Quality of the whitened attack where each private image is in few rows, over seeds.
 
 Makes challenges of each size and seed in memory, attacks them and prints larger and smaller
-coefficients' images named rightly, SSIM, squared error and Max_SSIM; then mean and range over the
-seeds.
+coefficients' images named rightly, SSIM, squared error and Max_SSIM; then mean and range
+over the seeds.
 
     python benchmarks/whitened_rows.py PRIVATE POOL.zarr SAMPLE.zarr --sizes 100x10 100x50
 

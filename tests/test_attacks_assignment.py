@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import average, cut_tree
+from scipy.ndimage import gaussian_filter
 from scipy.optimize import minimize_scalar
 
 from instahide.attacks.unmixing.assignment import fit_pairs
@@ -16,9 +17,10 @@ from instahide.attacks.unmixing.parts.clustering import (
     cut_where_large,
 )
 from instahide.attacks.unmixing.parts.coefficients import simulate_coefficients
+from instahide.attacks.unmixing.parts.field import learn_field
 from instahide.attacks.unmixing.parts.labels import Parts, make_roster, parts_of_pairs
 from instahide.attacks.unmixing.parts.pairs import KnownPairs, pair_costs
-from instahide.attacks.unmixing.similarity import learn_whitening, mix_public
+from instahide.attacks.unmixing.similarity import learn_squares, mix_public, whiten
 from instahide.attacks.unmixing.state import NOBODY, Assignment, mix
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
@@ -169,14 +171,21 @@ def test_the_design_holds_coefficients_and_what_is_left_of_one():
     assert mix(np.array([[1, NOBODY]]), np.ones((1, 2)), 2).tolist() == [[0, 1]]
 
 
-def test_whitened_public_mixtures_have_unit_covariance():
+def test_whitened_squares_of_public_mixtures_are_alike_and_hardly_correlated():
     rng = np.random.default_rng(4)
-    public = np.tanh(rng.standard_normal((60, 4, 4, 1)).cumsum(1)).astype(np.float32)
-    whitening = learn_whitening(public, Scheme(k=3), rng, mixtures=6000, floor=1e-6)
-    fresh = mix_public(public, simulate_coefficients(Scheme(k=3), rng, 6000), rng)
-    white = whitening.apply(fresh**2)
-    np.testing.assert_allclose(np.cov(white.T), np.eye(16), atol=0.15)
+    smooth = gaussian_filter(rng.standard_normal((400, 8, 8, 1)), (0, 1.5, 1.5, 0))
+    public, scheme = np.tanh(4 * smooth).astype(np.float32), Scheme(k=3)
+    field = learn_squares(learn_field(public), public, scheme, rng, mixtures=6000)
+    fresh = mix_public(public, simulate_coefficients(scheme, rng, 6000), rng)
+    white = whiten(field, fresh, power=2, least=0)
     np.testing.assert_allclose(white.mean(0), 0, atol=0.1)
+    np.testing.assert_allclose(white.var(0), 1, atol=0.2)
+    assert _mean_correlation(white) < 0.3 * _mean_correlation(fresh**2)
+
+
+def _mean_correlation(rows):
+    correlation = np.abs(np.corrcoef(rows.T))
+    return correlation[~np.eye(len(correlation), dtype=bool)].mean()
 
 
 def test_coefficients_of_mixtures_keep_their_bound():

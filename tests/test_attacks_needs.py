@@ -63,9 +63,9 @@ def test_every_stage_says_what_it_needs_and_more_of_more(choice):
         assert memory_of(choice, larger) > needed
 
 
-def test_the_covariance_of_large_images_is_known_to_be_large():
+def test_large_images_are_no_trouble_and_many_rows_are():
     large = replace(DEFAULT, rows=500, pixels=128 * 128 * 3)
-    assert memory_of(choose_stage("similarity", "whitened"), large) > 9 * GB
+    assert memory_of(choose_stage("similarity", "whitened"), large) < GB
     many = replace(DEFAULT, rows=100_000, class_rows=100_000)
     assert memory_of(choose_stage("assignment", "free"), many) > 100 * GB
     assert memory_of(choose_stage("retrieval", "field"), many) > 70 * GB  # products of all rows
@@ -89,9 +89,9 @@ def test_too_much_is_refused_before_anything_is_done(problem):
     stages = [step.choice for step in unmixing().steps]
     said = check_needs(stages, DEFAULT, 8 * GB)
     assert said.startswith("memory: similarity ") and said.endswith("8.0 GB are available")
-    large = replace(DEFAULT, pixels=49_152)
+    large = replace(DEFAULT, pixels=500_000)
     with pytest.raises(
-        InstaHideError, match=r"similarity 'whitened' .* about 18\.\d GB .* 8\.0 GB"
+        InstaHideError, match=r"similarity 'whitened' .* about 9\.\d GB .* 8\.0 GB"
     ):
         check_needs(stages, large, 8 * GB)
 

@@ -85,7 +85,7 @@ def decode_with_pool(
     recovery = hand_in(problem, state, state.images, rng)
     return replace(
         recovery,
-        complexity="O(ENd + Ed² + d³)",
+        complexity="O(E·d·(N + E))",
         details={
             **recovery.details,
             "pool_images": len(problem.pool),

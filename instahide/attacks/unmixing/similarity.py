@@ -7,54 +7,39 @@ is the most telling function of it: with s the private part and r the public one
 
 where s² belongs to the private images and the rest is noise. Like all that is made of
 photos, the noise is strongly correlated between pixels, so that plain similarities see
-little but overall brightness. Whitening removes that: with the mean and the covariance
-Σ = L·Lᵀ of y² over mixtures of public images alone, the features are L⁻¹·(y² - mean).
-Inner products of features are those of the inverse covariance, whichever root is taken;
-Cholesky's is the cheapest.
+little but overall brightness. Whitening removes that. In the basis of a cosine transform with
+rotated colours (`instahide.attacks.unmixing.parts.field`) the covariance of y² over mixtures
+of public images is close to diagonal, so the features are y² less its mean, in that basis,
+each divided by its standard deviation. No d × d matrix is needed, and a few hundred mixtures
+tell d variances well enough.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
 
 from instahide.attacks.needs import FLOAT, Size
 from instahide.attacks.unmixing.parts.coefficients import simulate_coefficients
-from instahide.attacks.unmixing.parts.field import LEAST_SPECTRUM, learn_field
+from instahide.attacks.unmixing.parts.field import (
+    BATCH_NUMBERS,
+    LEAST_SPECTRUM,
+    Field,
+    batches,
+    learn_field,
+    measure_spectrum,
+)
 from instahide.attacks.unmixing.problem import Problem
 from instahide.encodings.instahide.scheme import Scheme
-from instahide.progress import tracked
 
-MIXTURES_AT_ONCE = 1000
-
-
-@dataclass(frozen=True)
-class Whitening:
-    """An affine map to features of mean 0 and covariance 1 over public mixtures.
-
-    Attributes
-    ----------
-    mean : ndarray of float32, shape (d,)
-    factor : ndarray of float32, shape (d, d)
-        Lower Cholesky factor of the covariance.
-    """
-
-    mean: np.ndarray
-    factor: np.ndarray
-
-    def apply(self, rows: np.ndarray) -> np.ndarray:
-        """Whiten rows, shape (E, d); returns float32 of the same shape."""
-        centred = (rows - self.mean).T
-        return np.ascontiguousarray(
-            solve_triangular(self.factor, centred, lower=True, check_finite=False).T
-        )
+MIXTURES = 2000
+MIXTURE_NUMBERS = 20_000_000  # of larger images fewer mixtures do
+LEAST_MIXTURES = 300
 
 
 def whitened_needs(size: Size) -> float:
-    """Bytes: two matrices d × d and mixtures, or one and the rows in four forms."""
-    covariance = FLOAT * size.pixels**2
-    mixtures = 4 * FLOAT * MIXTURES_AT_ONCE * size.pixels
-    return max(2 * covariance + mixtures, covariance + 4 * size.table)
+    """Bytes: the mixtures and those of one place, or the features; batches in four forms."""
+    learning = 4 * FLOAT * mixtures_for(size.pixels) * size.pixels
+    return max(learning, size.table + 4 * min(FLOAT * BATCH_NUMBERS, size.table))
 
 
 def whitened(
@@ -62,7 +47,7 @@ def whitened(
     rng: np.random.Generator,
     *,
     floor: float = 1e-3,
-    mixtures: int = 20_000,
+    mixtures: int | None = None,
     power: int = 2,
 ) -> np.ndarray:
     """Whiten the squares of the magnitudes: the first stage of the attack `whitened`.
@@ -71,22 +56,44 @@ def whitened(
 
     Parameters
     ----------
-    floor, mixtures, power
-        See `learn_whitening`.
+    floor : float
+        Added to all variances, as a share of their mean.
+    mixtures, power
+        See `learn_squares`.
 
     Returns
     -------
     ndarray of float32, shape (E, d)
     """
-    scheme = problem.scheme
-    if not scheme.masked:
-        field = learn_field(problem.public)
-        scale = np.sqrt(field.spectrum + LEAST_SPECTRUM)
-        return field.transform(problem.magnitudes - field.mean) / scale
-    whitening = learn_whitening(
-        problem.public, scheme, rng, mixtures=mixtures, floor=floor, power=power
+    field = learn_field(problem.public)
+    if not problem.scheme.masked:
+        return whiten(field, problem.magnitudes, power=1, least=LEAST_SPECTRUM)
+    squares = learn_squares(
+        field, problem.public, problem.scheme, rng, mixtures=mixtures, power=power
     )
-    return whitening.apply(problem.magnitudes**power)
+    return whiten(squares, problem.magnitudes, power=power, least=floor * squares.power)
+
+
+def whiten(field: Field, rows: np.ndarray, *, power: int, least: float) -> np.ndarray:
+    """Return rows to a power in a field's basis, of mean 0 and variance 1.
+
+    Parameters
+    ----------
+    field : Field
+        With mean and variances of what is whitened.
+    rows : ndarray of float32, shape (E, d)
+    least : float
+        Added to the variances.
+
+    Returns
+    -------
+    ndarray of float32, shape (E, d)
+    """
+    features = np.empty_like(rows)
+    gain = 1 / np.sqrt(field.spectrum + np.float32(least))
+    for some in batches(*rows.shape):
+        features[some] = field.transform(rows[some] ** power - field.mean) * gain
+    return features
 
 
 def plain_needs(size: Size) -> float:
@@ -125,44 +132,43 @@ def mix_public(
     return mixtures.reshape(len(coefficients), -1)
 
 
-def learn_whitening(
+def learn_squares(
+    field: Field,
     public: np.ndarray,
     scheme: Scheme,
     rng: np.random.Generator,
     *,
-    mixtures: int = 20_000,
-    floor: float = 1e-3,
+    mixtures: int | None = None,
     power: int = 2,
-) -> Whitening:
-    """Learn mean and covariance of y², or |y|, from synthetic mixtures of public images.
+) -> Field:
+    """Learn mean and variances of y², or |y|, from synthetic mixtures of public images.
 
     Parameters
     ----------
+    field : Field
+        Of the public images: its basis is taken.
     public : ndarray of float32, shape (N, H, W, C), range [-1, 1]
         Images like those of the pool; none of its members is needed.
     scheme : Scheme
     rng : numpy.random.Generator
-    mixtures : int
-        How many synthetic mixtures to average over.
-    floor : float
-        Added to the covariance's diagonal, as a share of its mean.
+    mixtures : int, optional
+        How many synthetic mixtures to average over; by default 2,000, of large images fewer.
     power : {2, 1}
 
     Returns
     -------
-    Whitening
+    Field
     """
-    size = int(np.prod(public.shape[1:]))
-    total, moment = np.zeros(size), np.zeros((size, size), np.float32)
-    for start in tracked(range(0, mixtures, MIXTURES_AT_ONCE), "mixtures", "thousand"):
-        some = min(MIXTURES_AT_ONCE, mixtures - start)
-        mixed = mix_public(public, simulate_coefficients(scheme, rng, some), rng)
-        mixed = np.abs(mixed) ** power
-        total += mixed.sum(axis=0, dtype=np.float64)
-        moment += mixed.T @ mixed
-    mean = (total / mixtures).astype(np.float32)
-    moment /= mixtures
-    moment -= np.outer(mean, mean)
-    moment.flat[:: size + 1] += floor * moment.diagonal().mean()
-    factor = cholesky(moment, lower=True, overwrite_a=True, check_finite=False)
-    return Whitening(mean, factor)
+    count = mixtures_for(field.mean.size) if mixtures is None else mixtures
+    mixed = mix_public(public, simulate_coefficients(scheme, rng, count), rng)
+    np.abs(mixed, out=mixed)
+    mixed **= power
+    mean = mixed.mean(axis=0, dtype=np.float64).astype(np.float32)
+    mixed -= mean
+    centred = (mixed[some] for some in batches(*mixed.shape))
+    return replace(measure_spectrum(field, centred), mean=mean)
+
+
+def mixtures_for(pixels: int) -> int:
+    """Return how many mixtures to learn from: of larger images fewer, for they tell as much."""
+    return min(MIXTURES, max(LEAST_MIXTURES, MIXTURE_NUMBERS // pixels))

@@ -21,12 +21,14 @@ matters most: at once cold, whole regions keep the wrong sign (measured: ten tim
 error).
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.fft import dct
 
 LEAST_SPECTRUM = 1e-9  # variance that is divided by
+BATCH_NUMBERS = 3_000_000  # that are transformed at a time, where all of them could be many
 UNMASKED_AT_ONCE = 100  # what is at work at a time stays in the processor's cache
 
 
@@ -87,30 +89,52 @@ def learn_field(public: np.ndarray) -> Field:
     ----------
     public : ndarray of float32, shape (N, H, W, C), range [-1, 1]
     """
-    height, width, channels = shape = public.shape[1:]
+    _, width, channels = shape = public.shape[1:]
     mean = public.mean(axis=0, dtype=np.float64)
     mean = ((mean + mean[:, ::-1]) / 2).astype(np.float32)
-    centred = public - mean
-    colours = centred.reshape(-1, channels)
-    _, rotation = np.linalg.eigh((colours.T @ colours).astype(np.float64))
-    down = dct(np.eye(height), axis=0, norm="ortho").astype(np.float32)
-    across = dct(np.eye(width), axis=0, norm="ortho")
-    across = np.ascontiguousarray(np.kron(across.T, rotation), np.float32)
+    colours = np.zeros((channels, channels))
+    for rows in batches(len(public), mean.size):
+        colour = (public[rows] - mean).reshape(-1, channels)
+        colours += colour.T @ colour
+    _, rotation = np.linalg.eigh(colours)
+    across = np.kron(dct(np.eye(width), axis=0, norm="ortho").T, rotation)
+    across = np.ascontiguousarray(across, np.float32)
+    down = dct(np.eye(shape[0]), axis=0, norm="ortho").astype(np.float32)
     empty = np.empty(0, np.float32)
     basis = Field(shape, mean.ravel(), empty, empty, down, across)
     # A cosine transform of a mirrored image has the same magnitudes.
-    return Field(
-        shape,
-        mean.ravel(),
-        _mean_square(basis.transform(centred.reshape(len(public), -1))),
-        _mean_square(centred.reshape(len(public), -1)),
-        down,
-        across,
-    )
+    rows = batches(len(public), mean.size)
+    centred = ((public[some] - mean).reshape(-1, mean.size) for some in rows)
+    return measure_spectrum(basis, centred)
 
 
-def _mean_square(values: np.ndarray) -> np.ndarray:
-    return (np.einsum("ij,ij->j", values, values) / len(values)).astype(np.float32)
+def measure_spectrum(basis: Field, centred: Iterable[np.ndarray]) -> Field:
+    """Return a field with the mean squares of rows, in its basis and in its pixels.
+
+    Parameters
+    ----------
+    basis : Field
+        Its spectrum and variance are not looked at.
+    centred : iterable of ndarray of float32, shape (some, d)
+    """
+    spectrum, variance = np.zeros((2, basis.mean.size))
+    count = 0
+    for rows in centred:
+        spectrum += _squares(basis.transform(rows))
+        variance += _squares(rows)
+        count += len(rows)
+    spectrum, variance = ((sums / count).astype(np.float32) for sums in (spectrum, variance))
+    return replace(basis, spectrum=spectrum, variance=variance)
+
+
+def batches(count: int, size: int) -> list[slice]:
+    """Cut `count` rows of `size` numbers into batches that are small beside all of them."""
+    step = max(1, BATCH_NUMBERS // size)
+    return [slice(start, min(start + step, count)) for start in range(0, count, step)]
+
+
+def _squares(rows: np.ndarray) -> np.ndarray:
+    return np.einsum("ij,ij->j", rows, rows)
 
 
 def cooling(

@@ -39,7 +39,7 @@ def hand_in(
     return Recovery(
         decryption=private[chosen],
         private=private,
-        complexity="O(Ed² + d³)",
+        complexity="O(E·d·(E + n + H + W))",
         details={"predicted_ssim": round(float(quality.mean()), 4)},
         arrays={"assignment": vars(state.assignment)},
     )
