@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from test_attacks_field import SHAPE, smooth_images
 
 from instahide.attacks.unmixing.parts.field import learn_field
@@ -8,7 +9,7 @@ from instahide.attacks.unmixing.parts.regions import slopes, turn_regions
 
 @pytest.fixture(scope="module")
 def rows():
-    """Six images, 300 rows of two of them with noise, and the squares of the rows."""
+    """Six images, 300 rows of two of them with noise, and the magnitudes of the rows."""
     rng = np.random.default_rng(0)
     field = learn_field(smooth_images(rng, 400) - 0.2)
     images = np.vstack([smooth_images(rng, 6).reshape(6, -1) + 0.2, field.mean])
@@ -18,8 +19,8 @@ def rows():
     design[:, 6] = 1 - design.sum(axis=1)
     level = np.full(300, 0.02, np.float32)
     noise = np.sqrt(level)[:, None] * field.sample(rng, 300)
-    squares = (design @ images + noise) ** 2
-    return images.astype(np.float32), design, squares, (level, field.variance)
+    magnitudes = np.abs(design @ images + noise)
+    return images.astype(np.float32), csr_matrix(design), magnitudes, (level, field.variance)
 
 
 def test_regions_of_the_wrong_sign_are_turned(rows):
@@ -41,15 +42,16 @@ def test_right_images_are_left_alone(rows):
 
 
 def test_slopes_are_those_of_weighted_least_squares(rows):
-    images, design, squares, (level, pixel) = rows
-    found = slopes(images, design, squares, (level, pixel))
+    images, design, magnitudes, (level, pixel) = rows
+    found = slopes(images, design, magnitudes, (level, pixel))
     number, place = 2, 17
+    design = design.toarray()
     some = np.flatnonzero(design[:, number])
     own = design[some, number] * images[number, place]
     others = design[some] @ images[:, place] - own
     variance = level[some] * pixel[place]
     weight = 1 / (variance * (4 * others**2 + 2 * variance) + 1e-6)
-    target = squares[some, place] - own**2 - others**2 - variance
+    target = magnitudes[some, place] ** 2 - own**2 - others**2 - variance
     root = np.sqrt(weight)
     slope = np.linalg.lstsq((root * 2 * own * others)[:, None], root * target)[0][0]
     normal = (weight * (2 * own * others) ** 2).sum()

@@ -66,14 +66,14 @@ def solve_by_bands(state: State, shape: tuple[int, ...], *, rounds: int = 2) -> 
     -------
     ndarray of float32, shape (n + 1, d)
     """
-    design = state.design()
+    design = state.mixtures.design
     solution = np.zeros_like(state.images)
     unmasked, images = split_bands(state.unmasked, shape), split_bands(state.images, shape)
     bands = list(zip(unmasked, images, BAND_REACH, strict=False))
     for band, start, reach in tracked(bands, "last images", "bands"):
         for _ in range(rounds):
             precision = local_precision(band - design @ start, state.level, shape, reach)
-            start = solve_locally(design, band, precision, LOCAL_RIDGE)
+            start = solve_locally(design, band, precision, LOCAL_RIDGE, start)
         solution += start
     ridge = np.full(design.shape[1], LOCAL_RIDGE)
     return solution + solve_images(design, unmasked[-1], 1 / state.level, ridge)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from instahide.errors import InstaHideError
 from instahide.files import load_npz, save_npz
@@ -41,6 +42,14 @@ class Assignment:
         rest = 1 - self.weights.sum(axis=1, keepdims=True)
         return np.hstack([mix(self.members, self.weights, image_count), rest])
 
+    def sparse_design(self, image_count: int) -> csr_matrix:
+        """Return the matrix of `design` as a sparse one: a row has one entry for each place.
+
+        Its last column is dense.
+        """
+        rest = 1 - self.weights.sum(axis=1, keepdims=True)
+        return sparse_mix(self.members, self.weights, image_count, rest)
+
     def take(self, rows: np.ndarray) -> "Assignment":
         """Return some rows."""
         return Assignment(self.members[rows], self.weights[rows])
@@ -73,6 +82,30 @@ class Assignment:
 
 
 @dataclass(frozen=True)
+class Mixtures:
+    """Rows as a design mixes images: a table that is never there as a whole.
+
+    Attributes
+    ----------
+    design : csr_matrix of float32, shape (E, n + 1)
+    images : ndarray of float32, shape (n + 1, d)
+
+    Examples
+    --------
+    >>> half = csr_matrix(np.full((2, 2), 0.5, np.float32))
+    >>> Mixtures(half, np.ones((2, 3), np.float32))[1:]
+    array([[1., 1., 1.]], dtype=float32)
+    """
+
+    design: csr_matrix
+    images: np.ndarray
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        """Return some rows, float32."""
+        return self.design[rows] @ self.images
+
+
+@dataclass(frozen=True)
 class State:
     """What is known between rounds.
 
@@ -101,6 +134,11 @@ class State:
     def design(self) -> np.ndarray:
         """Return the (E, n + 1) matrix that mixes images into rows."""
         return self.assignment.design(self.image_count)
+
+    @property
+    def mixtures(self) -> Mixtures:
+        """What the images make of the rows."""
+        return Mixtures(self.assignment.sparse_design(self.image_count), self.images)
 
     def take(self, rows: np.ndarray) -> "State":
         """Return some rows; images are all there."""
@@ -150,6 +188,28 @@ def mix(members: np.ndarray, weights: np.ndarray, image_count: int) -> np.ndarra
     for place in range(members.shape[1]):
         rows = np.flatnonzero(members[:, place] != NOBODY)
         design[rows, members[rows, place]] += weights[rows, place]
+    return design
+
+
+def sparse_mix(
+    members: np.ndarray, weights: np.ndarray, image_count: int, common: np.ndarray
+) -> csr_matrix:
+    """Return `mix` and columns common to all rows behind it, as a sparse float32 matrix.
+
+    Parameters
+    ----------
+    members, weights : ndarray, shape (E, p)
+    common : ndarray of float32, shape (E, c)
+    """
+    rows, columns = common.shape
+    behind = np.broadcast_to(image_count + np.arange(columns), (rows, columns))
+    places = np.hstack([members, behind])
+    values = np.hstack([weights, common]).astype(np.float32, copy=False)
+    kept = places != NOBODY
+    starts = np.concatenate([[0], kept.sum(axis=1).cumsum()])
+    shape = rows, image_count + columns
+    design = csr_matrix((values[kept], places[kept], starts), shape)
+    design.sum_duplicates()
     return design
 
 

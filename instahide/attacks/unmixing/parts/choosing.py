@@ -64,14 +64,18 @@ Choose = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], Chosen]
 class Chooser(Protocol):
     """Chooses the images of rows of one kind."""
 
-    def see(self, rows: np.ndarray, images: np.ndarray) -> RowsSeen:
-        """Return the inner products of unmasked rows and images.
+    def take(self, rows: slice) -> "Chooser":
+        """Return the chooser of some rows."""
+
+    def see(self, products: np.ndarray, gram: np.ndarray) -> RowsSeen:
+        """Return the inner products of rows, images and backgrounds.
 
         Parameters
         ----------
-        rows : ndarray of float32, shape (E, d)
-        images : ndarray of float32, shape (n + 1, d)
-            Private images, and the mean public one.
+        products : ndarray of float32, shape (E, n + 1)
+            Inner products of unmasked rows with private images and the mean public one.
+        gram : ndarray of float32, shape (n + 1, n + 1)
+            Inner products of the images.
         """
 
     def choose(

@@ -8,7 +8,7 @@ follow from their neighbours'. The model of a row is
 
 with v the sum of the public images' squared coefficients. In the basis of a discrete cosine
 transform, after a rotation of the colours, that covariance is close to diagonal, so every
-step below costs two transforms instead of a product with a d × d matrix.
+step below costs two fast transforms, O(d·log d), instead of a product with a d × d matrix.
 
 `unmask` finds the posterior mean of x given |x| by mean-field annealing. A pixel's new value
 is |x|·tanh(|x|·p / t), where p is what the other pixels predict for it: the leave-one-out
@@ -25,11 +25,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.fft import dct
+from scipy.fft import dctn, idctn
+
+from instahide.attacks.unmixing.state import Mixtures
 
 LEAST_SPECTRUM = 1e-9  # variance that is divided by
 BATCH_NUMBERS = 3_000_000  # that are transformed at a time, where all of them could be many
-UNMASKED_AT_ONCE = 100  # what is at work at a time stays in the processor's cache
+UNMASKED_NUMBERS = 80_000  # what is at work at a time stays in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -45,18 +47,15 @@ class Field:
         Variances in the basis.
     variance : ndarray of float32, shape (d,)
         Variances of the pixels.
-    down : ndarray of float32, shape (H, H)
-        Cosine transform from top to bottom.
-    across : ndarray of float32, shape (W * C, W * C)
-        Cosine transform from left to right, with the rotation of colours.
+    rotation : ndarray of float32, shape (C, C)
+        Of the colours, which follows the cosine transform.
     """
 
     shape: tuple[int, ...]
     mean: np.ndarray
     spectrum: np.ndarray
     variance: np.ndarray
-    down: np.ndarray
-    across: np.ndarray
+    rotation: np.ndarray
 
     @property
     def power(self) -> float:
@@ -65,16 +64,15 @@ class Field:
 
     def transform(self, images: np.ndarray) -> np.ndarray:
         """Map rows of pixels, shape (E, d), to the basis."""
-        height = self.shape[0]
-        half = images.reshape(-1, len(self.across)) @ self.across
-        whole = np.matmul(self.down, half.reshape(-1, height, len(self.across)))
-        return whole.reshape(len(images), -1)
+        pictures = images.reshape(-1, *self.shape)
+        values = dctn(pictures, axes=(1, 2), norm="ortho").reshape(-1, self.shape[2])
+        return (values @ self.rotation).reshape(len(images), -1)
 
     def invert(self, values: np.ndarray) -> np.ndarray:
         """Map rows of the basis back to pixels."""
-        height = self.shape[0]
-        half = np.matmul(self.down.T, values.reshape(-1, height, len(self.across)))
-        return (half.reshape(-1, len(self.across)) @ self.across.T).reshape(len(values), -1)
+        colours = (values.reshape(-1, self.shape[2]) @ self.rotation.T).reshape(-1, *self.shape)
+        pictures = idctn(colours, axes=(1, 2), norm="ortho", overwrite_x=True)
+        return pictures.reshape(len(values), -1)
 
     def sample(self, rng: np.random.Generator, rows: int) -> np.ndarray:
         """Draw rows of the field without its mean, shape (rows, d)."""
@@ -89,19 +87,16 @@ def learn_field(public: np.ndarray) -> Field:
     ----------
     public : ndarray of float32, shape (N, H, W, C), range [-1, 1]
     """
-    _, width, channels = shape = public.shape[1:]
+    shape = public.shape[1:]
     mean = public.mean(axis=0, dtype=np.float64)
     mean = ((mean + mean[:, ::-1]) / 2).astype(np.float32)
-    colours = np.zeros((channels, channels))
+    colours = np.zeros((shape[2], shape[2]))
     for rows in batches(len(public), mean.size):
-        colour = (public[rows] - mean).reshape(-1, channels)
+        colour = (public[rows] - mean).reshape(-1, shape[2])
         colours += colour.T @ colour
     _, rotation = np.linalg.eigh(colours)
-    across = np.kron(dct(np.eye(width), axis=0, norm="ortho").T, rotation)
-    across = np.ascontiguousarray(across, np.float32)
-    down = dct(np.eye(shape[0]), axis=0, norm="ortho").astype(np.float32)
     empty = np.empty(0, np.float32)
-    basis = Field(shape, mean.ravel(), empty, empty, down, across)
+    basis = Field(shape, mean.ravel(), empty, empty, rotation.astype(np.float32))
     # A cosine transform of a mirrored image has the same magnitudes.
     rows = batches(len(public), mean.size)
     centred = ((public[some] - mean).reshape(-1, mean.size) for some in rows)
@@ -127,9 +122,9 @@ def measure_spectrum(basis: Field, centred: Iterable[np.ndarray]) -> Field:
     return replace(basis, spectrum=spectrum, variance=variance)
 
 
-def batches(count: int, size: int) -> list[slice]:
+def batches(count: int, size: int, numbers: int = BATCH_NUMBERS) -> list[slice]:
     """Cut `count` rows of `size` numbers into batches that are small beside all of them."""
-    step = max(1, BATCH_NUMBERS // size)
+    step = max(1, numbers // size)
     return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
 
@@ -147,7 +142,7 @@ def cooling(
 def unmask(
     field: Field,
     magnitudes: np.ndarray,
-    mean: np.ndarray,
+    mean: np.ndarray | Mixtures,
     level: np.ndarray,
     schedule: np.ndarray,
 ) -> np.ndarray:
@@ -158,7 +153,7 @@ def unmask(
     field : Field
     magnitudes : ndarray of float32, shape (E, d)
         |x|.
-    mean : ndarray of float32, shape (E, d)
+    mean : ndarray of float32, shape (E, d), or Mixtures
         What is expected of each row.
     level : ndarray of float32, shape (E,)
         v: variance of the rest, in units of a public image's.
@@ -172,8 +167,7 @@ def unmask(
     """
     estimate = np.empty_like(magnitudes)
     relative = field.spectrum / field.power
-    for start in range(0, len(magnitudes), UNMASKED_AT_ONCE):
-        rows = slice(start, start + UNMASKED_AT_ONCE)
+    for rows in batches(*magnitudes.shape, UNMASKED_NUMBERS):
         some, centre = magnitudes[rows], mean[rows]
         slope = some / (level[rows, None] * np.float32(field.power))
         now = some * np.tanh(slope * centre)

@@ -11,7 +11,7 @@ feature,
 is least. Where weights are uncertain, this draws them to their mean and not to zero.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,14 +40,19 @@ class FreePairs:
     parts: Parts
     prior: WeightPrior
 
-    def see(self, rows: np.ndarray, images: np.ndarray) -> RowsSeen:
+    def take(self, rows: slice) -> "FreePairs":
+        """Return the chooser of some rows."""
+        return replace(self, parts=self.parts.take(rows))
+
+    def see(self, products: np.ndarray, gram: np.ndarray) -> RowsSeen:
         """Return inner products with images less the mean public one, the background.
 
         With m the mean public image, x - m = λ₀·(a - m) + λ₁·(b - m) and noise, so that the
         coefficients are free weights.
         """
-        mean, images = images[-1], images[:-1] - images[-1]
-        return RowsSeen(rows @ images.T, images @ images.T, mean @ images.T, rows @ mean)
+        along, across = products[:, -1], gram[-1, :-1] - gram[-1, -1]
+        between = gram[:-1, :-1] - gram[-1, :-1] - across[:, None]
+        return RowsSeen(products[:, :-1] - along[:, None], between, across, along)
 
     def choose(
         self, products: np.ndarray, gram: np.ndarray, noise: np.ndarray, before: np.ndarray

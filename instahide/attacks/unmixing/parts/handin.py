@@ -39,7 +39,7 @@ def hand_in(
     return Recovery(
         decryption=private[chosen],
         private=private,
-        complexity="O(E·d·(E + n + H + W))",
+        complexity="O(E·d·(n + log d))",
         details={"predicted_ssim": round(float(quality.mean()), 4)},
         arrays={"assignment": vars(state.assignment)},
     )
@@ -50,8 +50,9 @@ def error_variance(state: State) -> np.ndarray:
 
     From the normal matrix of the weighted least squares; wrong pairs and signs come on top.
     """
-    design = state.design().astype(np.float64)
-    normal = design.T @ (design / state.level[:, None]) + np.eye(design.shape[1])
+    design = state.mixtures.design.astype(np.float64)
+    normal = (design.T @ design.multiply(1 / state.level[:, None])).toarray()
+    normal[np.diag_indices(len(normal))] += 1
     return np.linalg.inv(normal).diagonal()[:-1]
 
 

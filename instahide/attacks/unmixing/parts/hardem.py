@@ -8,8 +8,9 @@ each row given Q (`instahide.attacks.unmixing.parts.choosing`).
 import numpy as np
 
 from instahide.attacks.unmixing.parts.choosing import Choose
+from instahide.attacks.unmixing.parts.field import batches
 from instahide.attacks.unmixing.parts.leastsquares import ridge_fit
-from instahide.attacks.unmixing.state import NOBODY, Assignment, mix
+from instahide.attacks.unmixing.state import NOBODY, Assignment, Mixtures, sparse_mix
 from instahide.progress import tracked
 
 PROFILE_RIDGE = 0.05  # draws Q to zero, as a share of the normal matrix's mean diagonal
@@ -56,19 +57,23 @@ def run_hard_em(
     members, weights = start.members, start.weights
     rows, before = (members != NOBODY).any(axis=1), np.full_like(members, NOBODY)
     for _ in tracked(range(rounds), shown, "rounds"):
-        design = np.hstack([mix(members[rows], weights[rows], image_count), common[rows]])
-        fitted = ridge_fit(design, features[rows], precision[rows], PROFILE_RIDGE)
+        design = sparse_mix(members, weights, image_count, common)
+        fitted = ridge_fit(design, features, precision * rows, PROFILE_RIDGE)
         profiles = fitted[:image_count]
-        noise = np.full(len(features), _misfit(features[rows], design @ fitted), np.float32)
+        misfit = _misfit(features, Mixtures(design, fitted), rows)
+        noise = np.full(len(features), misfit, np.float32)
         # The last two profiles are common to all rows: the public part, and a constant.
         across = common @ (fitted[-2:] @ profiles.T) if public else fitted[-1] @ profiles.T
         products = features @ profiles.T - across
         members, weights, _ = choose(products, profiles @ profiles.T, noise, before)
-        rows, before = slice(None), members  # a mask would copy
+        rows, before = np.ones_like(rows), members
     return Assignment(members, weights)
 
 
-def _misfit(features: np.ndarray, fit: np.ndarray) -> float:
-    """Return the mean squared difference; it overwrites `fit`, for both are large."""
-    np.subtract(features, fit, out=fit)
-    return np.square(fit, out=fit).mean()
+def _misfit(features: np.ndarray, fit: Mixtures, rows: np.ndarray) -> float:
+    """Return the mean squared difference over some rows, bool (E,)."""
+    total = 0.0
+    for some in batches(*features.shape):
+        left = features[some] - fit[some]
+        total += float((left * left).sum(axis=1)[rows[some]].sum())
+    return total / (rows.sum() * features.shape[1])

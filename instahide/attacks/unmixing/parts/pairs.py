@@ -1,6 +1,6 @@
 """Pairs of images whose weights are known, or their sum: the nearest pair of each row."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,9 +24,13 @@ class KnownPairs:
     parts: Parts
     power: int = 1
 
-    def see(self, rows: np.ndarray, images: np.ndarray) -> RowsSeen:
+    def take(self, rows: slice) -> "KnownPairs":
+        """Return the chooser of some rows."""
+        return replace(self, parts=self.parts.take(rows))
+
+    def see(self, products: np.ndarray, gram: np.ndarray) -> RowsSeen:
         """Return inner products; the background is as much of the mean image as is left."""
-        products, gram, rest = rows @ images.T, images @ images.T, self.parts.rest
+        rest = self.parts.rest
         across = rest[:, None] * gram[-1, :-1]
         return RowsSeen(products[:, :-1], gram[:-1, :-1], across, rest * products[:, -1])
 

@@ -1,6 +1,6 @@
 """Rows of k images with known weights: the image of each place in turn, in sweeps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,10 +25,13 @@ class Places:
     parts: Parts
     power: int = 1
 
-    def see(self, rows: np.ndarray, images: np.ndarray) -> RowsSeen:
+    def take(self, rows: slice) -> "Places":
+        """Return the chooser of some rows."""
+        return replace(self, parts=self.parts.take(rows))
+
+    def see(self, products: np.ndarray, gram: np.ndarray) -> RowsSeen:
         """Return inner products; there is no background, as there are no public images."""
-        images = images[:-1]
-        return RowsSeen(rows @ images.T, images @ images.T)
+        return RowsSeen(products[:, :-1], gram[:-1, :-1])
 
     def choose(
         self, products: np.ndarray, gram: np.ndarray, noise: np.ndarray, before: np.ndarray

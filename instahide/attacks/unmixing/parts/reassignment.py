@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from instahide.attacks.unmixing.parts.choosing import Chooser, choose_signs
-from instahide.attacks.unmixing.parts.field import Field
+from instahide.attacks.unmixing.parts.field import Field, batches
 from instahide.attacks.unmixing.state import Assignment, State
+
+SEEN_NUMBERS = 30_000_000  # of rows whose images are chosen at a time
 
 
 def reassign(
@@ -24,22 +26,31 @@ def reassign(
     signed : bool
         Rows have their true sign (there is no mask).
     """
-    seen = chooser.see(*whiten_by_residuals(field, state, level))
-    found, turned = choose_signs(
-        seen, chooser.choose, level, state.assignment.members, signed=signed
-    )
-    return replace(
-        state,
-        unmasked=np.where(turned, -state.unmasked, state.unmasked),
-        assignment=Assignment(found.members, found.weights.astype(np.float32)),
-    )
+    gain = residual_gain(field, state, level)
+    images = field.transform(state.images) * gain
+    gram, before = images @ images.T, state.assignment.members
+    parts = []
+    for some in batches(*state.unmasked.shape, SEEN_NUMBERS):
+        products = np.empty((some.stop - some.start, len(images)), np.float32)
+        for few in batches(len(products), images.shape[1]):
+            rows = state.unmasked[some][few]
+            products[few] = (field.transform(rows) * gain) @ images.T
+        here = chooser.take(some)
+        seen = here.see(products, gram)
+        found, turned = choose_signs(
+            seen, here.choose, level[some], before[some], signed=signed
+        )
+        parts.append((found.members, found.weights.astype(np.float32), turned))
+    members, weights, turned = map(np.concatenate, zip(*parts, strict=True))
+    unmasked = np.where(turned, -state.unmasked, state.unmasked)
+    return replace(state, unmasked=unmasked, assignment=Assignment(members, weights))
 
 
-def whiten_by_residuals(
-    field: Field, state: State, level: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows (E, d) and images (n + 1, d) whose noise has variance `level` throughout."""
-    left = field.transform(state.unmasked - state.design() @ state.images)
-    spectrum = np.einsum("ij,ij,i->j", left, left, 1 / level) / len(level)
-    gain = 1 / np.sqrt(np.maximum(spectrum, 1e-9 * spectrum.max()))
-    return field.transform(state.unmasked) * gain, field.transform(state.images) * gain
+def residual_gain(field: Field, state: State, level: np.ndarray) -> np.ndarray:
+    """Return what gives the noise of transformed rows the variance `level` throughout, (d,)."""
+    mixtures, spectrum = state.mixtures, np.zeros(state.unmasked.shape[1])
+    for some in batches(*state.unmasked.shape):
+        left = field.transform(state.unmasked[some] - mixtures[some])
+        spectrum += np.einsum("ij,ij,i->j", left, left, 1 / level[some])
+    spectrum = (spectrum / len(level)).astype(np.float32)
+    return 1 / np.sqrt(np.maximum(spectrum, 1e-9 * spectrum.max()))

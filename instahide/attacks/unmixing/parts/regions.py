@@ -13,6 +13,7 @@ the slope is plain.
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
+from scipy.sparse import csc_matrix, csr_matrix
 
 REGION_REACH = 1.0  # of the average, in pixels
 LEAST_NOISE = 1e-6
@@ -20,8 +21,8 @@ LEAST_NOISE = 1e-6
 
 def turn_regions(
     images: np.ndarray,
-    design: np.ndarray,
-    squares: np.ndarray,
+    design: csr_matrix,
+    magnitudes: np.ndarray,
     noise: tuple[np.ndarray, np.ndarray],
     shape: tuple[int, ...],
 ) -> np.ndarray:
@@ -31,15 +32,15 @@ def turn_regions(
     ----------
     images : ndarray of float32, shape (n + 1, d)
         Private images, and the mean public one.
-    design : ndarray of float32, shape (E, n + 1)
-    squares : ndarray of float32, shape (E, d)
-        y².
+    design : csr_matrix of float32, shape (E, n + 1)
+    magnitudes : ndarray of float32, shape (E, d)
+        |y|.
     noise : tuple of ndarray
         Of shape (E,) and (d,); their product is the variance of the rows about their means.
     shape : tuple of int
         (H, W, C), of product d.
     """
-    pooled = slopes(images, design, squares, noise).reshape(-1, *shape)
+    pooled = slopes(images, design, magnitudes, noise).reshape(-1, *shape)
     pooled = pooled.sum(axis=3, keepdims=True)
     pooled = gaussian_filter(pooled, (0, REGION_REACH, REGION_REACH, 0), mode="nearest")
     wrong = np.broadcast_to(pooled < 0, (len(pooled), *shape)).reshape(len(pooled), -1)
@@ -48,8 +49,8 @@ def turn_regions(
 
 def slopes(
     images: np.ndarray,
-    design: np.ndarray,
-    squares: np.ndarray,
+    design: csr_matrix,
+    magnitudes: np.ndarray,
     noise: tuple[np.ndarray, np.ndarray],
 ) -> np.ndarray:
     """Return each pixel's slope times a positive weight, shape (n, d).
@@ -58,15 +59,16 @@ def slopes(
     has the variance v.
     """
     level, pixel = noise
-    mean = design @ images
+    columns = csc_matrix(design)
     found = np.zeros((len(images) - 1, images.shape[1]), np.float32)
     for number in range(len(found)):
-        rows = np.flatnonzero(design[:, number])
-        own = design[rows, number, None] * images[number]
-        others = mean[rows] - own
+        here = slice(*columns.indptr[number : number + 2])
+        rows = columns.indices[here]
+        own = columns.data[here, None] * images[number]
+        others = design[rows] @ images - own
         variance = level[rows, None] * pixel
         cross = 2 * own * others
         weight = 1 / (variance * (4 * others**2 + 2 * variance) + LEAST_NOISE)
-        left = squares[rows] - own**2 - others**2 - variance
+        left = magnitudes[rows] ** 2 - own**2 - others**2 - variance
         found[number] = (left * cross * weight).sum(axis=0)
     return found

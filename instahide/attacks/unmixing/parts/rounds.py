@@ -25,11 +25,11 @@ from scipy.ndimage import median_filter
 
 from instahide.attacks.needs import FLOAT, Size
 from instahide.attacks.unmixing.parts.coefficients import LEAST_LEVEL, expected_level
-from instahide.attacks.unmixing.parts.field import Field, cooling, unmask
+from instahide.attacks.unmixing.parts.field import Field, batches, cooling, unmask
 from instahide.attacks.unmixing.parts.leastsquares import IMAGE_RIDGE, solve_images
 from instahide.attacks.unmixing.parts.regions import turn_regions
 from instahide.attacks.unmixing.parts.signs import agree_on_signs
-from instahide.attacks.unmixing.state import Assignment, State
+from instahide.attacks.unmixing.state import Assignment, Mixtures, State
 from instahide.progress import tracked
 
 PUBLIC_RIDGE = 10.0  # the mean public image is known better than the private ones
@@ -101,7 +101,7 @@ def rounds_needs(size: Size) -> float:
 
 def start_from_images(fixed: Fixed, images: np.ndarray, assignment: Assignment) -> State:
     """Start from a guess of the images, shape (n + 1, d)."""
-    signs = np.sign(assignment.design(len(images) - 1) @ images)
+    signs = np.sign(assignment.sparse_design(len(images) - 1) @ images)
     level = expected_level(assignment, fixed.spread)
     return State(images, assignment, level, fixed.magnitudes * signs)
 
@@ -117,7 +117,7 @@ def start_from_rows(fixed: Fixed, assignment: Assignment, image_count: int) -> S
     private = (assignment.weights**2).sum(axis=1)
     mean = np.broadcast_to(field.mean, magnitudes.shape)
     unmasked = unmask(field, magnitudes, mean, level + private, cooling(30))
-    design = assignment.design(image_count)[:, :-1]
+    design = assignment.sparse_design(image_count)[:, :-1]
     unmasked *= agree_on_signs(field, unmasked, design)[:, None]
     images = np.zeros((image_count + 1, magnitudes.shape[1]), np.float32)
     state = State(images, assignment, level, unmasked)
@@ -134,14 +134,14 @@ def start_without_masks(fixed: Fixed, assignment: Assignment, image_count: int) 
 
 def refine(fixed: Fixed, state: State, round_: Round) -> State:
     """Run one round."""
-    field, design = fixed.field, state.design()
-    level = state.level + round_.error * (design[:, :-1] ** 2).sum(axis=1)
+    field, design = fixed.field, state.mixtures.design
+    level = state.level + round_.error * design[:, :-1].power(2).sum(axis=1).A1
     if round_.steps:
         images = state.images
         if round_.turn:
             noise = level, field.variance
-            images = turn_regions(images, design, fixed.magnitudes**2, noise, field.shape)
-        mean = design @ without_spots(images, field.shape, round_.median)
+            images = turn_regions(images, design, fixed.magnitudes, noise, field.shape)
+        mean = Mixtures(design, without_spots(images, field.shape, round_.median))
         schedule = cooling(round_.steps)
         unmasked = unmask(field, fixed.magnitudes, mean, level, schedule)
         state = replace(state, unmasked=unmasked)
@@ -177,14 +177,19 @@ def fit_images(field: Field, state: State, public_ridge: float = PUBLIC_RIDGE) -
     `public_ridge` draws the mean public image to the field's mean.
     """
     ridge = np.append(np.full(state.image_count, IMAGE_RIDGE), public_ridge)
-    return solve_images(state.design(), state.unmasked, 1 / state.level, ridge, field.mean)
+    return solve_images(
+        state.mixtures.design, state.unmasked, 1 / state.level, ridge, field.mean
+    )
 
 
 def measure_level(field: Field, state: State, spread: float) -> np.ndarray:
     """Measure each row's level from what is left of it; one part in five is expectation."""
-    left = field.transform(state.unmasked - state.design() @ state.images)
-    left *= left
-    measured = left @ (1 / (field.spectrum + LEVEL_FLOOR * field.power)) / left.shape[1]
+    mixtures, measured = state.mixtures, np.empty(len(state), np.float32)
+    for some in batches(*state.unmasked.shape):
+        left = field.transform(state.unmasked[some] - mixtures[some])
+        left *= left
+        measured[some] = left @ (1 / (field.spectrum + LEVEL_FLOOR * field.power))
+    measured /= state.unmasked.shape[1]
     expected = expected_level(state.assignment, spread)
     measured *= np.median(expected) / max(float(np.median(measured)), LEAST_LEVEL)
     return (0.8 * measured + 0.2 * expected + LEAST_LEVEL).astype(np.float32)
