@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.fft import dctn, idctn
@@ -28,6 +30,22 @@ def test_the_transform_is_scipys_cosine_transform_of_rotated_colours(field):
     cosine = dctn(images, axes=(1, 2), norm="ortho")
     # Colours are rotated among themselves, which keeps their length.
     np.testing.assert_allclose((values**2).sum(3), (cosine**2).sum(3), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [SHAPE, (5, 9, 1)])
+def test_matrices_and_fast_transforms_are_the_same(shape):
+    rng = np.random.default_rng(3)
+    field = learn_field(rng.standard_normal((40, *shape)).astype(np.float32))
+    fast = replace(field, matrices=None)
+    rows = rng.standard_normal((7, field.mean.size)).astype(np.float32)
+    np.testing.assert_allclose(field.transform(rows), fast.transform(rows), atol=1e-5)
+    np.testing.assert_allclose(field.invert(rows), fast.invert(rows), atol=1e-5)
+    np.testing.assert_allclose(fast.invert(fast.transform(rows)), rows, atol=1e-5)
+
+
+def test_large_pictures_have_no_matrices():
+    field = learn_field(np.zeros((2, 40, 60, 3), np.float32))
+    assert field.matrices is None
 
 
 def test_the_transform_can_be_undone(field):
