@@ -6,8 +6,12 @@ import numpy as np
 
 from instahide.attacks.needs import FLOAT, Size
 from instahide.attacks.unmixing.parts.choosing import Chosen, RowsSeen
+from instahide.attacks.unmixing.parts.field import batches
 from instahide.attacks.unmixing.parts.labels import Parts
+from instahide.attacks.unmixing.parts.shortlists import SHORT, cheapest, is_short
 from instahide.attacks.unmixing.state import NOBODY
+
+PAIRS_AT_ONCE = 300_000  # that are compared: what is at work stays in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -42,21 +46,83 @@ class KnownPairs:
             self.parts.coefficients**self.power,
             self.parts.same & (self.power == 1),
         )
-        first, second = self.parts.candidates.transpose(1, 0, 2)
-        costs, left = pair_costs(products, gram, weights, split, first, second)
-        rows = np.arange(len(costs))
-        a, b = np.divmod(costs.reshape(len(rows), -1).argmin(axis=1), second.shape[1])
-        weight = left[rows, a, b]
-        return Chosen(
-            np.stack([first[rows, a], second[rows, b]], axis=1),
-            np.stack([weight, weights.sum(axis=1) - weight], axis=1),
-            costs[rows, a, b],
-        )
+        roster, classes = self.parts.roster, self.parts.classes
+        most = roster.shape[1]
+        pairs = most**2 if is_short(most) else SHORT**2
+        found = [
+            nearest_pairs(
+                products[some], gram, weights[some], split[some], *roster[classes[some].T]
+            )
+            for some in batches(len(products), max(pairs, most), PAIRS_AT_ONCE)
+        ]
+        members, left, costs = map(np.concatenate, zip(*found, strict=True))
+        return Chosen(members, np.stack([left, weights.sum(axis=1) - left], axis=1), costs)
 
 
 def pairs_needs(size: Size) -> float:
-    """Bytes of `pair_costs`: nine numbers for each row and pair of its candidates."""
-    return 9 * FLOAT * size.rows * size.class_images**2
+    """Bytes: inner products of rows and images, four times; and of some rows all pairs."""
+    return 4 * FLOAT * size.rows * size.image_count + 10 * FLOAT * PAIRS_AT_ONCE
+
+
+def nearest_pairs(
+    products: np.ndarray,
+    gram: np.ndarray,
+    weights: np.ndarray,
+    split: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the nearest pairs, int64 (E, 2), the first's weight and the cost, float32 (E,).
+
+    Parameters
+    ----------
+    products, gram, weights, split, first, second
+        As in `pair_costs`.
+    """
+    if not is_short(first.shape[1]):
+        first, second = shorten(products, gram, weights, split, first, second)
+    costs, left = pair_costs(products, gram, weights, split, first, second)
+    rows = np.arange(len(costs))
+    a, b = np.divmod(costs.reshape(len(rows), -1).argmin(axis=1), second.shape[1])
+    members = np.stack([first[rows, a], second[rows, b]], axis=1)
+    return members, left[rows, a, b], costs[rows, a, b]
+
+
+def shorten(
+    products: np.ndarray,
+    gram: np.ndarray,
+    weights: np.ndarray,
+    split: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return shortlists of both places: what pairs best with the best of the other place.
+
+    The first image is chosen beside the mean of all images, then the second beside it.
+    """
+    given = products, gram, weights, split
+    best = _pick(first, single_costs(products, gram, weights, first))
+    other = _pick(second, pair_costs(*given, best, second)[0][:, 0])
+    beside_other = pair_costs(*given, first, other)[0][:, :, 0]
+    best = _pick(first, beside_other)
+    beside_best = pair_costs(*given, best, second)[0][:, 0]
+    return cheapest(first, beside_other), cheapest(second, beside_best)
+
+
+def _pick(candidates: np.ndarray, costs: np.ndarray) -> np.ndarray:
+    """Return the cheapest candidate of each row, int64, shape (E, 1)."""
+    return np.take_along_axis(candidates, costs.argmin(axis=1)[:, None], 1)
+
+
+def single_costs(
+    products: np.ndarray, gram: np.ndarray, weights: np.ndarray, first: np.ndarray
+) -> np.ndarray:
+    """Return what candidates of the first place cost beside the mean of all images."""
+    own, other = weights[:, :1], weights[:, 1:]
+    mean = gram.sum(axis=1) / len(gram)
+    cost = own * gram.diagonal()[first] - 2 * np.take_along_axis(products, first, 1)
+    cost = own * (cost + 2 * other * mean[first])
+    return np.where(first == NOBODY, np.inf, cost)
 
 
 def pair_costs(
@@ -81,14 +147,14 @@ def pair_costs(
     weights : ndarray of float32, shape (E, 2)
     split : ndarray of bool, shape (E,)
         Only the sum of the two weights is known.
-    first, second : ndarray of int64, shape (E, most)
+    first, second : ndarray of int64, shapes (E, most) and (E, others)
         Candidates, padded with NOBODY.
 
     Returns
     -------
-    costs : ndarray of float32, shape (E, most, most)
+    costs : ndarray of float32, shape (E, most, others)
         Squared distances up to a constant of the row; infinite for what is no pair.
-    left : ndarray of float32, shape (E, most, most)
+    left : ndarray of float32, shape (E, most, others)
         Weight of the first image; the second has the rest of the sum.
     """
     own = gram.diagonal()
