@@ -7,6 +7,7 @@ import numpy as np
 
 from instahide.attacks.protocol import Released
 from instahide.attacks.recipe import Labels
+from instahide.attacks.seen import sample
 from instahide.attacks.unmixing.problem import Problem, make_problem
 from instahide.challenge.encryption import BATCH_ROWS, encode_rows
 from instahide.challenge.selection import read_labelled, select
@@ -84,7 +85,7 @@ def make(
     starts = range(0, len(plan), BATCH_ROWS)
     encryption = [encode_rows(sources, plan[i : i + BATCH_ROWS], i) for i in starts]
     released = Released(np.concatenate(encryption), label_rows(plan, chosen))
-    public = to_unit_range(open_pool(photos.sample).patches[:])
+    public = to_unit_range(sample(open_pool(photos.sample)))
     problem = make_problem(
         released, public, scheme, images, labels, pool=pool if knows_pool else None
     )

@@ -42,7 +42,7 @@ def test_the_shortlist_has_the_best_of_all_images(dictionary, monkeypatch):
     scores = rows @ (atoms / np.linalg.norm(atoms, axis=1, keepdims=True)).T
     best = np.sort(np.argsort(-scores, axis=1)[:, :7])
     for chunk in (4000, 64, 5):  # chunks smaller than the list, too
-        monkeypatch.setattr(module, "ATOMS_AT_ONCE", chunk)
+        monkeypatch.setattr(module, "ATOM_NUMBERS", chunk * 192)
         np.testing.assert_array_equal(np.sort(dictionary.shortlist(rows, 7)), best)
 
 

@@ -21,6 +21,8 @@ from instahide.pool.pool import Pool, open_pool
 FLOAT_BYTES = 4
 LEAST_PUBLIC = 100
 MOST_PUBLIC = 10_000  # to learn from; more bring nothing and cost memory
+PUBLIC_BYTES = 2**30  # of them as float32: of larger photos fewer do
+FEW_PUBLIC = 300  # but so many in any case
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def load_seen(
     pool, photos = None, None
     if public is not None:
         pool = open_pool(public)
-        held = min(MOST_PUBLIC, len(pool)) * int(np.prod(pool.shape))
+        held = sample_size(pool) * int(np.prod(pool.shape))
         needed = FLOAT_BYTES * released.encryption.size + (FLOAT_BYTES + 1) * held
         check_memory(needed, f"reading {challenge} and {public}")
         if not knows_pool and _is_own_pool(folder, pool):
@@ -205,10 +207,16 @@ def _is_own_pool(folder: ChallengeFolder, pool: Pool) -> bool:
     return bool(told) and told["patches"] == len(pool) and told["sha256"] == pool.digest
 
 
-def sample(pool: Pool, most: int = MOST_PUBLIC) -> np.ndarray:
-    """Return at most `most` images, evenly from all of a pool, uint8 (N, H, W, C)."""
-    image_index = np.linspace(0, len(pool) - 1, min(most, len(pool))).astype(np.int64)
+def sample(pool: Pool) -> np.ndarray:
+    """Return some images to learn from, evenly from all of a pool, uint8 (N, H, W, C)."""
+    image_index = np.linspace(0, len(pool) - 1, sample_size(pool)).astype(np.int64)
     return pool.read(image_index)
+
+
+def sample_size(pool: Pool) -> int:
+    """Return how many images of a pool to learn from: all, unless they are many or large."""
+    fitting = PUBLIC_BYTES // (FLOAT_BYTES * int(np.prod(pool.shape)))
+    return min(len(pool), MOST_PUBLIC, max(fitting, FEW_PUBLIC))
 
 
 def strip_labels(label: np.ndarray, labels: Labels) -> np.ndarray:

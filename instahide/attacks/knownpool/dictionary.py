@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from instahide.attacks.seen import sample
-from instahide.attacks.unmixing.parts.field import Field, learn_field
+from instahide.attacks.unmixing.parts.field import Field, batches, learn_field
 from instahide.images import to_unit_range
 from instahide.pool.pool import Pool
 from instahide.progress import tracked
 
 WHITENING_FLOOR = 0.01  # of the spectrum: in wrong signs no detail is to be trusted
-ATOMS_AT_ONCE = 4000
+ATOM_NUMBERS = 12_000_000  # of images of the pool that are whitened at a time
 SHOWN = 20  # chunks of a scan that shows its progress
 
 
@@ -74,8 +74,8 @@ class Dictionary:
         few, image_index, _ = self.narrow(image_index)
         for slot in range(image_index.shape[1]):
             rows = np.flatnonzero(image_index[:, slot] >= 0)
-            for start in range(0, len(rows), ATOMS_AT_ONCE):
-                some = rows[start : start + ATOMS_AT_ONCE]
+            for at in batches(len(rows), len(self.gain), ATOM_NUMBERS):
+                some = rows[at]
                 atoms = few.centred(image_index[some, slot])
                 mixed[some] += coefficients[some, slot, None] * atoms
         return mixed
@@ -107,23 +107,23 @@ class Dictionary:
         rows = np.ascontiguousarray(rows[:, self.strongest])
         best = np.full((len(rows), count), -np.inf, np.float32)
         image_index = np.full((len(rows), count), -1)
-        chunks: Iterable = range(0, len(self.pool), ATOMS_AT_ONCE)
+        chunks: Iterable = batches(len(self.pool), len(self.gain), ATOM_NUMBERS)
         if len(chunks) >= SHOWN:
             chunks = tracked(chunks, "scan of the pool", "chunks")
-        for start in chunks:
-            atoms = self._unit_atoms(start)
+        for chunk in chunks:
+            atoms = self._unit_atoms(chunk)
             scores = rows @ atoms.T
             open_ = np.flatnonzero(scores.max(axis=1) > best.min(axis=1))
             merged = np.hstack([best[open_], scores[open_]])
             kept = np.argpartition(-merged, count - 1, axis=1)[:, :count]
             best[open_] = np.take_along_axis(merged, kept, 1)
             old = np.take_along_axis(image_index[open_], np.minimum(kept, count - 1), 1)
-            image_index[open_] = np.where(kept < count, old, kept - count + start)
+            image_index[open_] = np.where(kept < count, old, kept - count + chunk.start)
         return image_index
 
-    def _unit_atoms(self, start: int) -> np.ndarray:
-        """Return the chunk of images from `start` on, whitened and of length 1."""
-        images = self._centre(np.asarray(self.pool.patches[start : start + ATOMS_AT_ONCE]))
+    def _unit_atoms(self, chunk: slice) -> np.ndarray:
+        """Return a chunk of images, whitened and of length 1."""
+        images = self._centre(np.asarray(self.pool.patches[chunk]))
         atoms = self.whiten(images)[:, self.strongest]
         atoms /= np.maximum(np.linalg.norm(atoms, axis=1, keepdims=True), 1e-6)
         return atoms

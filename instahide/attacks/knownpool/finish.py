@@ -13,10 +13,10 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from instahide.attacks.knownpool.decoding import Decoding, Settings, nothing_found
-from instahide.attacks.knownpool.dictionary import ATOMS_AT_ONCE, make_dictionary
+from instahide.attacks.knownpool.dictionary import ATOM_NUMBERS, make_dictionary
 from instahide.attacks.knownpool.pairsearch import search_pairs
 from instahide.attacks.knownpool.passes import run_pass
-from instahide.attacks.knownpool.publicsearch import SELECTED_AT_ONCE
+from instahide.attacks.knownpool.publicsearch import SELECTED_NUMBERS
 from instahide.attacks.knownpool.task import Task, is_settled, make_task, take_masks_off
 from instahide.attacks.needs import FLOAT, Size
 from instahide.attacks.protocol import Recovery
@@ -38,8 +38,9 @@ PassObserver = Callable[[int, State, Decoding], object]
 def decode_with_pool_needs(size: Size) -> float:
     """Bytes: the pool and a chunk of it; rows in eight forms, or candidates of some rows."""
     held = min(size.pool * size.pixels, MEMORY_BYTES)
-    scan = 3 * FLOAT * min(ATOMS_AT_ONCE, size.pool) * (size.pixels + size.rows)
-    candidates = 60 * FLOAT * SELECTED_AT_ONCE * size.pixels  # 20 of each row, in three forms
+    chunk = min(max(ATOM_NUMBERS // size.pixels, 1), size.pool)
+    scan = 3 * FLOAT * chunk * (size.pixels + size.rows)
+    candidates = 60 * FLOAT * max(SELECTED_NUMBERS, size.pixels)  # 20 of each, in three forms
     tables = max(8 * size.table, 3 * size.table + candidates)
     return held + scan + tables + pairs_needs(size)
 

@@ -98,7 +98,7 @@ def try_pairs(
     state = State(state.images, assignment, level, task.magnitudes)
     decoding = nothing_found(len(owner), task.settings)
     state = replace(state, unmasked=take_masks_off(task, state, decoding))
-    left = task.dictionary.whiten(state.unmasked - state.design() @ state.images)
+    left = task.dictionary.whiten(state.unmasked - state.mixtures[:])
     energy = np.einsum("ij,ij->i", left, left) / left.shape[1]
     return replace(state, level=energy), decoding
 

@@ -60,8 +60,8 @@ def fit_private(state: State) -> State:
     ASSUME: they were stored with 8 bits, as photos are: an image that comes close to such
     values everywhere is rounded to them, which makes it exact.
     """
-    design, mean = state.design(), state.images[-1]
-    rows = state.unmasked - design[:, -1:] * mean
+    design, mean = state.mixtures.design, state.images[-1]
+    rows = state.unmasked - design[:, [-1]].toarray() * mean
     ridge = np.full(state.image_count, IMAGE_RIDGE)
     images = solve_images(design[:, :-1], rows, 1 / state.level, ridge, mean)
     images = np.clip(images, -1, 1)

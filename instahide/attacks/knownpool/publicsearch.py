@@ -6,12 +6,13 @@ from instahide.attacks.knownpool.decoding import Decoding, Settings
 from instahide.attacks.knownpool.dictionary import Dictionary
 from instahide.attacks.knownpool.selection import NONE, AtomSelection, select_atoms
 from instahide.attacks.knownpool.task import Task, is_settled
+from instahide.attacks.unmixing.parts.field import batches
 from instahide.attacks.unmixing.state import State
 
 # ASSUME: a choice is as good as certain when its margin is several times 50 units of noise.
 # In theory 2·ln N, about 20, would do; but what is left of a row is not white.
 CERTAIN_MARGIN = 50.0
-SELECTED_AT_ONCE = 200
+SELECTED_NUMBERS = 600_000  # of rows whose public images are chosen at a time
 
 
 def find_public(task: Task, state: State, decoding: Decoding) -> Decoding:
@@ -24,18 +25,30 @@ def find_public(task: Task, state: State, decoding: Decoding) -> Decoding:
     if not len(open_):
         return decoding
     state, former = state.take(open_), decoding.take(open_)
-    target = dictionary.whiten(state.unmasked - state.design() @ state.images)
-    found = dictionary.whiten(dictionary.mix(former.public, former.coefficients))
-    candidates = dictionary.shortlist(target - found, settings.shortlist)
+    target, mixtures = np.empty_like(state.unmasked), state.mixtures
+    for rows in batches(*target.shape):
+        target[rows] = dictionary.whiten(state.unmasked[rows] - mixtures[rows])
+    left = target - whitened_mixtures(dictionary, former)
+    candidates = dictionary.shortlist(left, settings.shortlist)
+    del left
     candidates = without_repetition(np.hstack([former.public, candidates]))
     few, candidates, wanted = dictionary.narrow(candidates)
     parts = []
-    for start in range(0, len(target), SELECTED_AT_ONCE):
-        rows = slice(start, start + SELECTED_AT_ONCE)
+    for rows in batches(*target.shape, SELECTED_NUMBERS):
         parts.append(choose_public(few, target[rows], candidates[rows], settings))
     public, *others = map(np.concatenate, zip(*parts, strict=True))
     public[public != NONE] = wanted[public[public != NONE]]
     return decoding.put(open_, Decoding(public, *others))
+
+
+def whitened_mixtures(dictionary: Dictionary, decoding: Decoding) -> np.ndarray | float:
+    """Return the public parts of rows as they are decoded, whitened, (E, d); 0 of none."""
+    if (decoding.public == NONE).all():
+        return 0.0
+    mixed = dictionary.mix(decoding.public, decoding.coefficients)
+    for rows in batches(*mixed.shape):
+        mixed[rows] = dictionary.whiten(mixed[rows])
+    return mixed
 
 
 def choose_public(

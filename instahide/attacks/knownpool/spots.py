@@ -13,6 +13,7 @@ and it is taken where it explains |x| better than the value there was.
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.sparse import csc_matrix
 
 from instahide.attacks.unmixing.state import State
 
@@ -70,14 +71,15 @@ def mend_spots(state: State, public: np.ndarray, magnitudes: np.ndarray) -> Stat
     magnitudes : ndarray of float32, shape (E, d)
         |encryption|.
     """
-    design, images = state.design(), state.images.copy()
-    model = design @ images + public
+    design, images = state.mixtures.design, state.images.copy()
+    columns, model = csc_matrix(design), design @ images
+    model += public
     touched = np.zeros(model.shape, bool)
     for number in range(state.image_count):
-        rows = np.flatnonzero(design[:, number])
+        here = slice(*columns.indptr[number : number + 2])
+        rows, weight = columns.indices[here], columns.data[here, None]
         if not len(rows):
             continue
-        weight = design[rows, number, None]
         others = model[rows] - weight * state.images[number]
         uses = Uses(weight, 1 / state.level[rows, None], others, magnitudes[rows])
         new = np.clip(uses.solve(), -1, 1)

@@ -7,7 +7,7 @@ import numpy as np
 from instahide.attacks.knownpool.decoding import Decoding, Settings
 from instahide.attacks.knownpool.dictionary import Dictionary
 from instahide.attacks.knownpool.selection import NONE
-from instahide.attacks.unmixing.parts.field import cooling, unmask
+from instahide.attacks.unmixing.parts.field import batches, cooling, unmask
 from instahide.attacks.unmixing.parts.labels import Parts, read_pairs
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import State
@@ -71,8 +71,11 @@ def remaining_level(task: Task, state: State, public: np.ndarray | float = 0.0) 
     -------
     ndarray of float32, shape (E,)
     """
-    left = state.unmasked - public - state.design() @ state.images
-    power = np.einsum("ij,ij->i", left, left) / left.shape[1]
+    power, mixtures = np.empty(len(state), np.float32), state.mixtures
+    for rows in batches(*state.unmasked.shape):
+        left = state.unmasked[rows] - mixtures[rows]
+        left -= public[rows] if isinstance(public, np.ndarray) else public
+        power[rows] = np.einsum("ij,ij->i", left, left) / left.shape[1]
     return (power / task.dictionary.field.power + ROUNDING_LEVEL).astype(np.float32)
 
 
@@ -86,7 +89,7 @@ def take_masks_off(task: Task, state: State, decoding: Decoding) -> np.ndarray:
     if not task.settings.masked:
         return task.magnitudes
     dictionary = task.dictionary
-    mean = state.design() @ state.images
+    mean = state.mixtures[:]
     mean += dictionary.mix(decoding.public, decoding.coefficients)
     unmasked = np.copysign(task.magnitudes, mean)
     open_ = np.flatnonzero(~is_settled(state, decoding))
