@@ -17,10 +17,12 @@ import numpy as np
 
 from instahide.attacks.unmixing.parts.choosing import Chosen, RowsSeen
 from instahide.attacks.unmixing.parts.coefficients import WeightPrior
+from instahide.attacks.unmixing.parts.field import batches
 from instahide.attacks.unmixing.parts.labels import Parts
+from instahide.attacks.unmixing.parts.shortlists import SHORT, cheapest, is_short
 from instahide.attacks.unmixing.state import NOBODY
 
-PAIRS_AT_ONCE = 500_000  # that are compared
+PAIRS_AT_ONCE = 300_000  # that are compared: what is at work stays in the processor's cache
 LEAST_DETERMINANT = 1e-9
 LEAST_WEIGHT = 1e-3  # of an image's mean weight, relative to the expected one's
 
@@ -59,11 +61,14 @@ class FreePairs:
     ) -> Chosen:
         """Return the nearest pairs and their weights, the larger first."""
         ridge, mean = (noise / self.prior.variance).astype(np.float32), self.prior.mean
-        first, second = self.parts.candidates.transpose(1, 0, 2)
-        step = max(1, PAIRS_AT_ONCE // (first.shape[1] * second.shape[1]))
+        roster, classes = self.parts.roster, self.parts.classes
+        most = roster.shape[1]
+        pairs = most**2 if is_short(most) else SHORT**2
         members = np.concatenate([
-            nearest_pairs(products[at], gram, ridge[at], mean, first[at], second[at])
-            for at in (slice(start, start + step) for start in range(0, len(products), step))
+            nearest_pairs(
+                products[at], gram, ridge[at], mean, *roster[classes[at].T]
+            )
+            for at in batches(len(products), max(pairs, most), PAIRS_AT_ONCE)
         ])  # fmt: skip
         weights, cost = weigh_pairs(products, gram, ridge, mean, members)
         order = np.argsort(-weights, axis=1, kind="stable")
@@ -94,6 +99,57 @@ def nearest_pairs(
     first, second : ndarray of int64, shape (E, most)
         Candidates, padded with NOBODY.
     """
+    given = products, gram, ridge, mean
+    if not is_short(first.shape[1]):
+        first, second = shorten(*given, first, second)
+    gain = pair_gains(*given, first, second)
+    left, right = np.divmod(gain.reshape(len(gain), -1).argmax(axis=1), second.shape[1])
+    at = np.arange(len(gain))
+    return np.stack([first[at, left], second[at, right]], axis=1)
+
+
+def shorten(
+    products: np.ndarray,
+    gram: np.ndarray,
+    ridge: np.ndarray,
+    mean: float,
+    first: np.ndarray,
+    second: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return shortlists of both places: what pairs best with the best of the other place.
+
+    The first image is chosen alone, then the second beside it. Arguments as in
+    `nearest_pairs`.
+    """
+    given = products, gram, ridge, mean
+    own = gram.diagonal()[first] + ridge[:, None]
+    alone = np.take_along_axis(products, first, 1) + ridge[:, None] * mean
+    alone = np.where(first == NOBODY, -np.inf, np.maximum(alone, 0) ** 2 / own)
+    best = _pick(first, alone)
+    other = _pick(second, pair_gains(*given, best, second)[:, 0])
+    beside_other = pair_gains(*given, first, other)[:, :, 0]
+    best = _pick(first, beside_other)
+    beside_best = pair_gains(*given, best, second)[:, 0]
+    return cheapest(first, -beside_other), cheapest(second, -beside_best)
+
+
+def _pick(candidates: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    """Return the candidate of each row that gains most, int64, shape (E, 1)."""
+    return np.take_along_axis(candidates, gains.argmax(axis=1)[:, None], 1)
+
+
+def pair_gains(
+    products: np.ndarray,
+    gram: np.ndarray,
+    ridge: np.ndarray,
+    mean: float,
+    first: np.ndarray,
+    second: np.ndarray,
+) -> np.ndarray:
+    """Return by how much each pair of candidates explains a row, (E, most, others).
+
+    Infinitely little for what is no pair; arguments as in `nearest_pairs`.
+    """
     own, pull = gram.diagonal(), ridge[:, None]
     with_a = (np.take_along_axis(products, first, 1) + pull * mean)[:, :, None]
     with_b = (np.take_along_axis(products, second, 1) + pull * mean)[:, None, :]
@@ -105,9 +161,7 @@ def nearest_pairs(
     gain = np.where((s > 0) & (t > 0), gain, alone)
     gain[first[:, :, None] == second[:, None, :]] = -np.inf
     gain[(first == NOBODY)[:, :, None] | (second == NOBODY)[:, None, :]] = -np.inf
-    left, right = np.divmod(gain.reshape(len(gain), -1).argmax(axis=1), second.shape[1])
-    at = np.arange(len(gain))
-    return np.stack([first[at, left], second[at, right]], axis=1)
+    return gain
 
 
 def weigh_pairs(
