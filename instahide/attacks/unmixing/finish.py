@@ -6,7 +6,7 @@ is around each pixel, and weights by that: each pixel then has weights, and a sm
 of its own. No step needs more than a few seconds for 5,000 rows.
 """
 
-from itertools import pairwise
+from collections.abc import Iterator
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -51,12 +51,17 @@ def none(problem: Problem, state: State, rng: np.random.Generator) -> Recovery:
     return hand_in(problem, state, state.images, rng)
 
 
-def split_bands(images: np.ndarray, shape: tuple[int, ...]) -> list[np.ndarray]:
-    """Split images, shape (E, d), into bands that sum to them, the finest first."""
-    pictures = images.reshape(-1, *shape)
-    smooth = [pictures, *(_blur(pictures, scale) for scale in SCALES)]
-    bands = [fine - coarse for fine, coarse in pairwise(smooth)]
-    return [band.reshape(len(images), -1) for band in [*bands, smooth[-1]]]
+def split_bands(images: np.ndarray, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+    """Split images, shape (E, d), into bands that sum to them, the finest first.
+
+    One band is there at a time.
+    """
+    pictures = fine = images.reshape(-1, *shape)
+    for scale in SCALES:
+        coarse = _blur(pictures, scale)
+        yield (fine - coarse).reshape(len(images), -1)
+        fine = coarse
+    yield fine.reshape(len(images), -1)
 
 
 def solve_by_bands(state: State, shape: tuple[int, ...], *, rounds: int = 2) -> np.ndarray:
@@ -68,15 +73,19 @@ def solve_by_bands(state: State, shape: tuple[int, ...], *, rounds: int = 2) -> 
     """
     design = state.mixtures.design
     solution = np.zeros_like(state.images)
-    unmasked, images = split_bands(state.unmasked, shape), split_bands(state.images, shape)
-    bands = list(zip(unmasked, images, BAND_REACH, strict=False))
-    for band, start, reach in tracked(bands, "last images", "bands"):
+    bands = zip(*(split_bands(x, shape) for x in (state.unmasked, state.images)), strict=True)
+    for reach in tracked(BAND_REACH, "last images", "bands"):
+        band, start = next(bands)
         for _ in range(rounds):
-            precision = local_precision(band - design @ start, state.level, shape, reach)
+            residual = band - design @ start
+            precision = local_precision(residual, state.level, shape, reach)
+            del residual
             start = solve_locally(design, band, precision, LOCAL_RIDGE, start)
         solution += start
+        del band
     ridge = np.full(design.shape[1], LOCAL_RIDGE)
-    return solution + solve_images(design, unmasked[-1], 1 / state.level, ridge)
+    coarse, _ = next(bands)
+    return solution + solve_images(design, coarse, 1 / state.level, ridge)
 
 
 def local_precision(

@@ -8,6 +8,7 @@ from instahide.attacks.unmixing.parts.choosing import Chooser, choose_signs
 from instahide.attacks.unmixing.parts.field import Field, batches
 from instahide.attacks.unmixing.state import Assignment, State
 
+SIGNS = np.array([-1, 1], np.float32)
 SEEN_NUMBERS = 30_000_000  # of rows whose images are chosen at a time
 
 
@@ -42,7 +43,7 @@ def reassign(
         )
         parts.append((found.members, found.weights.astype(np.float32), turned))
     members, weights, turned = map(np.concatenate, zip(*parts, strict=True))
-    unmasked = np.where(turned, -state.unmasked, state.unmasked)
+    unmasked = state.unmasked if signed else state.unmasked * np.where(turned, *SIGNS)
     return replace(state, unmasked=unmasked, assignment=Assignment(members, weights))
 
 
