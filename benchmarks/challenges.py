@@ -1,12 +1,17 @@
 """Challenges made in memory, with their truth, for benchmarks that measure attacks on them."""
 
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
+from instahide.attacks.catalogue import NAMED, unmixing
 from instahide.attacks.protocol import Released
 from instahide.attacks.recipe import Labels
+from instahide.attacks.running import run_steps
 from instahide.attacks.seen import sample
 from instahide.attacks.unmixing.problem import Problem, make_problem
 from instahide.challenge.encryption import BATCH_ROWS, encode_rows
@@ -20,6 +25,7 @@ from instahide.images import to_unit_range
 from instahide.labelled import LabelledImages
 from instahide.pool.pool import open_pool
 from instahide.randomness.keystream import Key
+from instahide.scoring.metrics import challenge_scores
 
 
 @dataclass(frozen=True)
@@ -90,3 +96,47 @@ def make(
         released, public, scheme, images, labels, pool=pool if knows_pool else None
     )
     return Made(problem, plan, chosen)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What an attack on one challenge took, and how good it is.
+
+    Attributes
+    ----------
+    seconds : tuple of float
+        Processor seconds of each stage.
+    gigabytes : float
+        The most memory of the process, the challenge's making included.
+    max_ssim : float
+    """
+
+    seconds: tuple[float, ...]
+    gigabytes: float
+    max_ssim: float
+
+    @property
+    def total(self) -> float:
+        """Processor seconds of all stages."""
+        return sum(self.seconds)
+
+
+def measure_attack(
+    photos: Photos, images: int, rows_per_image: int, seed: int, name: str
+) -> Figures:
+    """Make and attack one challenge; in a process of its own, memory is the attack's own."""
+    attack = unmixing(name, **NAMED[name])
+    pool = attack.public == "pool"
+    scheme = Scheme(rows_per_image=rows_per_image)
+    made = make(photos, images, scheme, seed, labels=attack.labels, knows_pool=pool)
+    recovery, watch = run_steps(attack.steps, made.problem)
+    scores = challenge_scores(recovery.decryption, made.private, made.plan.members)
+    seconds = tuple(stage["cpu_seconds"] for stage in watch.stages)
+    gigabytes = watch.stages[-1]["peak_memory_bytes"] / 2**30
+    return Figures(seconds, gigabytes, float(scores.max_ssim.mean()))
+
+
+def in_own_process(function: Callable, *given: object) -> object:
+    """Call a function of a module in a new process, so that its peak memory is its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as child:
+        return child.submit(function, *given).result()

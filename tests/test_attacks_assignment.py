@@ -13,7 +13,6 @@ from instahide.attacks.unmixing.parts.clustering import (
     cluster,
     cluster_images,
     cluster_leaders,
-    cosine_similarity,
     cut_where_large,
 )
 from instahide.attacks.unmixing.parts.coefficients import simulate_coefficients
@@ -195,8 +194,3 @@ def test_coefficients_of_mixtures_keep_their_bound():
     assert drawn.shape == (500, 4)
     assert drawn.max() <= 0.5
     assert drawn.min() >= 0
-
-
-def test_similarity_is_the_cosine():
-    features = np.array([[1, 0], [1, 1], [-2, 0]], np.float32)
-    np.testing.assert_allclose(cosine_similarity(features)[0], [1, np.sqrt(0.5), -1], rtol=1e-6)

@@ -6,14 +6,33 @@ from scipy.spatial.distance import squareform
 
 from instahide.attacks.needs import FLOAT
 from instahide.attacks.unmixing.parts.labels import Parts
+from instahide.attacks.unmixing.parts.markov import markov_clusters, similarity_graph
+from instahide.attacks.unmixing.parts.neighbours import (
+    OTHERS_AT_ONCE,
+    ROWS_AT_ONCE,
+    nearest_rows,
+    unit_rows,
+)
 from instahide.attacks.unmixing.state import NOBODY
 from instahide.errors import InstaHideError
 from instahide.progress import tracked
 
+MOST_LINKED = 6000  # rows whose distances are all looked at
+NEIGHBOURS = 30  # of each of more rows
+
 
 def clustering_needs(rows: int, pixels: int) -> float:
-    """Bytes to cluster some rows: their unit vectors, and distances as three tables."""
-    return 2 * FLOAT * rows * pixels + 14 * rows**2
+    """Bytes to cluster some rows: their unit vectors, and distances or graph and blocks."""
+    table = FLOAT * rows * pixels
+    if rows <= MOST_LINKED:
+        return 2 * table + 14 * rows**2
+    return 2 * table + 3 * FLOAT * ROWS_AT_ONCE * OTHERS_AT_ONCE + 150 * NEIGHBOURS * rows
+
+
+def clustering_seconds(rows: int, pixels: int) -> float:
+    """Processor seconds to cluster some rows: products of all pairs, and what follows."""
+    products = 3e-11 * rows**2 * pixels
+    return products + (2e-7 * rows**2 if rows <= MOST_LINKED else 2e-4 * rows)
 
 
 def cluster_leaders(
@@ -66,10 +85,10 @@ def cluster_images(features: np.ndarray, image_index: np.ndarray) -> np.ndarray:
 
 
 def cluster(features: np.ndarray, count: int) -> np.ndarray:
-    """Cluster rows by average linkage, where the `count` largest clusters stand out.
+    """Cluster rows; the `count` largest clusters stand for images, the others are outliers.
 
-    The tree is cut where the `count`-th largest cluster has most members; smaller ones
-    are outliers.
+    Clusters are those of average linkage, its tree cut where the `count`-th largest has most
+    members; of many rows, Markov clusters of the graph of nearest neighbours.
 
     Returns
     -------
@@ -82,14 +101,24 @@ def cluster(features: np.ndarray, count: int) -> np.ndarray:
     """
     if len(features) < max(count, 2):
         raise InstaHideError(f"{len(features)} rows are too few to find {count} images in")
-    distances = np.clip(1 - cosine_similarity(features), 0, 2)
-    np.fill_diagonal(distances, 0)
-    tree = average(squareform(distances, checks=False))
-    found = cut_tree(tree, n_clusters=cut_where_large(tree, count)).ravel()
+    if len(features) <= MOST_LINKED:
+        found = linked_clusters(features, count)
+    else:
+        neighbours = nearest_rows(unit_rows(features), NEIGHBOURS)
+        found = markov_clusters(similarity_graph(*neighbours))
     largest = np.argsort(-np.bincount(found), kind="stable")[:count]
     names = np.full(found.max() + 1, NOBODY)
-    names[largest] = np.arange(count)
+    names[largest] = np.arange(len(largest))
     return names[found]
+
+
+def linked_clusters(features: np.ndarray, count: int) -> np.ndarray:
+    """Cluster rows by average linkage, int64, shape (rows,), see `cut_where_large`."""
+    unit = unit_rows(features)
+    distances = np.clip(1 - unit @ unit.T, 0, 2)
+    np.fill_diagonal(distances, 0)
+    tree = average(squareform(distances, checks=False))
+    return cut_tree(tree, n_clusters=cut_where_large(tree, count)).ravel()
 
 
 def cut_where_large(tree: np.ndarray, count: int) -> int:
@@ -111,9 +140,3 @@ def cut_where_large(tree: np.ndarray, count: int) -> int:
         if (kept := np.partition(alive, -count)[-count]) > most:
             best, most = rows - step - 1, kept
     return best
-
-
-def cosine_similarity(features: np.ndarray) -> np.ndarray:
-    """Return the cosines between all pairs of rows, shape (E, E)."""
-    unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-    return unit @ unit.T

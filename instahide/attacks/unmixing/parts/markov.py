@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 INFLATION = 2.0
 TURNS = 30
 LEAST_ODDS = 1e-3
+LEAST_OWN = 1e-12  # of a row that is like no other
 STILL = 1e-3  # mean change of a row's odds
 WALKED_AT_ONCE = 2000  # rows whose two steps are taken at a time
 
@@ -21,20 +22,19 @@ WALKED_AT_ONCE = 2000  # rows whose two steps are taken at a time
 def similarity_graph(rows: np.ndarray, cosines: np.ndarray) -> csr_matrix:
     """Return the graph of neighbours, symmetric, each row its own neighbour too.
 
+    Neighbours of each other count twice; cosines below 0 do not count.
+
     Parameters
     ----------
     rows : ndarray of int64, shape (E, neighbours)
     cosines : ndarray of float32, shape (E, neighbours)
-        Only what exceeds a row's weakest counts: rows that have a great deal in common with
-        everybody have no more in common with their neighbours.
     """
     count = len(rows)
-    weights = np.maximum(cosines - cosines[:, -1:], 0)
     starts = np.arange(count + 1) * rows.shape[1]
-    graph = csr_matrix((weights.ravel(), rows.ravel(), starts), (count, count))
-    graph = graph.maximum(graph.T)
-    own = np.asarray(graph.max(axis=1).todense()).ravel()
-    return csr_matrix(graph + diags_array(np.maximum(own, 1e-12)))
+    graph = csr_matrix((np.maximum(cosines, 0).ravel(), rows.ravel(), starts), (count, count))
+    graph = graph + graph.T
+    own = graph.max(axis=1).toarray().ravel()
+    return csr_matrix(graph + diags_array(np.maximum(own, LEAST_OWN)))
 
 
 def markov_clusters(graph: csr_matrix) -> np.ndarray:
