@@ -1,6 +1,7 @@
 """What attacks say beforehand of the memory that they need."""
 
 import os
+import re
 import tracemalloc
 from dataclasses import asdict, replace
 
@@ -11,7 +12,7 @@ from unmixing import unmix
 
 from instahide.attacks import running
 from instahide.attacks.catalogue import NAMED, STAGES, choose_stage, prng, unmixing
-from instahide.attacks.needs import Size, check_needs, memory_of, size_of
+from instahide.attacks.needs import Size, check_needs, in_time, memory_of, seconds_of, size_of
 from instahide.attacks.protocol import Released
 from instahide.attacks.recipe import Attack
 from instahide.attacks.seen import load_seen, see
@@ -63,12 +64,50 @@ def test_every_stage_says_what_it_needs_and_more_of_more(choice):
         assert memory_of(choice, larger) > needed
 
 
-def test_large_images_are_no_trouble_and_many_rows_are():
-    large = replace(DEFAULT, rows=500, pixels=128 * 128 * 3)
-    assert memory_of(choose_stage("similarity", "whitened"), large) < GB
-    many = replace(DEFAULT, rows=100_000, class_rows=100_000)
-    assert memory_of(choose_stage("assignment", "free"), many) > 100 * GB
-    assert memory_of(choose_stage("retrieval", "field"), many) > 70 * GB  # products of all rows
+def test_memory_grows_with_rows_and_pixels_and_not_with_their_squares():
+    large = replace(DEFAULT, rows=1000, pixels=224 * 224 * 3, image_count=20, public=1783)
+    many = replace(DEFAULT, rows=50_000, image_count=1000, class_images=100, class_rows=9500)
+    none = replace(many, class_images=1000, class_rows=50_000)
+    for attack, size, most in (
+        ("whitened", large, 10), ("pool", large, 10), ("whitened", many, 6.5),
+        ("whitened-classes", many, 6.5), ("whitened-none", none, 6.5),
+    ):  # fmt: skip
+        for step in unmixing(attack, **NAMED[attack]).steps:
+            assert memory_of(step.choice, size) < most * GB, (attack, step.name)
+
+
+@pytest.mark.parametrize("choice", ALL, ids=lambda choice: f"{choice.kind}-{choice.text}")
+def test_every_stage_says_how_long_it_takes_and_more_of_more(choice):
+    told = seconds_of(choice, DEFAULT)
+    assert 0 < told < 1000
+    for part in ("rows", "pixels"):
+        larger = replace(DEFAULT, **{part: 4 * getattr(DEFAULT, part)})
+        assert 1.02 * told < seconds_of(choice, larger) < 8 * told
+
+
+#: Processor seconds of whole attacks, one BLAS thread: n, rows, pixels.
+MEASURED = {("whitened", 100, 5000, 3072): 37, ("whitened", 100, 5000, 12288): 187} | {
+    ("whitened", 400, 20_000, 3072): 190,
+    ("whitened-none", 100, 5000, 3072): 34,
+}
+
+
+@pytest.mark.parametrize("case", MEASURED, ids=str)
+def test_times_told_are_those_measured_within_a_factor_of_two(case):
+    attack, images, rows, pixels = case
+    known = attack == "whitened"
+    share = (images // 10, rows // 5) if known else (images, rows)
+    size = Size(rows, pixels, images, *share, public=8600)
+    told = sum(seconds_of(s.choice, size) for s in unmixing(attack, **NAMED[attack]).steps)
+    assert MEASURED[case] / 2 < told < 2 * MEASURED[case]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "1 s"), (70, "70 s"), (130, "2 min"), (3 * 3600, "3 h"), (1000, "17 min")],
+)
+def test_times_are_rough(seconds, text):
+    assert in_time(seconds) == text
 
 
 @pytest.mark.slow
@@ -88,7 +127,10 @@ def test_what_stages_need_is_what_they_say(problem, monkeypatch):
 def test_too_much_is_refused_before_anything_is_done(problem):
     stages = [step.choice for step in unmixing().steps]
     said = check_needs(stages, DEFAULT, 8 * GB)
-    assert said.startswith("memory: similarity ") and said.endswith("8.0 GB are available")
+    assert said.startswith("memory: similarity ") and "; 8.0 GB are available; " in said
+    assert re.search(
+        r"processor time: about \d+ s \(similarity \d+ s, .*, finish \d+ s\)$", said
+    )
     large = replace(DEFAULT, pixels=500_000)
     with pytest.raises(
         InstaHideError, match=r"similarity 'whitened' .* about 9\.\d GB .* 8\.0 GB"

@@ -1,14 +1,16 @@
-"""What a step needs of memory, said before it runs.
+"""What a step needs of memory and time, said before it runs.
 
 Beside the function of a step stands another, of the same name and `_needs`, that tells from
 the problem's size how many bytes it takes at its peak, its inputs not counted. The numbers
-count the large arrays, and were compared with measurements.
+count the large arrays, and were compared with measurements. A third, `_seconds`, tells about
+how many seconds of a processor it takes, right within a factor of two or three on a processor
+of 2026.
 
 Standard library and NumPy only, for every step imports it.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,10 @@ from instahide.choice import Choice, load_function
 from instahide.memory import available_memory, check_memory, in_bytes
 
 FLOAT = 4  # bytes of a float32
+#: Seconds of a processor for a multiplication and an addition in a large product of matrices;
+#: and for touching a number once where arrays are larger than its cache.
+PRODUCT, TOUCH = 2.5e-11, 4e-9
+MINUTE = 60
 
 
 @dataclass(frozen=True)
@@ -76,14 +82,26 @@ def memory_of(choice: Choice, size: Size) -> float | None:
 
     None where its module does not say.
     """
+    return _estimate(choice, size, "needs")
+
+
+def seconds_of(choice: Choice, size: Size) -> float | None:
+    """Return about how many processor seconds a step takes for a problem of this size.
+
+    None where its module does not say.
+    """
+    return _estimate(choice, size, "seconds")
+
+
+def _estimate(choice: Choice, size: Size, what: str) -> float | None:
     load_function(choice.target)
     module, _, name = choice.target.partition(":")
-    estimate = getattr(sys.modules[module], f"{name}_needs", None)
+    estimate = getattr(sys.modules[module], f"{name}_{what}", None)
     return None if estimate is None else estimate(size)
 
 
 def check_needs(choices: Iterable[Choice], size: Size, available: int | None = None) -> str:
-    """Refuse steps that need more memory than there is; say what the others need.
+    """Refuse steps that need more memory than there is; say what the others need, and how long.
 
     Functions of one's own that do not say what they need are left out.
 
@@ -105,7 +123,7 @@ def check_needs(choices: Iterable[Choice], size: Size, available: int | None = N
         Names the first step that needs too much, and both numbers.
     """
     available = available_memory() if available is None else available
-    parts = []
+    parts, choices = [], list(choices)
     for choice in choices:
         needed = memory_of(choice, size)
         if needed is None:
@@ -116,4 +134,29 @@ def check_needs(choices: Iterable[Choice], size: Size, available: int | None = N
         )
         check_memory(needed, what, available)
         parts.append(f"{choice.kind} {in_bytes(needed)}")
-    return f"memory: {', '.join(parts) or 'unknown'}; {in_bytes(available)} are available"
+    memory = f"memory: {', '.join(parts) or 'unknown'}; {in_bytes(available)} are available"
+    return f"{memory}; {_tell_time(choices, size)}"
+
+
+def _tell_time(choices: Sequence[Choice], size: Size) -> str:
+    """Say how long steps take, as far as they tell."""
+    told = {choice.kind: seconds_of(choice, size) for choice in choices}
+    known = {kind: seconds for kind, seconds in told.items() if seconds is not None}
+    if not known:
+        return "time: unknown"
+    each = ", ".join(f"{kind} {in_time(seconds)}" for kind, seconds in known.items())
+    if len(known) == 1:
+        return f"processor time: about {in_time(sum(known.values()))}"
+    return f"processor time: about {in_time(sum(known.values()))} ({each})"
+
+
+def in_time(seconds: float) -> str:
+    """Return a rough time as people read it.
+
+    >>> in_time(20), in_time(1000)
+    ('20 s', '17 min')
+    """
+    if seconds < 2 * MINUTE:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / MINUTE)
+    return f"{minutes} min" if minutes < 2 * MINUTE else f"{round(minutes / MINUTE)} h"

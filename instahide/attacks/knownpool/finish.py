@@ -18,10 +18,10 @@ from instahide.attacks.knownpool.pairsearch import search_pairs
 from instahide.attacks.knownpool.passes import run_pass
 from instahide.attacks.knownpool.publicsearch import SELECTED_NUMBERS
 from instahide.attacks.knownpool.task import Task, is_settled, make_task, take_masks_off
-from instahide.attacks.needs import FLOAT, Size
+from instahide.attacks.needs import FLOAT, PRODUCT, TOUCH, Size
 from instahide.attacks.protocol import Recovery
 from instahide.attacks.unmixing.parts.handin import hand_in
-from instahide.attacks.unmixing.parts.pairs import pairs_needs
+from instahide.attacks.unmixing.parts.pairs import pairs_needs, pairs_seconds
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import State
 from instahide.errors import InstaHideError
@@ -43,6 +43,13 @@ def decode_with_pool_needs(size: Size) -> float:
     candidates = 60 * FLOAT * max(SELECTED_NUMBERS, size.pixels)  # 20 of each, in three forms
     tables = max(8 * size.table, 3 * size.table + candidates)
     return held + scan + tables + pairs_needs(size)
+
+
+def decode_with_pool_seconds(size: Size) -> float:
+    """Processor seconds of eight passes: scan of the pool, choice, masks off, solution."""
+    table = size.rows * size.pixels
+    scan = size.pool * (1024 * PRODUCT * size.rows + 5 * TOUCH * size.pixels)
+    return 8 * (scan + 1e-6 * table + pairs_seconds(size))
 
 
 def decode_with_pool(

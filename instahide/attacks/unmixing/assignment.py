@@ -15,9 +15,15 @@ from dataclasses import replace
 import numpy as np
 
 from instahide.attacks.needs import Size
-from instahide.attacks.unmixing.parts.clustering import cluster_leaders, clustering_needs
-from instahide.attacks.unmixing.parts.hardem import run_hard_em
+from instahide.attacks.unmixing.parts.clustering import (
+    cluster_leaders,
+    clustering_needs,
+    clustering_seconds,
+)
+from instahide.attacks.unmixing.parts.field import batch_needs
+from instahide.attacks.unmixing.parts.hardem import hard_em_seconds, run_hard_em
 from instahide.attacks.unmixing.parts.labels import Parts, read_pairs
+from instahide.attacks.unmixing.parts.leastsquares import normal_needs
 from instahide.attacks.unmixing.parts.pairs import KnownPairs, pairs_needs
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import NOBODY, Assignment
@@ -26,9 +32,17 @@ ROWS_PER_IMAGE = 16  # of those with the largest coefficients, that clusters are
 
 
 def em_needs(size: Size) -> float:
-    """Bytes: features and what is left of them; clusters; costs of all pairs of a row."""
+    """Bytes: features; clusters of a class; or profiles, and products with them."""
     clusters = clustering_needs(min(ROWS_PER_IMAGE * size.class_images, size.rows), size.pixels)
-    return size.table + max(clusters, size.table + pairs_needs(size))
+    fit = max(normal_needs(size) + batch_needs(size, 1), batch_needs(size, 3))
+    return size.table + max(clusters, fit, pairs_needs(size))
+
+
+def em_seconds(size: Size) -> float:
+    """Processor seconds: clusters of each class, and rounds."""
+    some = min(ROWS_PER_IMAGE * size.class_images, size.rows)
+    classes = size.image_count / max(size.class_images, 1)
+    return classes * clustering_seconds(some, size.pixels) + hard_em_seconds(size, 6)
 
 
 def em(

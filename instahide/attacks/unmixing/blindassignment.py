@@ -14,11 +14,18 @@ import numpy as np
 
 from instahide.attacks.needs import Size
 from instahide.attacks.unmixing.parts.choosing import Chosen
-from instahide.attacks.unmixing.parts.clustering import cluster_images, clustering_needs
+from instahide.attacks.unmixing.parts.clustering import (
+    cluster_images,
+    clustering_needs,
+    clustering_seconds,
+)
 from instahide.attacks.unmixing.parts.coefficients import WeightPrior, weight_prior
+from instahide.attacks.unmixing.parts.field import batch_needs
 from instahide.attacks.unmixing.parts.freepairs import FreePairs, equal_scale
-from instahide.attacks.unmixing.parts.hardem import run_hard_em
+from instahide.attacks.unmixing.parts.hardem import hard_em_seconds, run_hard_em
 from instahide.attacks.unmixing.parts.labels import Parts, read_classes
+from instahide.attacks.unmixing.parts.leastsquares import normal_needs
+from instahide.attacks.unmixing.parts.pairs import pairs_needs
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import NOBODY, Assignment
 from instahide.progress import tracked
@@ -29,9 +36,17 @@ BOUNDS = (0.02, 0.6)  # of first estimates of coefficients, which are rough
 
 
 def assign_blindly_needs(size: Size) -> float:
-    """Bytes: features and what is left of them; clusters of all rows that hold a class."""
-    clusters = clustering_needs(size.class_rows, size.pixels)
-    return size.table + max(clusters, 2 * size.table)
+    """Bytes: features; clusters of all rows that hold a class; or products with profiles."""
+    clusters = size.table + clustering_needs(size.class_rows, size.pixels)
+    fit = max(normal_needs(size) + batch_needs(size, 1), batch_needs(size, 3))
+    return max(clusters, size.table + max(fit, pairs_needs(size)))
+
+
+def assign_blindly_seconds(size: Size) -> float:
+    """Processor seconds: clusters of each class's rows, and two rounds."""
+    classes = size.image_count / max(size.class_images, 1)
+    clusters = classes * clustering_seconds(size.class_rows, size.pixels)
+    return clusters + hard_em_seconds(size, BLIND_EM_ROUNDS)
 
 
 def assign_blindly(

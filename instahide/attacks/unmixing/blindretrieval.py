@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 
+from instahide.attacks.needs import Size
 from instahide.attacks.unmixing.parts.coefficients import public_spread, weight_prior
 from instahide.attacks.unmixing.parts.field import Field, learn_field
 from instahide.attacks.unmixing.parts.freepairs import FreePairs, equal_scale
@@ -20,8 +21,10 @@ from instahide.attacks.unmixing.parts.rounds import (
     Fixed,
     Observer,
     Round,
+    annealing_steps,
     ignore,
     rounds_needs,
+    rounds_seconds,
     run_rounds,
     start_from_rows,
 )
@@ -40,6 +43,11 @@ BLIND_ROUNDS = (
 
 
 retrieve_blindly_needs = rounds_needs
+
+
+def retrieve_blindly_seconds(size: Size) -> float:
+    """Processor seconds of the rounds."""
+    return rounds_seconds(size, len(BLIND_ROUNDS), annealing_steps(BLIND_ROUNDS))
 
 
 def retrieve_blindly(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from instahide.attacks.needs import FLOAT, Size
+from instahide.attacks.needs import FLOAT, PRODUCT, TOUCH, Size
 from instahide.attacks.unmixing.parts.equalplaces import (
     EqualSeen,
     draw_members,
@@ -57,6 +57,12 @@ def assign_equal_needs(size: Size) -> float:
     """Bytes: telling features, what is left of them, squares; costs of a place's candidates."""
     places = 8 * FLOAT * size.rows * (size.class_images + size.image_count)
     return max(4 * size.table + places, 3 * FLOAT * size.public * size.pixels)
+
+
+def assign_equal_seconds(size: Size) -> float:
+    """Processor seconds of a hundred rounds, with a third of the features."""
+    table = size.rows * size.pixels / 3
+    return 100 * table * (4 * TOUCH + 2 * PRODUCT * size.image_count)
 
 
 def assign_equal(

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.special import log_ndtr
 
-from instahide.attacks.needs import FLOAT, Size
+from instahide.attacks.needs import FLOAT, TOUCH, Size
 from instahide.attacks.unmixing.parts.equalrows import Noise, measure_noise, noise_of, uses_told
 from instahide.attacks.unmixing.parts.field import LEAST_SPECTRUM, Field, learn_field
 from instahide.attacks.unmixing.parts.wiener import solve_wiener, sparse_design
@@ -30,6 +30,12 @@ def retrieve_equal_needs(size: Size) -> float:
     """Bytes: rows, what is left, what explains them, transformed; some rows' scores; images."""
     some = FLOAT * size.pixels * (6 * SCORES_AT_ONCE + 4 * size.image_count)
     return max(6 * size.table + some, 3 * FLOAT * size.public * size.pixels)
+
+
+def retrieve_equal_seconds(size: Size) -> float:
+    """Processor seconds of three rounds, most of them for scores."""
+    photos = 3 * TOUCH * size.public * size.pixels
+    return photos + 3 * 1e-7 * size.rows * size.pixels
 
 
 def retrieve_equal(

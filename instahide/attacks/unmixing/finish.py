@@ -11,11 +11,13 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from instahide.attacks.needs import FLOAT, Size
+from instahide.attacks.needs import FLOAT, TOUCH, Size
 from instahide.attacks.protocol import Recovery
+from instahide.attacks.unmixing.parts.field import learning_needs
 from instahide.attacks.unmixing.parts.handin import hand_in
 from instahide.attacks.unmixing.parts.leastsquares import (
-    PIXELS_AT_ONCE,
+    local_solve_needs,
+    local_solve_seconds,
     solve_images,
     solve_locally,
 )
@@ -31,14 +33,26 @@ LEAST_POWER = 1e-12
 
 
 def local_needs(size: Size) -> float:
-    """Bytes: rows in bands with weights; a small matrix for each of some pixels."""
-    matrices = 3 * FLOAT * PIXELS_AT_ONCE * (size.image_count + 1) ** 2
-    return max(7.5 * size.table + matrices, none_needs(size))
+    """Bytes: rows in bands with weights; those of the solution."""
+    return max(7 * size.table + local_solve_needs(size), none_needs(size))
+
+
+def local_seconds(size: Size) -> float:
+    """Processor seconds: two solutions for each band, and what weights rows."""
+    bands = 10 * TOUCH * size.rows * size.pixels + local_solve_seconds(size)
+    return 2 * len(BAND_REACH) * bands + none_seconds(size)
 
 
 def none_needs(size: Size) -> float:
-    """Bytes of `hand_in`: photos centred and transformed, then an image for each row."""
-    return max(3 * FLOAT * size.public * size.pixels, 2 * size.table)
+    """Bytes of `hand_in`: some photos; images under noise, then an image for each row."""
+    images = FLOAT * size.image_count * size.pixels
+    return max(learning_needs(size), 12 * images, 2 * images + size.table)
+
+
+def none_seconds(size: Size) -> float:
+    """Processor seconds of `hand_in`: photos, the quality of images, an image for each row."""
+    photos, images = 3 * TOUCH * size.public, 2e-7 * size.image_count
+    return size.pixels * (photos + images + TOUCH * size.rows)
 
 
 def local(problem: Problem, state: State, rng: np.random.Generator) -> Recovery:

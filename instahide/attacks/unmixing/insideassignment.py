@@ -12,9 +12,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from instahide.attacks.needs import Size
-from instahide.attacks.unmixing.parts.clustering import cluster_leaders, clustering_needs
-from instahide.attacks.unmixing.parts.hardem import run_hard_em
+from instahide.attacks.needs import PRODUCT, Size
+from instahide.attacks.unmixing.parts.clustering import (
+    cluster_leaders,
+    clustering_needs,
+    clustering_seconds,
+)
+from instahide.attacks.unmixing.parts.hardem import hard_em_seconds, run_hard_em
 from instahide.attacks.unmixing.parts.labels import Parts, read_inside
 from instahide.attacks.unmixing.parts.places import Places
 from instahide.attacks.unmixing.problem import Problem
@@ -27,6 +31,14 @@ def assign_inside_needs(size: Size) -> float:
     """Bytes: features of some rows and what is left of them, and their clusters."""
     clusters = clustering_needs(size.class_rows, size.pixels)
     return size.table + max(clusters, 2 * size.table)
+
+
+def assign_inside_seconds(size: Size) -> float:
+    """Processor seconds: clusters of each class's rows, and rounds over four places."""
+    classes = size.image_count / max(size.class_images, 1)
+    clusters = classes * clustering_seconds(size.class_rows, size.pixels)
+    places = 16 * PRODUCT * size.rows * size.image_count**2
+    return clusters + hard_em_seconds(size, INSIDE_EM_ROUNDS) + INSIDE_EM_ROUNDS * places
 
 
 def assign_inside(

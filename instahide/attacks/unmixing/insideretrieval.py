@@ -12,8 +12,15 @@ from functools import partial
 
 import numpy as np
 
+from instahide.attacks.needs import Size
 from instahide.attacks.unmixing.parts.choosing import Chosen, RowsSeen, choose_signs
-from instahide.attacks.unmixing.parts.field import Field, cooling, learn_field, unmask
+from instahide.attacks.unmixing.parts.field import (
+    Field,
+    cooling,
+    learn_field,
+    unmask,
+    unmask_seconds,
+)
 from instahide.attacks.unmixing.parts.labels import Parts, read_inside
 from instahide.attacks.unmixing.parts.leastsquares import solve_nonnegative
 from instahide.attacks.unmixing.parts.places import Places
@@ -22,9 +29,11 @@ from instahide.attacks.unmixing.parts.rounds import (
     Fixed,
     Observer,
     Round,
+    annealing_steps,
     ignore,
     measure_level,
     rounds_needs,
+    rounds_seconds,
     run_rounds,
     start_from_rows,
 )
@@ -39,6 +48,12 @@ LABEL_TRUST = 10.0  # how much a label's sums weigh, against a feature of an ima
 
 
 retrieve_inside_needs = rounds_needs
+
+
+def retrieve_inside_seconds(size: Size) -> float:
+    """Processor seconds: of the rounds, and of rows that are explained afterwards."""
+    others = unmask_seconds(size, 16 * len(LEVELS)) / 2
+    return others + rounds_seconds(size, len(INSIDE_ROUNDS), annealing_steps(INSIDE_ROUNDS))
 
 
 def retrieve_inside(

@@ -15,7 +15,7 @@ from instahide.attacks.needs import Size
 from instahide.attacks.unmixing.parts.coefficients import public_spread
 from instahide.attacks.unmixing.parts.field import learn_field
 from instahide.attacks.unmixing.parts.labels import read_pairs
-from instahide.attacks.unmixing.parts.pairs import KnownPairs, pairs_needs
+from instahide.attacks.unmixing.parts.pairs import KnownPairs
 from instahide.attacks.unmixing.parts.pixelwise import first_images
 from instahide.attacks.unmixing.parts.reassignment import reassign
 from instahide.attacks.unmixing.parts.rounds import (
@@ -23,8 +23,10 @@ from instahide.attacks.unmixing.parts.rounds import (
     Fixed,
     Observer,
     Round,
+    annealing_steps,
     ignore,
     rounds_needs,
+    rounds_seconds,
     run_rounds,
     start_from_images,
     start_from_rows,
@@ -49,9 +51,13 @@ FIRST_ROUNDS = (Round(16, 0.5, turn=False), Round(16, 0.3, turn=False))
 PLAIN_ROUNDS = (Round(0, 0.05), Round(0, 0.01), Round(0, 0.01))
 
 
-def field_needs(size: Size) -> float:
-    """Bytes: those of the rounds, and costs of all pairs of a row."""
-    return rounds_needs(size) + pairs_needs(size)
+field_needs = rounds_needs
+
+
+def field_seconds(size: Size) -> float:
+    """Processor seconds of the rounds."""
+    rounds = FIRST_ROUNDS + FIELD_ROUNDS
+    return rounds_seconds(size, len(rounds), annealing_steps(rounds))
 
 
 def field(

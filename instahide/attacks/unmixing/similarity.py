@@ -18,7 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from instahide.attacks.needs import FLOAT, Size
+from instahide.attacks.needs import FLOAT, TOUCH, Size
 from instahide.attacks.unmixing.parts.coefficients import simulate_coefficients
 from instahide.attacks.unmixing.parts.field import (
     BATCH_NUMBERS,
@@ -40,6 +40,12 @@ def whitened_needs(size: Size) -> float:
     """Bytes: the mixtures and those of one place, or the features; batches in four forms."""
     learning = 4 * FLOAT * mixtures_for(size.pixels) * size.pixels
     return max(learning, size.table + 4 * min(FLOAT * BATCH_NUMBERS, size.table))
+
+
+def whitened_seconds(size: Size) -> float:
+    """Processor seconds: photos and mixtures of them, and rows, transformed."""
+    photos = size.public + 5 * mixtures_for(size.pixels)
+    return 3 * TOUCH * size.pixels * (photos + 2 * size.rows)
 
 
 def whitened(
@@ -99,6 +105,11 @@ def whiten(field: Field, rows: np.ndarray, *, power: int, least: float) -> np.nd
 def plain_needs(size: Size) -> float:
     """Bytes: the magnitudes' squares, and centred."""
     return 2 * size.table
+
+
+def plain_seconds(size: Size) -> float:
+    """Processor seconds: rows squared and centred."""
+    return 2 * TOUCH * size.rows * size.pixels
 
 
 def plain(problem: Problem, rng: np.random.Generator, *, power: int = 2) -> np.ndarray:

@@ -28,6 +28,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.fft import dct, dctn, idctn
 
+from instahide.attacks.needs import FLOAT, Size
 from instahide.attacks.unmixing.state import Mixtures
 
 LEAST_SPECTRUM = 1e-9  # variance that is divided by
@@ -156,6 +157,21 @@ def batches(count: int, size: int, numbers: int = BATCH_NUMBERS) -> list[slice]:
     """Cut `count` rows of `size` numbers into batches that are small beside all of them."""
     step = max(1, numbers // size)
     return [slice(start, min(start + step, count)) for start in range(0, count, step)]
+
+
+def learning_needs(size: Size) -> float:
+    """Bytes of `learn_field`: some photos, centred and transformed."""
+    return 3 * FLOAT * min(BATCH_NUMBERS, size.public * size.pixels)
+
+
+def batch_needs(size: Size, forms: int) -> float:
+    """Bytes of a batch of rows in some forms."""
+    return forms * FLOAT * min(max(BATCH_NUMBERS, size.pixels), size.rows * size.pixels)
+
+
+def unmask_seconds(size: Size, steps: int) -> float:
+    """Processor seconds of `unmask`."""
+    return 1e-8 * steps * size.rows * size.pixels
 
 
 def _squares(rows: np.ndarray) -> np.ndarray:

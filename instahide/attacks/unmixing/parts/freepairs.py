@@ -19,7 +19,8 @@ from instahide.attacks.unmixing.parts.choosing import Chosen, RowsSeen
 from instahide.attacks.unmixing.parts.coefficients import WeightPrior
 from instahide.attacks.unmixing.parts.field import batches
 from instahide.attacks.unmixing.parts.labels import Parts
-from instahide.attacks.unmixing.parts.shortlists import SHORT, cheapest, is_short
+from instahide.attacks.unmixing.parts.pairs import pairs_of
+from instahide.attacks.unmixing.parts.shortlists import cheapest, is_short
 from instahide.attacks.unmixing.state import NOBODY
 
 PAIRS_AT_ONCE = 300_000  # that are compared: what is at work stays in the processor's cache
@@ -63,7 +64,7 @@ class FreePairs:
         ridge, mean = (noise / self.prior.variance).astype(np.float32), self.prior.mean
         roster, classes = self.parts.roster, self.parts.classes
         most = roster.shape[1]
-        pairs = most**2 if is_short(most) else SHORT**2
+        pairs = pairs_of(most)
         members = np.concatenate([
             nearest_pairs(
                 products[at], gram, ridge[at], mean, *roster[classes[at].T]

@@ -7,13 +7,21 @@ each row given Q (`instahide.attacks.unmixing.parts.choosing`).
 
 import numpy as np
 
+from instahide.attacks.needs import PRODUCT, TOUCH, Size
 from instahide.attacks.unmixing.parts.choosing import Choose
 from instahide.attacks.unmixing.parts.field import batches
 from instahide.attacks.unmixing.parts.leastsquares import ridge_fit
+from instahide.attacks.unmixing.parts.pairs import pairs_seconds
 from instahide.attacks.unmixing.state import NOBODY, Assignment, Mixtures, sparse_mix
 from instahide.progress import tracked
 
 PROFILE_RIDGE = 0.05  # draws Q to zero, as a share of the normal matrix's mean diagonal
+
+
+def hard_em_seconds(size: Size, rounds: int) -> float:
+    """Processor seconds of some rounds."""
+    fit = 4 * TOUCH * size.rows + 2 * PRODUCT * size.image_count**2
+    return rounds * (fit * size.pixels + pairs_seconds(size))
 
 
 def run_hard_em(

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.linalg import solve
 from scipy.sparse import csr_matrix
 
+from instahide.attacks.needs import FLOAT, PRODUCT, Size
 from instahide.attacks.unmixing.parts.field import BATCH_NUMBERS, batches
 
 IMAGE_RIDGE = 0.5  # precision of a private image's prior, in that of a public image
@@ -96,6 +97,24 @@ def normal_equations(
     for some in batches(*rows.shape, SUMMED_NUMBERS):
         right += weighted[some].T @ rows[some]
     return (weighted.astype(np.float64).T @ design).toarray(), right
+
+
+def normal_needs(size: Size) -> float:
+    """Bytes of `solve_images` and `ridge_fit`: right sides in float64, and one matrix."""
+    images = size.image_count + 2
+    return 28 * images * size.pixels + 20 * images**2
+
+
+def local_solve_needs(size: Size) -> float:
+    """Bytes of `solve_locally`: precisions of some pixels, and a batch; images twice."""
+    images, some = size.image_count + 1, min(PIXELS_AT_ONCE, size.pixels)
+    pixels = 2 * FLOAT * some * (size.rows + 5 * images)
+    return pixels + 2 * FLOAT * images * size.pixels + 20 * images**2
+
+
+def local_solve_seconds(size: Size) -> float:
+    """Processor seconds of `solve_locally`: eight products with the design and its like."""
+    return size.pixels * (2e-8 * size.rows + 8 * PRODUCT * size.image_count**2)
 
 
 def solve_locally(

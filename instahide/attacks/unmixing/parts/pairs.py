@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from instahide.attacks.needs import FLOAT, Size
+from instahide.attacks.needs import FLOAT, PRODUCT, Size
 from instahide.attacks.unmixing.parts.choosing import Chosen, RowsSeen
 from instahide.attacks.unmixing.parts.field import batches
 from instahide.attacks.unmixing.parts.labels import Parts
@@ -48,7 +48,7 @@ class KnownPairs:
         )
         roster, classes = self.parts.roster, self.parts.classes
         most = roster.shape[1]
-        pairs = most**2 if is_short(most) else SHORT**2
+        pairs = pairs_of(most)
         found = [
             nearest_pairs(
                 products[some], gram, weights[some], split[some], *roster[classes[some].T]
@@ -59,9 +59,23 @@ class KnownPairs:
         return Chosen(members, np.stack([left, weights.sum(axis=1) - left], axis=1), costs)
 
 
-def pairs_needs(size: Size) -> float:
+def pairs_needs(size: Size, rows: int | None = None) -> float:
     """Bytes: inner products of rows and images, four times; and of some rows all pairs."""
-    return 4 * FLOAT * size.rows * size.image_count + 10 * FLOAT * PAIRS_AT_ONCE
+    some = size.rows if rows is None else min(rows, size.rows)
+    pairs = min(PAIRS_AT_ONCE, size.rows * pairs_of(size.class_images))
+    return 4 * FLOAT * some * size.image_count + 14 * FLOAT * pairs
+
+
+def pairs_seconds(size: Size) -> float:
+    """Processor seconds of a choice for all rows: inner products, and pairs."""
+    products = PRODUCT * size.pixels * size.image_count
+    pairs = 2e-8 * (pairs_of(size.class_images) + 4 * size.class_images)
+    return size.rows * (products + pairs)
+
+
+def pairs_of(most: int) -> int:
+    """Return how many pairs are compared for a row, of `most` candidates for each place."""
+    return most**2 if is_short(most) else SHORT**2
 
 
 def nearest_pairs(

@@ -23,16 +23,31 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import median_filter
 
-from instahide.attacks.needs import FLOAT, Size
+from instahide.attacks.needs import FLOAT, PRODUCT, TOUCH, Size
 from instahide.attacks.unmixing.parts.coefficients import LEAST_LEVEL, expected_level
-from instahide.attacks.unmixing.parts.field import Field, batches, cooling, unmask
-from instahide.attacks.unmixing.parts.leastsquares import IMAGE_RIDGE, solve_images
+from instahide.attacks.unmixing.parts.field import (
+    Field,
+    batch_needs,
+    batches,
+    cooling,
+    learning_needs,
+    unmask,
+    unmask_seconds,
+)
+from instahide.attacks.unmixing.parts.leastsquares import (
+    IMAGE_RIDGE,
+    normal_needs,
+    solve_images,
+)
+from instahide.attacks.unmixing.parts.pairs import pairs_needs, pairs_seconds
+from instahide.attacks.unmixing.parts.reassignment import SEEN_NUMBERS
 from instahide.attacks.unmixing.parts.regions import turn_regions
 from instahide.attacks.unmixing.parts.signs import agree_on_signs
 from instahide.attacks.unmixing.state import Assignment, Mixtures, State
 from instahide.progress import tracked
 
 PUBLIC_RIDGE = 10.0  # the mean public image is known better than the private ones
+START_STEPS = 30  # of annealing each row for itself
 UNSURE = 0.05  # level of a row that was unmasked for itself
 LEVEL_FLOOR = 0.02  # of the spectrum, where levels are measured: signs limit fine detail
 
@@ -94,9 +109,24 @@ class Round:
 
 
 def rounds_needs(size: Size) -> float:
-    """Bytes: photos centred and transformed; rows in nine forms; products of all rows."""
-    learning = 3 * FLOAT * size.public * size.pixels
-    return max(learning, 9 * size.table, 3 * size.table + 2 * FLOAT * size.rows**2)
+    """Bytes: rows as they were, before, now, and turned; batches, and products with images."""
+    chosen = pairs_needs(size, max(1, SEEN_NUMBERS // size.pixels))
+    images = 6 * FLOAT * size.image_count * size.pixels
+    some = max(batch_needs(size, 4) + chosen, normal_needs(size) + batch_needs(size, 1), images)
+    return max(learning_needs(size), 4 * size.table + images + some)
+
+
+def rounds_seconds(size: Size, rounds: int, steps: int) -> float:
+    """Processor seconds: of annealing steps, of rounds, and of the agreement on signs."""
+    table, images = size.rows * size.pixels, size.image_count * size.pixels
+    each = 15 * TOUCH * table + 5e-7 * images + 2 * PRODUCT * size.image_count * images
+    signs = 30 * 2 * TOUCH * table
+    return unmask_seconds(size, steps) + signs + rounds * (each + 2 * pairs_seconds(size))
+
+
+def annealing_steps(rounds: Iterable[Round]) -> int:
+    """Return how many steps of annealing rounds take, rows unmasked one by one before them."""
+    return START_STEPS + sum(round_.steps for round_ in rounds)
 
 
 def start_from_images(fixed: Fixed, images: np.ndarray, assignment: Assignment) -> State:
@@ -116,7 +146,7 @@ def start_from_rows(fixed: Fixed, assignment: Assignment, image_count: int) -> S
     level = expected_level(assignment, fixed.spread)
     private = (assignment.weights**2).sum(axis=1)
     mean = np.broadcast_to(field.mean, magnitudes.shape)
-    unmasked = unmask(field, magnitudes, mean, level + private, cooling(30))
+    unmasked = unmask(field, magnitudes, mean, level + private, cooling(START_STEPS))
     design = assignment.sparse_design(image_count)[:, :-1]
     unmasked *= agree_on_signs(field, unmasked, design)[:, None]
     images = np.zeros((image_count + 1, magnitudes.shape[1]), np.float32)
