@@ -179,8 +179,8 @@ def test_shortlists_find_the_pair_that_all_pairs_give(rng, monkeypatch, kind, sa
 
 @pytest.mark.parametrize("parts", [1, 3, 200])
 def test_neighbours_are_the_largest_cosines(rng, monkeypatch, parts):
-    monkeypatch.setattr(neighbours, "ROWS_AT_ONCE", 13)
-    monkeypatch.setattr(neighbours, "OTHERS_AT_ONCE", 9)
+    monkeypatch.setattr(neighbours, "BLOCK_ROWS", 13)
+    monkeypatch.setattr(neighbours, "BLOCK_OTHERS", 9)
     unit = unit_rows(rng.standard_normal((70, 6)).astype(np.float32))
     found = [nearest_rows(unit, 12, (number, parts)) for number in range(parts)]
     rows, cosines = (np.concatenate(values) for values in zip(*found, strict=True))

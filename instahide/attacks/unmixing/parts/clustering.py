@@ -8,8 +8,8 @@ from instahide.attacks.needs import FLOAT
 from instahide.attacks.unmixing.parts.labels import Parts
 from instahide.attacks.unmixing.parts.markov import markov_clusters, similarity_graph
 from instahide.attacks.unmixing.parts.neighbours import (
-    OTHERS_AT_ONCE,
-    ROWS_AT_ONCE,
+    BLOCK_OTHERS,
+    BLOCK_ROWS,
     nearest_rows,
     unit_rows,
 )
@@ -26,7 +26,7 @@ def clustering_needs(rows: int, pixels: int) -> float:
     table = FLOAT * rows * pixels
     if rows <= MOST_LINKED:
         return 2 * table + 14 * rows**2
-    return 2 * table + 3 * FLOAT * ROWS_AT_ONCE * OTHERS_AT_ONCE + 150 * NEIGHBOURS * rows
+    return 2 * table + 3 * FLOAT * BLOCK_ROWS * BLOCK_OTHERS + 150 * NEIGHBOURS * rows
 
 
 def clustering_seconds(rows: int, pixels: int) -> float:

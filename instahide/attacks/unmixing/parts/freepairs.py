@@ -19,11 +19,10 @@ from instahide.attacks.unmixing.parts.choosing import Chosen, RowsSeen
 from instahide.attacks.unmixing.parts.coefficients import WeightPrior
 from instahide.attacks.unmixing.parts.field import batches
 from instahide.attacks.unmixing.parts.labels import Parts
-from instahide.attacks.unmixing.parts.pairs import pairs_of
+from instahide.attacks.unmixing.parts.pairs import PAIRS_AT_ONCE, pairs_of
 from instahide.attacks.unmixing.parts.shortlists import cheapest, is_short
 from instahide.attacks.unmixing.state import NOBODY
 
-PAIRS_AT_ONCE = 300_000  # that are compared: what is at work stays in the processor's cache
 LEAST_DETERMINANT = 1e-9
 LEAST_WEIGHT = 1e-3  # of an image's mean weight, relative to the expected one's
 
@@ -102,14 +101,14 @@ def nearest_pairs(
     """
     given = products, gram, ridge, mean
     if not is_short(first.shape[1]):
-        first, second = shorten(*given, first, second)
+        first, second = shorten_free(*given, first, second)
     gain = pair_gains(*given, first, second)
     left, right = np.divmod(gain.reshape(len(gain), -1).argmax(axis=1), second.shape[1])
     at = np.arange(len(gain))
     return np.stack([first[at, left], second[at, right]], axis=1)
 
 
-def shorten(
+def shorten_free(
     products: np.ndarray,
     gram: np.ndarray,
     ridge: np.ndarray,

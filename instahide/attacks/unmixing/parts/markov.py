@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 INFLATION = 2.0
 TURNS = 30
 LEAST_ODDS = 1e-3
-LEAST_OWN = 1e-12  # of a row that is like no other
+LEAST_SELF = 1e-12  # of a row that is like no other
 STILL = 1e-3  # mean change of a row's odds
 WALKED_AT_ONCE = 2000  # rows whose two steps are taken at a time
 
@@ -34,7 +34,7 @@ def similarity_graph(rows: np.ndarray, cosines: np.ndarray) -> csr_matrix:
     graph = csr_matrix((np.maximum(cosines, 0).ravel(), rows.ravel(), starts), (count, count))
     graph = graph + graph.T
     own = graph.max(axis=1).toarray().ravel()
-    return csr_matrix(graph + diags_array(np.maximum(own, LEAST_OWN)))
+    return csr_matrix(graph + diags_array(np.maximum(own, LEAST_SELF)))
 
 
 def markov_clusters(graph: csr_matrix) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-ROWS_AT_ONCE = 1000
-OTHERS_AT_ONCE = 8000
+BLOCK_ROWS = 1000
+BLOCK_OTHERS = 8000
 
 
 def unit_rows(features: np.ndarray) -> np.ndarray:
@@ -36,8 +36,8 @@ def nearest_rows(
     number, parts = part
     first, last = (len(unit) * edge // parts for edge in (number, number + 1))
     count = min(count, len(unit) - 1)
-    starts = range(first, last, ROWS_AT_ONCE)
-    found = [_nearest(unit, slice(i, min(i + ROWS_AT_ONCE, last)), count) for i in starts]
+    starts = range(first, last, BLOCK_ROWS)
+    found = [_nearest(unit, slice(i, min(i + BLOCK_ROWS, last)), count) for i in starts]
     if not found:
         return np.empty((0, count), np.int64), np.empty((0, count), np.float32)
     rows, cosines = map(np.concatenate, zip(*found, strict=True))
@@ -48,8 +48,8 @@ def _nearest(unit: np.ndarray, some: slice, count: int) -> tuple[np.ndarray, np.
     """Return the nearest others of some rows."""
     height = some.stop - some.start
     rows, best = np.empty((height, 0), np.int64), np.empty((height, 0), np.float32)
-    for start in range(0, len(unit), OTHERS_AT_ONCE):
-        others = np.arange(start, min(start + OTHERS_AT_ONCE, len(unit)))
+    for start in range(0, len(unit), BLOCK_OTHERS):
+        others = np.arange(start, min(start + BLOCK_OTHERS, len(unit)))
         cosines = unit[some] @ unit[others[0] : others[-1] + 1].T
         own = np.arange(max(some.start, others[0]), min(some.stop, others[-1] + 1))
         cosines[own - some.start, own - start] = -np.inf

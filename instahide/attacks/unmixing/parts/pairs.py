@@ -50,7 +50,7 @@ class KnownPairs:
         most = roster.shape[1]
         pairs = pairs_of(most)
         found = [
-            nearest_pairs(
+            cheapest_pairs(
                 products[some], gram, weights[some], split[some], *roster[classes[some].T]
             )
             for some in batches(len(products), max(pairs, most), PAIRS_AT_ONCE)
@@ -78,7 +78,7 @@ def pairs_of(most: int) -> int:
     return most**2 if is_short(most) else SHORT**2
 
 
-def nearest_pairs(
+def cheapest_pairs(
     products: np.ndarray,
     gram: np.ndarray,
     weights: np.ndarray,
@@ -94,7 +94,7 @@ def nearest_pairs(
         As in `pair_costs`.
     """
     if not is_short(first.shape[1]):
-        first, second = shorten(products, gram, weights, split, first, second)
+        first, second = shorten_known(products, gram, weights, split, first, second)
     costs, left = pair_costs(products, gram, weights, split, first, second)
     rows = np.arange(len(costs))
     a, b = np.divmod(costs.reshape(len(rows), -1).argmin(axis=1), second.shape[1])
@@ -102,7 +102,7 @@ def nearest_pairs(
     return members, left[rows, a, b], costs[rows, a, b]
 
 
-def shorten(
+def shorten_known(
     products: np.ndarray,
     gram: np.ndarray,
     weights: np.ndarray,
