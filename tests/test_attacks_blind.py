@@ -9,15 +9,22 @@ from test_attacks_whitened import challenges, few_rounds, nearest
 from unmixing import unmix
 
 from instahide.attacks.catalogue import unmixing
+from instahide.attacks.running import run_steps
 from instahide.attacks.seen import strip_labels
 from instahide.attacks.unmixing import blindretrieval as blind
-from instahide.attacks.unmixing.blindassignment import cluster_rows, fit_free_pairs
+from instahide.attacks.unmixing.blindassignment import (
+    assign_scattered,
+    cluster_rows,
+    fit_free_pairs,
+)
+from instahide.attacks.unmixing.neighbourhood import find_neighbours
 from instahide.attacks.unmixing.parts.coefficients import WeightPrior, weight_prior
 from instahide.attacks.unmixing.parts.field import learn_field
 from instahide.attacks.unmixing.parts.freepairs import FreePairs, equal_scale, nearest_pairs
 from instahide.attacks.unmixing.parts.labels import Parts, make_roster, parts_of_pairs
 from instahide.attacks.unmixing.parts.rounds import Round
 from instahide.attacks.unmixing.parts.signs import agree_on_signs
+from instahide.attacks.unmixing.similarity import whitened
 from instahide.attacks.unmixing.state import NOBODY
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
@@ -134,6 +141,32 @@ def test_images_are_recovered_without_coefficients(challenges, labels, monkeypat
     recovery, state, _ = unmix(problem, FREE)
     assert np.median(nearest(recovery.private, private)) < 0.15
     assert state.assignment.weights.sum(axis=1).max() <= 1
+
+
+@pytest.mark.parametrize("labels", ["classes", "none"])
+def test_jobs_that_share_the_search_for_neighbours_come_to_the_same(challenges, labels):
+    problem = knowing(challenges[0]["cross"], labels)
+    features = whitened(problem, np.random.default_rng(1), mixtures=2000)
+    found = []
+    for count in (1, 3):
+        shares = [
+            find_neighbours(problem, features, np.random.default_rng(0), part=(number, count))
+            for number in range(count)
+        ]
+        found.append(assign_scattered(problem, shares, np.random.default_rng(0)))
+    np.testing.assert_array_equal(found[0].members, found[1].members)
+    np.testing.assert_array_equal(found[0].weights, found[1].weights)
+    assert (found[0].members != NOBODY).all()
+
+
+def test_a_scattered_attack_runs_from_end_to_end(challenges, monkeypatch):
+    monkeypatch.setattr(blind, "BLIND_ROUNDS", (Round(10, 0.3), Round(12, 0.05)))
+    problem = knowing(challenges[0]["cross"], "none")
+    attack = unmixing(assignment="scattered", retrieval="free", labels="none")
+    names = [(step.name, step.parts > 1) for step in attack.steps]
+    assert names[1:3] == [("neighbours", True), ("assignment", False)]
+    recovery, _ = run_steps(attack.steps, problem)
+    assert np.median(nearest(recovery.private, challenges[1])) < 0.3
 
 
 def test_coefficients_on_the_labels_change_nothing(challenges, monkeypatch):

@@ -42,6 +42,7 @@ STAGES = {
     "assignment": {
         "em": f"{UNMIXING}.assignment:em",
         "free": f"{UNMIXING}.blindassignment:assign_blindly",
+        "scattered": f"{UNMIXING}.blindassignment:assign_scattered",
         "places": f"{UNMIXING}.insideassignment:assign_inside",
         "equal": f"{UNMIXING}.equalassignment:assign_equal",
     },
@@ -57,6 +58,9 @@ STAGES = {
         "pool": "instahide.attacks.knownpool.finish:decode_with_pool",
     },
 }
+#: Names of stages that another step stands before, in several parts.
+SCATTERED = {"scattered": f"{UNMIXING}.neighbourhood:find_neighbours"}
+NEIGHBOUR_PARTS = 16  # jobs that share the search for neighbours
 #: What each stage leaves: its file, and the class of what is in it.
 PRODUCTS = {
     "similarity": ("features.npy", None),
@@ -112,7 +116,7 @@ def unmixing(name: str = "whitened", **chosen: str) -> Attack:
     others = {ON_OTHERS.get(text.partition(",")[0]) for text in stages.values()} - {None}
     return Attack(
         name,
-        tuple(_stage(stage, text) for stage, text in stages.items()),
+        tuple(step for stage, text in stages.items() for step in _steps(stage, text)),
         family="unmixing",
         view=f"{UNMIXING}.problem:view",
         labels=chosen.get("labels", "coefficients"),
@@ -121,9 +125,15 @@ def unmixing(name: str = "whitened", **chosen: str) -> Attack:
     )
 
 
-def _stage(stage: str, text: str) -> Step:
-    product, kind = PRODUCTS[stage]
-    return Step(stage, choose_stage(stage, text), product, kind, by_row=stage != "finish")
+def _steps(stage: str, text: str) -> list[Step]:
+    """Return the step of a stage, and what stands before it."""
+    (product, kind), choice = PRODUCTS[stage], choose_stage(stage, text)
+    step = Step(stage, choice, product, kind, by_row=stage != "finish")
+    before = SCATTERED.get(text.partition(",")[0])
+    if not before:
+        return [step]
+    search = choose("neighbours", "nearest", {"nearest": before})
+    return [Step("neighbours", search, "neighbours.npz", parts=NEIGHBOUR_PARTS), step]
 
 
 def baseline(name: str) -> Attack:

@@ -10,24 +10,31 @@ well. All images are used equally often with coefficients of one distribution, s
 scaled until its mean weight is the scheme's.
 """
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from instahide.attacks.needs import Size
 from instahide.attacks.unmixing.parts.choosing import Chosen
 from instahide.attacks.unmixing.parts.clustering import (
+    NEIGHBOURS,
     cluster_images,
     clustering_needs,
     clustering_seconds,
+    name_images,
+    name_largest,
 )
 from instahide.attacks.unmixing.parts.coefficients import WeightPrior, weight_prior
 from instahide.attacks.unmixing.parts.field import batch_needs
 from instahide.attacks.unmixing.parts.freepairs import FreePairs, equal_scale
 from instahide.attacks.unmixing.parts.hardem import hard_em_seconds, run_hard_em
-from instahide.attacks.unmixing.parts.labels import Parts, read_classes
+from instahide.attacks.unmixing.parts.labels import Parts, read_classes, rows_of_class
 from instahide.attacks.unmixing.parts.leastsquares import normal_needs
+from instahide.attacks.unmixing.parts.markov import markov_clusters, similarity_graph
 from instahide.attacks.unmixing.parts.pairs import pairs_needs
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import NOBODY, Assignment
+from instahide.errors import InstaHideError
 from instahide.progress import tracked
 
 # ASSUME: two rounds. More of them lose an image now and then, whose rows go to others.
@@ -84,11 +91,58 @@ def cluster_rows(features: np.ndarray, parts: Parts) -> np.ndarray:
     """
     members = np.full((len(features), 2), NOBODY)
     for number, image_index in tracked(list(enumerate(parts.roster)), "clusters", "classes"):
-        holds = parts.classes == number
-        rows = np.flatnonzero(holds.any(axis=1))
-        place = holds[rows].argmax(axis=1)
+        rows, place = rows_of_class(parts, number)
         members[rows, place] = cluster_images(features[rows], image_index)
     return members
+
+
+def assign_scattered_needs(size: Size) -> float:
+    """Bytes: features as the parts left them, and put together; the graph; then the fit."""
+    fit = max(normal_needs(size) + batch_needs(size, 1), batch_needs(size, 3))
+    return 2 * size.table + max(150 * NEIGHBOURS * size.class_rows, fit, pairs_needs(size))
+
+
+def assign_scattered_seconds(size: Size) -> float:
+    """Processor seconds: walks on the graph, and two rounds."""
+    classes = size.image_count / max(size.class_images, 1)
+    return classes * 2e-4 * size.class_rows + hard_em_seconds(size, BLIND_EM_ROUNDS)
+
+
+def assign_scattered(
+    problem: Problem, found: Sequence[Mapping[str, np.ndarray]], rng: np.random.Generator
+) -> Assignment:
+    """Cluster rows by neighbours that several jobs have searched for, and fit pairs.
+
+    Parameters
+    ----------
+    found : sequence of mapping
+        What `instahide.attacks.unmixing.neighbourhood.find_neighbours` left, part by part.
+
+    Raises
+    ------
+    InstaHideError
+        When rows do not have two private images, have no mask, or are too few.
+    """
+    parts = read_classes(problem)
+    features = np.concatenate([part["features"] for part in found])
+    members = np.full((len(features), 2), NOBODY)
+    for number, image_index in enumerate(parts.roster):
+        image_index = image_index[image_index != NOBODY]
+        rows, place = rows_of_class(parts, number)
+        if not len(image_index):
+            continue
+        if len(rows) < max(len(image_index), 2):
+            raise InstaHideError(
+                f"{len(rows)} rows are too few to find {len(image_index)} images in"
+            )
+        nearest, cosines = (
+            np.concatenate([part[f"{what}_{number}"] for part in found])
+            for what in ("rows", "cosines")
+        )
+        clusters = markov_clusters(similarity_graph(nearest, cosines))
+        names = name_largest(clusters, len(image_index))
+        members[rows, place] = name_images(names, image_index)
+    return fit_free_pairs(features, parts, members, weight_prior(problem.scheme, rng, power=2))
 
 
 def fit_free_pairs(

@@ -80,7 +80,11 @@ def cluster_images(features: np.ndarray, image_index: np.ndarray) -> np.ndarray:
     image_index = image_index[image_index != NOBODY]
     if not len(image_index):
         return np.full(len(features), NOBODY)
-    names = cluster(features, len(image_index))
+    return name_images(cluster(features, len(image_index)), image_index)
+
+
+def name_images(names: np.ndarray, image_index: np.ndarray) -> np.ndarray:
+    """Return the image of each cluster's rows; NOBODY stays."""
     return np.where(names == NOBODY, NOBODY, image_index[names])
 
 
@@ -106,6 +110,11 @@ def cluster(features: np.ndarray, count: int) -> np.ndarray:
     else:
         neighbours = nearest_rows(unit_rows(features), NEIGHBOURS)
         found = markov_clusters(similarity_graph(*neighbours))
+    return name_largest(found, count)
+
+
+def name_largest(found: np.ndarray, count: int) -> np.ndarray:
+    """Number the largest clusters from 0 on, int64, shape (rows,); NOBODY for the others."""
     largest = np.argsort(-np.bincount(found), kind="stable")[:count]
     names = np.full(found.max() + 1, NOBODY)
     names[largest] = np.arange(len(largest))

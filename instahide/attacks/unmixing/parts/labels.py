@@ -171,6 +171,13 @@ def parts_of_places(label: np.ndarray, k: int, image_count: int) -> tuple[np.nda
     return rows, Parts(classes, coefficients, np.zeros(len(rows), bool), roster)
 
 
+def rows_of_class(parts: Parts, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows that hold a class, int64 (R,), and the first place of each that does."""
+    holds = parts.classes == number
+    rows = np.flatnonzero(holds.any(axis=1))
+    return rows, holds[rows].argmax(axis=1)
+
+
 def share_out(total: int, weights: np.ndarray) -> np.ndarray:
     """Share out a total by weights: fractions are rounded, the largest remainders up.
 
