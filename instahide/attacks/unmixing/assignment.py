@@ -93,7 +93,7 @@ def fit_pairs(
     found = run_hard_em(
         features,
         Assignment(members, parts.coefficients**power),
-        KnownPairs(parts, power).choose,
+        KnownPairs(parts, power),
         parts.image_count,
         rounds=rounds,
         public=(parts.rest**power, 1 / (0.1 + parts.rest**2)),

@@ -11,11 +11,11 @@ scaled until its mean weight is the scheme's.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
 from instahide.attacks.needs import Size
-from instahide.attacks.unmixing.parts.choosing import Chosen
 from instahide.attacks.unmixing.parts.clustering import (
     NEIGHBOURS,
     cluster_images,
@@ -172,13 +172,9 @@ def fit_free_pairs(
     Assignment
         With rough coefficients, the larger first.
     """
-    chooser, count = FreePairs(parts, prior), parts.image_count
-
-    def choose(*given: np.ndarray) -> Chosen:
-        chosen = chooser.choose(*given)
-        weights = equal_scale(chosen.members, chosen.weights, prior.mean, count)
-        return chosen._replace(weights=weights)
-
+    count = parts.image_count
+    scale = partial(equal_scale, mean=prior.mean, image_count=count)
     begin = Assignment(start, np.full(start.shape, prior.mean, np.float32))
-    found = run_hard_em(features, begin, choose, count, rounds=rounds)
+    chooser = FreePairs(parts, prior)
+    found = run_hard_em(features, begin, chooser, count, rounds=rounds, scale=scale)
     return Assignment(found.members, np.clip(np.sqrt(found.weights), *BOUNDS))

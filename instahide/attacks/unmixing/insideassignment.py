@@ -82,8 +82,8 @@ def fit_places(
     """
     members = np.full(parts.classes.shape, NOBODY)
     members[:, 0] = leaders
-    start, choose = Assignment(members, parts.coefficients**2), Places(parts, 2).choose
+    start, chooser = Assignment(members, parts.coefficients**2), Places(parts, 2)
     found = run_hard_em(
-        features, start, choose, parts.image_count, rounds=rounds, shown="places"
+        features, start, chooser, parts.image_count, rounds=rounds, shown="places"
     )
     return replace(found, weights=parts.coefficients)

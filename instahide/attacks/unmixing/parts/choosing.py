@@ -19,6 +19,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+SEEN_NUMBERS = 30_000_000  # of rows whose images are chosen at a time
+
 
 class Chosen(NamedTuple):
     """Who is in each row.

@@ -5,16 +5,20 @@ turns, least squares for the profiles Q given who is in each row, then a choice 
 each row given Q (`instahide.attacks.unmixing.parts.choosing`).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from instahide.attacks.needs import PRODUCT, TOUCH, Size
-from instahide.attacks.unmixing.parts.choosing import Choose
+from instahide.attacks.unmixing.parts.choosing import SEEN_NUMBERS, Chooser
 from instahide.attacks.unmixing.parts.field import batches
 from instahide.attacks.unmixing.parts.leastsquares import ridge_fit
 from instahide.attacks.unmixing.parts.pairs import pairs_seconds
 from instahide.attacks.unmixing.state import NOBODY, Assignment, Mixtures, sparse_mix
 from instahide.progress import tracked
 
+#: New weights of all rows, from members and weights.
+Scale = Callable[[np.ndarray, np.ndarray], np.ndarray]
 PROFILE_RIDGE = 0.05  # draws Q to zero, as a share of the normal matrix's mean diagonal
 
 
@@ -27,12 +31,13 @@ def hard_em_seconds(size: Size, rounds: int) -> float:
 def run_hard_em(
     features: np.ndarray,
     start: Assignment,
-    choose: Choose,
+    chooser: Chooser,
     image_count: int,
     *,
     rounds: int,
     public: tuple[np.ndarray, np.ndarray] | None = None,
     shown: str = "pairs",
+    scale: Scale | None = None,
 ) -> Assignment:
     """Assign images to rows.
 
@@ -42,8 +47,8 @@ def run_hard_em(
         Whitened squares of the rows, or whitened rows.
     start : Assignment
         Rows without anybody take no part in the first fit.
-    choose : callable
-        See `instahide.attacks.unmixing.parts.choosing.Chooser.choose`.
+    chooser : Chooser
+        See `instahide.attacks.unmixing.parts.choosing`.
     image_count : int
         Number n of private images.
     rounds : int
@@ -52,6 +57,8 @@ def run_hard_em(
         default nothing is known of the former, and all rows are equally precise.
     shown : str
         What the progress says that is being fitted.
+    scale : callable, optional
+        Gives the weights of all rows another scale, from members and weights.
 
     Returns
     -------
@@ -71,9 +78,15 @@ def run_hard_em(
         misfit = _misfit(features, Mixtures(design, fitted), rows)
         noise = np.full(len(features), misfit, np.float32)
         # The last two profiles are common to all rows: the public part, and a constant.
-        across = common @ (fitted[-2:] @ profiles.T) if public else fitted[-1] @ profiles.T
-        products = features @ profiles.T - across
-        members, weights, _ = choose(products, profiles @ profiles.T, noise, before)
+        across = fitted[-2:] @ profiles.T
+        gram, parts = profiles @ profiles.T, []
+        for some in batches(*features.shape, SEEN_NUMBERS):
+            products = features[some] @ profiles.T - common[some] @ across
+            here = chooser.take(some)
+            parts.append(here.choose(products, gram, noise[some], before[some])[:2])
+        members, weights = map(np.concatenate, zip(*parts, strict=True))
+        if scale:
+            weights = scale(members, weights)
         rows, before = np.ones_like(rows), members
     return Assignment(members, weights)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from instahide.attacks.needs import FLOAT, PRODUCT, Size
-from instahide.attacks.unmixing.parts.choosing import Chosen, RowsSeen
+from instahide.attacks.unmixing.parts.choosing import SEEN_NUMBERS, Chosen, RowsSeen
 from instahide.attacks.unmixing.parts.field import batches
 from instahide.attacks.unmixing.parts.labels import Parts
 from instahide.attacks.unmixing.parts.shortlists import SHORT, cheapest, is_short
@@ -59,9 +59,9 @@ class KnownPairs:
         return Chosen(members, np.stack([left, weights.sum(axis=1) - left], axis=1), costs)
 
 
-def pairs_needs(size: Size, rows: int | None = None) -> float:
-    """Bytes: inner products of rows and images, four times; and of some rows all pairs."""
-    some = size.rows if rows is None else min(rows, size.rows)
+def pairs_needs(size: Size) -> float:
+    """Bytes: inner products of some rows and images, four times; and of fewer all pairs."""
+    some = min(max(1, SEEN_NUMBERS // size.pixels), size.rows)
     pairs = min(PAIRS_AT_ONCE, size.rows * pairs_of(size.class_images))
     return 4 * FLOAT * some * size.image_count + 14 * FLOAT * pairs
 

@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from instahide.attacks.unmixing.parts.choosing import Chooser, choose_signs
+from instahide.attacks.unmixing.parts.choosing import SEEN_NUMBERS, Chooser, choose_signs
 from instahide.attacks.unmixing.parts.field import Field, batches
 from instahide.attacks.unmixing.state import Assignment, State
 
 SIGNS = np.array([-1, 1], np.float32)
-SEEN_NUMBERS = 30_000_000  # of rows whose images are chosen at a time
 
 
 def reassign(

@@ -40,7 +40,6 @@ from instahide.attacks.unmixing.parts.leastsquares import (
     solve_images,
 )
 from instahide.attacks.unmixing.parts.pairs import pairs_needs, pairs_seconds
-from instahide.attacks.unmixing.parts.reassignment import SEEN_NUMBERS
 from instahide.attacks.unmixing.parts.regions import turn_regions
 from instahide.attacks.unmixing.parts.signs import agree_on_signs
 from instahide.attacks.unmixing.state import Assignment, Mixtures, State
@@ -110,9 +109,12 @@ class Round:
 
 def rounds_needs(size: Size) -> float:
     """Bytes: rows as they were, before, now, and turned; batches, and products with images."""
-    chosen = pairs_needs(size, max(1, SEEN_NUMBERS // size.pixels))
     images = 6 * FLOAT * size.image_count * size.pixels
-    some = max(batch_needs(size, 4) + chosen, normal_needs(size) + batch_needs(size, 1), images)
+    some = max(
+        batch_needs(size, 4) + pairs_needs(size),
+        normal_needs(size) + batch_needs(size, 1),
+        images,
+    )
     return max(learning_needs(size), 4 * size.table + images + some)
 
 
