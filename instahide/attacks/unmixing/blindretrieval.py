@@ -73,7 +73,7 @@ def retrieve_blindly(
     field, spread = learn_field(problem.public), public_spread(problem.scheme, rng)
     chooser = FreePairs(parts, weight_prior(problem.scheme, rng, power=1))
     again = partial(reassign_and_scale, chooser=chooser)
-    fixed = Fixed(field, problem.magnitudes, again, spread)
+    fixed = Fixed(field, problem.magnitudes, again, spread, parts=parts)
     state = start_from_rows(fixed, assignment, problem.image_count)
     return run_rounds(fixed, state, BLIND_ROUNDS, observe)
 

@@ -1,19 +1,18 @@
 """Finishing: least squares that knows where public images are busy, and what to hand in.
 
 Public mixtures disturb a row where they have edges and texture, and hardly where they are
-flat. So the last solve splits rows into bands of detail, measures how busy a row's residual
-is around each pixel, and weights by that: each pixel then has weights, and a small matrix,
-of its own. No step needs more than a few seconds for 5,000 rows.
+flat. So the last solve splits rows into bands of detail and orientations
+(`instahide.attacks.unmixing.parts.bands`), measures how busy a row's residual is around each
+pixel, and weights by that: each pixel then has weights, and a small matrix, of its own. An
+image is drawn to 0 where it has little in a band itself.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from instahide.attacks.needs import FLOAT, TOUCH, Size
 from instahide.attacks.protocol import Recovery
-from instahide.attacks.unmixing.parts.field import learning_needs
+from instahide.attacks.unmixing.parts.bands import local_power, make_bands
+from instahide.attacks.unmixing.parts.field import Field, learn_field, learning_needs
 from instahide.attacks.unmixing.parts.handin import hand_in
 from instahide.attacks.unmixing.parts.leastsquares import (
     local_solve_needs,
@@ -25,11 +24,11 @@ from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import State
 from instahide.progress import tracked
 
-SCALES = (1.0, 2.0, 4.0)  # of the bands, standard deviations in pixels
-BAND_REACH = (1.0, 1.5, 3.0)  # over which a band's residual is averaged
 TRUST = 0.8  # in the measured level around a pixel; the rest is the row's
 LOCAL_RIDGE = 0.01  # relative to a precision of one
+LEAST_SHARE = 0.02  # of all images' power in a band, that an image has anywhere
 LEAST_POWER = 1e-12
+SOLUTIONS = 18  # two for each of nine bands
 
 
 def local_needs(size: Size) -> float:
@@ -40,7 +39,7 @@ def local_needs(size: Size) -> float:
 def local_seconds(size: Size) -> float:
     """Processor seconds: two solutions for each band, and what weights rows."""
     bands = 10 * TOUCH * size.rows * size.pixels + local_solve_seconds(size)
-    return 2 * len(BAND_REACH) * bands + none_seconds(size)
+    return SOLUTIONS * bands + none_seconds(size)
 
 
 def none_needs(size: Size) -> float:
@@ -57,7 +56,7 @@ def none_seconds(size: Size) -> float:
 
 def local(problem: Problem, state: State, rng: np.random.Generator) -> Recovery:
     """Solve a last time with local weights, and choose: the last stage of `whitened`."""
-    return hand_in(problem, state, solve_by_bands(state, problem.shape), rng)
+    return hand_in(problem, state, solve_by_bands(state, learn_field(problem.public)), rng)
 
 
 def none(problem: Problem, state: State, rng: np.random.Generator) -> Recovery:
@@ -65,46 +64,89 @@ def none(problem: Problem, state: State, rng: np.random.Generator) -> Recovery:
     return hand_in(problem, state, state.images, rng)
 
 
-def split_bands(images: np.ndarray, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
-    """Split images, shape (E, d), into bands that sum to them, the finest first.
-
-    One band is there at a time.
-    """
-    pictures = fine = images.reshape(-1, *shape)
-    for scale in SCALES:
-        coarse = _blur(pictures, scale)
-        yield (fine - coarse).reshape(len(images), -1)
-        fine = coarse
-    yield fine.reshape(len(images), -1)
-
-
-def solve_by_bands(state: State, shape: tuple[int, ...], *, rounds: int = 2) -> np.ndarray:
-    """Solve for the images, each band with weights by row and pixel.
+def solve_by_bands(state: State, field: Field, *, rounds: int = 2) -> np.ndarray:
+    """Solve for the images, each band with weights by row and pixel, and a prior by pixel.
 
     Returns
     -------
     ndarray of float32, shape (n + 1, d)
     """
     design = state.mixtures.design
+    bands, rest = make_bands(field.shape)
     solution = np.zeros_like(state.images)
-    bands = zip(*(split_bands(x, shape) for x in (state.unmasked, state.images)), strict=True)
-    for reach in tracked(BAND_REACH, "last images", "bands"):
-        band, start = next(bands)
+    for band in tracked(bands, "last images", "bands"):
+        own, images = (band.split_off(field, x) for x in (state.unmasked, state.images))
         for _ in range(rounds):
-            residual = band - design @ start
-            precision = local_precision(residual, state.level, shape, reach)
-            del residual
-            start = solve_locally(design, band, precision, LOCAL_RIDGE, start)
-        solution += start
-        del band
+            images = solve_band(state, own, images, (field.shape, band.reach))
+        solution += images
+        del own
+    coarse = rest.split_off(field, state.unmasked)
     ridge = np.full(design.shape[1], LOCAL_RIDGE)
-    coarse, _ = next(bands)
     return solution + solve_images(design, coarse, 1 / state.level, ridge)
+
+
+def solve_band(
+    state: State, rows: np.ndarray, images: np.ndarray, local: tuple[tuple[int, ...], float]
+) -> np.ndarray:
+    """Solve once for what images have in a band.
+
+    Parameters
+    ----------
+    rows : ndarray of float32, shape (E, d)
+        What the unmasked rows have in it.
+    images : ndarray of float32, shape (n + 1, d)
+        What is known so far.
+    local : tuple
+        Shape of pictures, and reach of the band.
+
+    Returns
+    -------
+    ndarray of float32, shape (n + 1, d)
+    """
+    design = state.mixtures.design
+    residual = rows - design @ images
+    precision, ordinary = local_precision(residual, state.level, *local)
+    del residual
+    error = ordinary / (design.power(2).T @ precision.mean(axis=1) + LOCAL_RIDGE)
+    ridge = local_ridge(images, error, ordinary, local)
+    return solve_locally(design, rows, precision, ridge, images)
+
+
+def local_ridge(
+    images: np.ndarray,
+    error: np.ndarray,
+    ordinary: float,
+    local: tuple[tuple[int, ...], float],
+) -> np.ndarray:
+    """Return the ridge of each image and pixel: the noise over the image's own local power.
+
+    As in Wiener's filter, an image is drawn to 0 where it has little in the band. The mean
+    public image is not.
+
+    Parameters
+    ----------
+    images : ndarray of float32, shape (n + 1, d)
+    error : ndarray of float, shape (n + 1,)
+        Mean variance of their errors, which their power holds too.
+    ordinary : float
+        Variance of the noise where the precision is 1.
+    local : tuple
+        See `solve_band`.
+
+    Returns
+    -------
+    ndarray of float32, shape (n + 1, d)
+    """
+    power = local_power(images, *local)
+    own = np.maximum(power - error[:, None, None, None], LEAST_SHARE * power.mean())
+    ridge = ordinary / np.maximum(own, LEAST_POWER)
+    ridge[-1] = LOCAL_RIDGE
+    return np.broadcast_to(ridge, (len(images), *local[0])).reshape(images.shape)
 
 
 def local_precision(
     residual: np.ndarray, level: np.ndarray, shape: tuple[int, ...], reach: float
-) -> np.ndarray:
+) -> tuple[np.ndarray, float]:
     """Return the inverse of the residual's square, averaged around each pixel.
 
     Parameters
@@ -116,16 +158,14 @@ def local_precision(
 
     Returns
     -------
-    ndarray of float32, shape (E, d)
+    precision : ndarray of float32, shape (E, d)
         About 1 where a residual is ordinary.
+    ordinary : float
+        The mean square.
     """
-    power = (residual**2).reshape(-1, *shape).mean(axis=3, keepdims=True)
-    power = _blur(power, reach)
+    power = local_power(residual, shape, reach)
     ordinary = max(float(power.mean()), LEAST_POWER)
     row = (level / level.mean() * ordinary)[:, None, None, None]
     precision = ordinary / (TRUST * power + (1 - TRUST) * row)
-    return np.broadcast_to(precision, (len(residual), *shape)).reshape(residual.shape)
-
-
-def _blur(pictures: np.ndarray, scale: float) -> np.ndarray:
-    return gaussian_filter(pictures, (0, scale, scale, 0), mode="reflect")
+    whole = np.broadcast_to(precision, (len(residual), *shape)).reshape(residual.shape)
+    return whole, ordinary

@@ -85,13 +85,15 @@ def field(
         Whether the mean public image is part of the model.
     observe : callable
     """
-    chooser = KnownPairs(read_pairs(problem))
+    parts = read_pairs(problem)
+    chooser = KnownPairs(parts)
     fixed = Fixed(
         field=learn_field(problem.public),
         magnitudes=problem.magnitudes,
         reassign=partial(reassign, chooser=chooser, signed=not problem.scheme.masked),
         spread=public_spread(problem.scheme, rng),
         public_ridge=PUBLIC_RIDGE if public_mean else 1e9,
+        parts=parts,
     )
     state, schedule = first_state(
         problem, fixed, assignment, rng, start=start, propagations=propagations

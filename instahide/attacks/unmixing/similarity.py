@@ -55,6 +55,7 @@ def whitened(
     floor: float = 1e-3,
     mixtures: int | None = None,
     power: int = 2,
+    squash: bool = True,
 ) -> np.ndarray:
     """Whiten the squares of the magnitudes: the first stage of the attack `whitened`.
 
@@ -66,6 +67,9 @@ def whitened(
         Added to all variances, as a share of their mean.
     mixtures, power
         See `learn_squares`.
+    squash : bool
+        Whether to take tanh of the whitened squares: their tails are long, and few large
+        values would decide.
 
     Returns
     -------
@@ -77,7 +81,8 @@ def whitened(
     squares = learn_squares(
         field, problem.public, problem.scheme, rng, mixtures=mixtures, power=power
     )
-    return whiten(squares, problem.magnitudes, power=power, least=floor * squares.power)
+    features = whiten(squares, problem.magnitudes, power=power, least=floor * squares.power)
+    return np.tanh(features, out=features) if squash else features
 
 
 def whiten(field: Field, rows: np.ndarray, *, power: int, least: float) -> np.ndarray:

@@ -19,7 +19,7 @@ from instahide.progress import tracked
 
 #: New weights of all rows, from members and weights.
 Scale = Callable[[np.ndarray, np.ndarray], np.ndarray]
-PROFILE_RIDGE = 0.05  # draws Q to zero, as a share of the normal matrix's mean diagonal
+PROFILE_RIDGE = 0.5  # draws Q to zero, as a share of the normal matrix's mean diagonal
 
 
 def hard_em_seconds(size: Size, rounds: int) -> float:

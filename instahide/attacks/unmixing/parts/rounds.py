@@ -21,10 +21,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.ndimage import median_filter
+from cv2 import medianBlur
 
 from instahide.attacks.needs import FLOAT, PRODUCT, TOUCH, Size
 from instahide.attacks.unmixing.parts.coefficients import LEAST_LEVEL, expected_level
+from instahide.attacks.unmixing.parts.crossfit import FoldedMixtures, has_few_rows, solve_folds
 from instahide.attacks.unmixing.parts.field import (
     Field,
     batch_needs,
@@ -34,20 +35,25 @@ from instahide.attacks.unmixing.parts.field import (
     unmask,
     unmask_seconds,
 )
+from instahide.attacks.unmixing.parts.inverted import turn_inverted
+from instahide.attacks.unmixing.parts.labels import Parts
 from instahide.attacks.unmixing.parts.leastsquares import (
     IMAGE_RIDGE,
     normal_needs,
     solve_images,
 )
 from instahide.attacks.unmixing.parts.pairs import pairs_needs, pairs_seconds
+from instahide.attacks.unmixing.parts.reassignment import residual_gain
 from instahide.attacks.unmixing.parts.regions import turn_regions
 from instahide.attacks.unmixing.parts.signs import agree_on_signs
 from instahide.attacks.unmixing.state import Assignment, Mixtures, State
+from instahide.images import to_bytes, to_unit_range
 from instahide.progress import tracked
 
 PUBLIC_RIDGE = 10.0  # the mean public image is known better than the private ones
 START_STEPS = 30  # of annealing each row for itself
 UNSURE = 0.05  # level of a row that was unmasked for itself
+MOST_TURNS = 3  # of negatives, in one round
 LEVEL_FLOOR = 0.02  # of the spectrum, where levels are measured: signs limit fine detail
 
 #: Assigns rows anew, given field, state and the variance of each row about its mean: `reassign`
@@ -76,6 +82,8 @@ class Fixed:
         See `expected_level`.
     public_ridge : float
         See `fit_images`.
+    parts : Parts, optional
+        What the labels say of pairs; without it no image is tried as its negative.
     """
 
     field: Field
@@ -83,6 +91,7 @@ class Fixed:
     reassign: Reassign
     spread: float
     public_ridge: float = PUBLIC_RIDGE
+    parts: Parts | None = None
 
 
 @dataclass(frozen=True)
@@ -173,14 +182,50 @@ def refine(fixed: Fixed, state: State, round_: Round) -> State:
         if round_.turn:
             noise = level, field.variance
             images = turn_regions(images, design, fixed.magnitudes, noise, field.shape)
-        mean = Mixtures(design, without_spots(images, field.shape, round_.median))
+        mean = expected_rows(fixed, state, images, round_.median)
         schedule = cooling(round_.steps)
         unmasked = unmask(field, fixed.magnitudes, mean, level, schedule)
         state = replace(state, unmasked=unmasked)
     state = replace(state, images=fit_images(field, state, fixed.public_ridge))
+    if round_.steps and fixed.parts is not None:
+        state = turn_negatives(fixed, state, level)
     state = fixed.reassign(field, state, level)
     state = replace(state, level=measure_level(field, state, fixed.spread))
     return replace(state, images=fit_images(field, state, fixed.public_ridge))
+
+
+def expected_rows(
+    fixed: Fixed, state: State, images: np.ndarray, median: int
+) -> Mixtures | FoldedMixtures:
+    """Return what is expected of each row: mixtures of images without spots.
+
+    Parameters
+    ----------
+    images : ndarray of float32, shape (n + 1, d)
+        Those of the state, some of their regions turned.
+    median : int
+        Side of the median filter.
+    """
+    design, shape = state.mixtures.design, fixed.field.shape
+    if not has_few_rows(design):
+        return Mixtures(design, without_spots(images, shape, median))
+    ridge = image_ridge(state, fixed.public_ridge)
+    folds = solve_folds(design, state.unmasked, 1 / state.level, ridge, fixed.field.mean)
+    turned = np.where(images == state.images, 1, -1).astype(np.float32)
+    return FoldedMixtures(
+        design, np.stack([without_spots(turned * fold, shape, median) for fold in folds])
+    )
+
+
+def turn_negatives(fixed: Fixed, state: State, level: np.ndarray) -> State:
+    """Turn images that came out as negatives, see `turn_inverted`, until none is left."""
+    for _ in range(MOST_TURNS):
+        gain = residual_gain(fixed.field, state, level)
+        turned = turn_inverted(fixed.field, state, level, gain, fixed.parts)
+        if turned is None:
+            break
+        state = replace(turned, images=fit_images(fixed.field, turned, fixed.public_ridge))
+    return state
 
 
 def run_rounds(
@@ -195,12 +240,21 @@ def run_rounds(
 
 
 def without_spots(images: np.ndarray, shape: tuple[int, ...], side: int) -> np.ndarray:
-    """Return images, shape (n + 1, d), with the private ones median-filtered."""
+    """Return images, shape (n + 1, d), with the private ones median-filtered, in 8 bits."""
     if side == 1:
         return images
-    pictures = images[:-1].reshape(-1, *shape)
-    filtered = median_filter(pictures, (1, side, side, 1), mode="nearest")
-    return np.concatenate([filtered.reshape(len(filtered), -1), images[-1:]])
+    pictures = to_bytes(images[:-1]).reshape(-1, *shape)
+    filtered = np.empty_like(pictures)
+    for picture, smooth in zip(pictures, filtered, strict=True):
+        for colour in range(shape[2]):
+            smooth[..., colour] = medianBlur(np.ascontiguousarray(picture[..., colour]), side)
+    smooth = to_unit_range(filtered).reshape(len(filtered), -1)
+    return np.concatenate([smooth, images[-1:]])
+
+
+def image_ridge(state: State, public_ridge: float) -> np.ndarray:
+    """Return the precision of the prior of each image, (n + 1,)."""
+    return np.append(np.full(state.image_count, IMAGE_RIDGE), public_ridge)
 
 
 def fit_images(field: Field, state: State, public_ridge: float = PUBLIC_RIDGE) -> np.ndarray:
@@ -208,10 +262,8 @@ def fit_images(field: Field, state: State, public_ridge: float = PUBLIC_RIDGE) -
 
     `public_ridge` draws the mean public image to the field's mean.
     """
-    ridge = np.append(np.full(state.image_count, IMAGE_RIDGE), public_ridge)
-    return solve_images(
-        state.mixtures.design, state.unmasked, 1 / state.level, ridge, field.mean
-    )
+    ridge, precision = image_ridge(state, public_ridge), 1 / state.level
+    return solve_images(state.mixtures.design, state.unmasked, precision, ridge, field.mean)
 
 
 def measure_level(field: Field, state: State, spread: float) -> np.ndarray:
