@@ -16,7 +16,12 @@ from instahide.attacks.unmixing.parts.crossfit import (
 from instahide.attacks.unmixing.parts.field import learn_field
 from instahide.attacks.unmixing.parts.inverted import gains_of_turning, turn_inverted
 from instahide.attacks.unmixing.parts.leastsquares import solve_images
-from instahide.attacks.unmixing.parts.reassignment import residual_gain
+from instahide.attacks.unmixing.parts.pairs import KnownPairs
+from instahide.attacks.unmixing.parts.reassignment import (
+    reassign,
+    reassign_evenly,
+    residual_gain,
+)
 from instahide.attacks.unmixing.parts.rounds import fit_images
 from instahide.attacks.unmixing.state import State
 
@@ -66,10 +71,23 @@ def test_folded_mixtures_are_those_of_each_rows_own_fold():
 
 
 def test_few_rows_are_known_as_few():
-    rng = np.random.default_rng(0)
-    assert has_few_rows(mixtures(rng, _Any, rows=80)[0].mixtures.design)
-    assert not has_few_rows(mixtures(rng, _Any, rows=400)[0].mixtures.design)
-    assert not has_few_rows(mixtures(rng, _Any, rows=10)[0].mixtures.design)
+    assert has_few_rows(80, 8)
+    assert not has_few_rows(400, 8)
+    assert not has_few_rows(10, 8)
+
+
+def test_prices_keep_the_rows_of_an_image_that_looks_like_another(field):
+    rng = np.random.default_rng(4)
+    state, parts = mixtures(rng, field, rows=80, noise=0.3)
+    images = state.images.copy()
+    images[0] = (images[0] + images[1]) / 2
+    images[1] = 0.7 * images[0]  # of one class with it, and a poor likeness
+    worse = State(images, state.assignment, state.level, state.unmasked)
+    level = np.full(80, 0.1, np.float32)
+    plain = reassign(field, worse, level, KnownPairs(parts)).assignment.members
+    even = reassign_evenly(field, worse, level, KnownPairs(parts)).assignment.members
+    uses = [np.bincount(members.ravel(), minlength=8) for members in (plain, even)]
+    assert uses[1][1] >= 1.5 * uses[0][1]
 
 
 def test_a_negative_is_found_and_turned(field):

@@ -13,15 +13,17 @@ import numpy as np
 
 from instahide.attacks.needs import Size
 from instahide.attacks.unmixing.parts.coefficients import public_spread
+from instahide.attacks.unmixing.parts.crossfit import has_few_rows
 from instahide.attacks.unmixing.parts.field import learn_field
 from instahide.attacks.unmixing.parts.labels import read_pairs
 from instahide.attacks.unmixing.parts.pairs import KnownPairs
 from instahide.attacks.unmixing.parts.pixelwise import first_images
-from instahide.attacks.unmixing.parts.reassignment import reassign
+from instahide.attacks.unmixing.parts.reassignment import reassign, reassign_evenly
 from instahide.attacks.unmixing.parts.rounds import (
     PUBLIC_RIDGE,
     Fixed,
     Observer,
+    Reassign,
     Round,
     annealing_steps,
     ignore,
@@ -86,11 +88,10 @@ def field(
     observe : callable
     """
     parts = read_pairs(problem)
-    chooser = KnownPairs(parts)
     fixed = Fixed(
         field=learn_field(problem.public),
         magnitudes=problem.magnitudes,
-        reassign=partial(reassign, chooser=chooser, signed=not problem.scheme.masked),
+        reassign=choosing_anew(problem, KnownPairs(parts)),
         spread=public_spread(problem.scheme, rng),
         public_ridge=PUBLIC_RIDGE if public_mean else 1e9,
         parts=parts,
@@ -102,6 +103,14 @@ def field(
         without = replace(fixed.field, mean=np.zeros_like(fixed.field.mean))
         fixed = replace(fixed, field=without)
     return run_rounds(fixed, state, schedule[:rounds], observe)
+
+
+def choosing_anew(problem: Problem, chooser: KnownPairs) -> Reassign:
+    """Return how rounds choose: at prices where images have few rows."""
+    if not problem.scheme.masked:
+        return partial(reassign, chooser=chooser, signed=True)
+    few = has_few_rows(len(problem.magnitudes), problem.image_count)
+    return partial(reassign_evenly if few else reassign, chooser=chooser)
 
 
 def first_state(

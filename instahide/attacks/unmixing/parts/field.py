@@ -212,19 +212,77 @@ def unmask(
         Between -magnitudes and magnitudes: the nearer to them, the surer.
     """
     estimate = np.empty_like(magnitudes)
-    relative = field.spectrum / field.power
+    planes = _Planes.of(field)
+    relative = planes.take(field.spectrum[None] / field.power)
     for rows in batches(*magnitudes.shape, UNMASKED_NUMBERS):
-        some, centre = magnitudes[rows], mean[rows]
-        slope = some / (level[rows, None] * np.float32(field.power))
+        some, centre = (planes.take(values) for values in (magnitudes[rows], mean[rows]))
+        slope = some / (level[rows] * np.float32(field.power))[:, None]
         now = some * np.tanh(slope * centre)
         for smooth, heat in schedule.astype(np.float32):
             gain = relative / (relative + smooth)
             share = gain.mean()
             now -= centre
-            predicted = field.invert(field.transform(now) * (gain / (1 - share)))
-            predicted -= now * (share / (1 - share))
+            predicted = planes.smooth(now, (gain - share) / (1 - share))
             predicted += centre
-            predicted *= slope / heat
-            now = some * np.tanh(predicted, out=predicted)
-        estimate[rows] = now
+            predicted *= slope
+            predicted /= heat
+            now = np.tanh(predicted, out=predicted)
+            now *= some
+        estimate[rows] = planes.give(now)
     return estimate
+
+
+@dataclass(frozen=True)
+class _Planes:
+    """Pictures as planes of colour, (C, H, E, W): a transform is a few large products there.
+
+    Attributes
+    ----------
+    rotation : ndarray of float32, shape (C, C)
+    down, across : ndarray of float32, shapes (H, H) and (W, W), or None
+        Cosine transforms of small pictures.
+    shape : tuple of int
+        (H, W, C).
+    """
+
+    rotation: np.ndarray
+    down: np.ndarray | None
+    across: np.ndarray | None
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, field: Field) -> "_Planes":
+        height, width, _ = field.shape
+        if not field.matrices:
+            return cls(field.rotation, None, None, field.shape)
+        down, across = (
+            dct(np.eye(side), axis=0, norm="ortho").astype(np.float32)
+            for side in (height, width)
+        )
+        return cls(field.rotation, down, across, field.shape)
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """Return rows of pixels, shape (E, d), as planes."""
+        planes = rows.reshape(-1, *self.shape).transpose(3, 1, 0, 2)
+        return np.ascontiguousarray(planes)
+
+    def give(self, planes: np.ndarray) -> np.ndarray:
+        """Return planes as rows of pixels."""
+        return planes.transpose(2, 1, 3, 0).reshape(planes.shape[2], -1)
+
+    def smooth(self, planes: np.ndarray, gain: np.ndarray) -> np.ndarray:
+        """Return planes times a gain in the basis of the field, (C, H, 1, W)."""
+        colours, height, _, width = planes.shape
+        if self.down is None:
+            values = dctn(planes, axes=(1, 3), norm="ortho")
+        else:
+            values = (planes.reshape(-1, width) @ self.across.T).reshape(colours, height, -1)
+            values = self.down @ values
+        values = (self.rotation.T @ values.reshape(colours, -1)).reshape(planes.shape)
+        values *= gain
+        values = self.rotation @ values.reshape(colours, -1)
+        if self.down is None:
+            values = values.reshape(planes.shape)
+            return idctn(values, axes=(1, 3), norm="ortho", overwrite_x=True)
+        values = self.down.T @ values.reshape(colours, height, -1)
+        return (values.reshape(-1, width) @ self.across).reshape(planes.shape)

@@ -23,10 +23,13 @@ class KnownPairs:
     parts : Parts
     power : {1, 2}
         Rows are linear in coefficients to this power.
+    prices : ndarray of float32, shape (n,), optional
+        What an image costs a row, for each unit of its weight.
     """
 
     parts: Parts
     power: int = 1
+    prices: np.ndarray | None = None
 
     def take(self, rows: slice) -> "KnownPairs":
         """Return the chooser of some rows."""
@@ -36,6 +39,8 @@ class KnownPairs:
         """Return inner products; the background is as much of the mean image as is left."""
         rest = self.parts.rest
         across = rest[:, None] * gram[-1, :-1]
+        if self.prices is not None:  # the squared distance has -2·w·⟨x - b, a⟩
+            across += self.prices / 2
         return RowsSeen(products[:, :-1], gram[:-1, :-1], across, rest * products[:, -1])
 
     def choose(

@@ -6,8 +6,12 @@ import numpy as np
 
 from instahide.attacks.unmixing.parts.choosing import SEEN_NUMBERS, Chooser, choose_signs
 from instahide.attacks.unmixing.parts.field import Field, batches
+from instahide.attacks.unmixing.parts.pairs import KnownPairs
 from instahide.attacks.unmixing.state import Assignment, State
 
+PRICE = 200.0
+PRICINGS = 4
+LEAST_SHARE = 0.1  # of an image, relative to the mean share: prices stay finite
 SIGNS = np.array([-1, 1], np.float32)
 
 
@@ -44,6 +48,33 @@ def reassign(
     members, weights, turned = map(np.concatenate, zip(*parts, strict=True))
     unmasked = state.unmasked if signed else state.unmasked * np.where(turned, *SIGNS)
     return replace(state, unmasked=unmasked, assignment=Assignment(members, weights))
+
+
+def reassign_evenly(
+    field: Field, state: State, level: np.ndarray, chooser: KnownPairs
+) -> State:
+    """Choose as `reassign` does, at prices that rise where an image is chosen too often.
+
+    All images are used equally often. Where each is in few rows, one whose first estimate is
+    poor loses its rows to others that look alike, becomes poorer, and is lost. Prices, in
+    the variance of a row's noise, keep its rows: after each choice an image gets dearer by
+    `PRICE` times the logarithm of its share, relative to the mean share of all.
+
+    Parameters
+    ----------
+    level : ndarray of float32, shape (E,)
+        Variance of each row about its mean.
+    chooser : KnownPairs
+        Its prices are set here.
+    """
+    count = state.image_count
+    prices, unit = np.zeros(count, np.float32), PRICE * float(np.median(level))
+    for _ in range(PRICINGS):
+        found = reassign(field, state, level, replace(chooser, prices=prices)).assignment
+        used = np.bincount(found.members.ravel(), found.weights.ravel(), minlength=count)
+        share = np.maximum(used / used.mean(), LEAST_SHARE)
+        prices = prices + (unit * np.log(share)).astype(np.float32)
+    return reassign(field, state, level, replace(chooser, prices=prices))
 
 
 def residual_gain(field: Field, state: State, level: np.ndarray) -> np.ndarray:

@@ -207,7 +207,7 @@ def expected_rows(
         Side of the median filter.
     """
     design, shape = state.mixtures.design, fixed.field.shape
-    if not has_few_rows(design):
+    if not has_few_rows(len(state), state.image_count):
         return Mixtures(design, without_spots(images, shape, median))
     ridge = image_ridge(state, fixed.public_ridge)
     folds = solve_folds(design, state.unmasked, 1 / state.level, ridge, fixed.field.mean)
