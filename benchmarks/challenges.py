@@ -1,6 +1,6 @@
 """Challenges made in memory, with their truth, for benchmarks that measure attacks on them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -122,10 +122,18 @@ class Figures:
 
 
 def measure_attack(
-    photos: Photos, images: int, rows_per_image: int, seed: int, name: str
+    photos: Photos,
+    images: int,
+    rows_per_image: int,
+    seed: int,
+    name: str,
+    chosen: Mapping[str, str] | None = None,
 ) -> Figures:
-    """Make and attack one challenge; in a process of its own, memory is the attack's own."""
-    attack = unmixing(name, **NAMED[name])
+    """Make and attack one challenge; in a process of its own, memory is the attack's own.
+
+    `chosen` are stages other than the attack's own.
+    """
+    attack = unmixing(name, **NAMED[name] | (chosen or {}))
     pool = attack.public == "pool"
     scheme = Scheme(rows_per_image=rows_per_image)
     made = make(photos, images, scheme, seed, labels=attack.labels, knows_pool=pool)

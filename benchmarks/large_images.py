@@ -27,6 +27,9 @@ from instahide.attacks.catalogue import STAGES
 #: side -> smallest and largest side of crops, and how many of them are tried for each photo
 CROPS = {64: (96, 150, 25), 128: (128, 160, 10), 224: (128, 160, 10)}
 CLASSES = 5
+#: What memory can be measured with.
+SHORT = {"whitened": {"retrieval": "field,rounds=2"}}
+SHORT["pool"] = SHORT["whitened"] | {"finish": "pool,passes=2"}
 
 
 def main() -> None:
@@ -39,6 +42,9 @@ def main() -> None:
     parser.add_argument("--attack", choices=("whitened", "pool"), nargs="+", default=None)
     parser.add_argument("--channels", type=int, choices=(1, 3), default=3)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--short", action="store_true", help="two rounds and passes: for memory, not quality"
+    )
     options = parser.parse_args()
     split_photos(options.photos, options.work)
     print(f"{options.channels} channels, load {os.getloadavg()[0]:.1f}")
@@ -48,7 +54,8 @@ def main() -> None:
         side, images, rows = map(int, case.split("x"))
         photos = prepare(options.work, side, options.channels)
         for attack in options.attack or ("whitened", "pool"):
-            given = photos, images, rows, options.seed, attack
+            short = SHORT[attack] if options.short else {}
+            given = photos, images, rows, options.seed, attack, short
             figures = in_own_process(measure_attack, *given)
             cells = f"{attack:<10}{side:>5}{images:>5}{images * rows:>7}{line(figures)}"
             print(cells, flush=True)

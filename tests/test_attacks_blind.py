@@ -9,8 +9,10 @@ from test_attacks_whitened import challenges, few_rounds, nearest
 from unmixing import unmix
 
 from instahide.attacks.catalogue import unmixing
-from instahide.attacks.running import run_steps
-from instahide.attacks.seen import strip_labels
+from instahide.attacks.protocol import Released
+from instahide.attacks.recipe import Attack
+from instahide.attacks.running import run_steps, save_step
+from instahide.attacks.seen import see, strip_labels
 from instahide.attacks.unmixing import blindretrieval as blind
 from instahide.attacks.unmixing.blindassignment import (
     assign_scattered,
@@ -25,7 +27,7 @@ from instahide.attacks.unmixing.parts.labels import Parts, make_roster, parts_of
 from instahide.attacks.unmixing.parts.rounds import Round
 from instahide.attacks.unmixing.parts.signs import agree_on_signs
 from instahide.attacks.unmixing.similarity import whitened
-from instahide.attacks.unmixing.state import NOBODY
+from instahide.attacks.unmixing.state import NOBODY, Assignment
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 
@@ -167,6 +169,25 @@ def test_a_scattered_attack_runs_from_end_to_end(challenges, monkeypatch):
     assert names[1:3] == [("neighbours", True), ("assignment", False)]
     recovery, _ = run_steps(attack.steps, problem)
     assert np.median(nearest(recovery.private, challenges[1])) < 0.3
+
+
+def test_parts_are_found_again_in_their_files(challenges, tmp_path):
+    problem = knowing(challenges[0]["cross"], "none")
+    about = {"scheme": vars(problem.scheme)}
+    released = Released(problem.magnitudes.reshape(-1, *problem.shape), problem.label)
+    seen = see(released, problem.public, about, problem.image_count, "none")
+    attack = unmixing(assignment="scattered", retrieval="free", labels="none")
+    files = []
+    for number, step in enumerate(attack.steps[:3]):
+        given = files
+        files = [tmp_path / f"{number}-{part}" / step.product for part in range(step.parts)]
+        for part, file in enumerate(files):
+            file.parent.mkdir()
+            share = (part, step.parts) if step.parts > 1 else None
+            save_step(file, Attack.of(attack.until(number)), given, seen, part=share)
+    found = Assignment.load(files[0])
+    assert len(found) == len(problem.label)
+    assert (found.members != NOBODY).all()
 
 
 def test_coefficients_on_the_labels_change_nothing(challenges, monkeypatch):

@@ -203,7 +203,8 @@ def _invert_mean(design: csr_matrix, precision: np.ndarray, ridge: np.ndarray) -
     normal = (design.multiply(precision[:, None]).T @ design).toarray().astype(np.float64)
     normal[np.diag_indices(len(normal))] += ridge
     scale = 1 / np.sqrt(normal.diagonal())
-    return np.linalg.inv(scale[:, None] * normal * scale).astype(np.float32)
+    normal = scale[:, None] * normal * scale
+    return solve(normal, np.eye(len(normal)), assume_a="pos").astype(np.float32)
 
 
 def _conjugate_gradients(
