@@ -34,7 +34,7 @@ def test_an_attack_shows_its_steps_and_ends_with_the_command_that_scores_it(
     assert steps[0] == "step 1 of 4: similarity (whitened,mixtures=2000)"
     assert [line[:11] for line in steps] == [f"step {number} of 4" for number in range(1, 5)]
     bars = [line.partition(":")[0] for line in shown if "%" in line and "<" in line]
-    assert bars == ["mixtures", "clusters", "pairs", "images and pairs", "last images"]
+    assert bars == ["clusters", "pairs", "images and pairs", "last images"]
     command = said.out.splitlines()[-1].partition("scores it: ")[2]
     assert shlex.split(command)[:2] == ["instahide", "score"]
     assert run(*shlex.split(command)[1:]) == 0
@@ -70,7 +70,7 @@ def test_an_attack_that_needs_too_much_is_refused_with_the_number(
     ("option", "value", "message"),
     [
         ("--seed", -1, "the attack's seed -1 is negative"),
-        ("--similarity", "whitened,mixtures=many", "an option does not suit: 'str' object"),
+        ("--similarity", "whitened,mixtures=many", "an option does not suit"),
         ("--similarity", "plain,power=x", "does not suit"),
     ],
 )

@@ -73,7 +73,12 @@ NAMED = {
     "whitened": {},
     "whitened-classes": {"labels": "classes", "assignment": "free", "retrieval": "free"},
     "whitened-none": {"labels": "none", "assignment": "free", "retrieval": "free"},
-    "whitened-inside": {"assignment": "places", "retrieval": "places", "finish": "none"},
+    "whitened-inside": {
+        "similarity": "whitened,squash=False",
+        "assignment": "places",
+        "retrieval": "places",
+        "finish": "none",
+    },
     "whitened-dp": {"assignment": "equal", "retrieval": "equal", "finish": "none"},
     "pool": {"public": "pool", "finish": "pool"},
 }

@@ -25,6 +25,7 @@ from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import NOBODY, Assignment, nobody
 
 INSIDE_EM_ROUNDS = 4
+INSIDE_RIDGE = 0.05  # there are no public images, and so hardly any noise
 
 
 def assign_inside_needs(size: Size) -> float:
@@ -84,6 +85,12 @@ def fit_places(
     members[:, 0] = leaders
     start, chooser = Assignment(members, parts.coefficients**2), Places(parts, 2)
     found = run_hard_em(
-        features, start, chooser, parts.image_count, rounds=rounds, shown="places"
+        features,
+        start,
+        chooser,
+        parts.image_count,
+        rounds=rounds,
+        shown="places",
+        ridge=INSIDE_RIDGE,
     )
     return replace(found, weights=parts.coefficients)

@@ -19,7 +19,7 @@ from instahide.progress import tracked
 
 #: New weights of all rows, from members and weights.
 Scale = Callable[[np.ndarray, np.ndarray], np.ndarray]
-PROFILE_RIDGE = 0.5  # draws Q to zero, as a share of the normal matrix's mean diagonal
+PROFILE_RIDGE = 0.5  # where public images are noise
 
 
 def hard_em_seconds(size: Size, rounds: int) -> float:
@@ -38,6 +38,7 @@ def run_hard_em(
     public: tuple[np.ndarray, np.ndarray] | None = None,
     shown: str = "pairs",
     scale: Scale | None = None,
+    ridge: float = PROFILE_RIDGE,
 ) -> Assignment:
     """Assign images to rows.
 
@@ -59,6 +60,8 @@ def run_hard_em(
         What the progress says that is being fitted.
     scale : callable, optional
         Gives the weights of all rows another scale, from members and weights.
+    ridge : float
+        Draws profiles to zero, as a share of the normal matrix's mean diagonal.
 
     Returns
     -------
@@ -73,7 +76,7 @@ def run_hard_em(
     rows, before = (members != NOBODY).any(axis=1), np.full_like(members, NOBODY)
     for _ in tracked(range(rounds), shown, "rounds"):
         design = sparse_mix(members, weights, image_count, common)
-        fitted = ridge_fit(design, features, precision * rows, PROFILE_RIDGE)
+        fitted = ridge_fit(design, features, precision * rows, ridge)
         profiles = fitted[:image_count]
         misfit = _misfit(features, Mixtures(design, fitted), rows)
         noise = np.full(len(features), misfit, np.float32)
