@@ -19,6 +19,7 @@ from instahide.attacks.unmixing.parts.clustering import (
     cluster_leaders,
     clustering_needs,
     clustering_seconds,
+    led_rows,
 )
 from instahide.attacks.unmixing.parts.field import batch_needs
 from instahide.attacks.unmixing.parts.hardem import hard_em_seconds, run_hard_em
@@ -33,14 +34,15 @@ ROWS_PER_IMAGE = 16  # of those with the largest coefficients, that clusters are
 
 def em_needs(size: Size) -> float:
     """Bytes: features; clusters of a class; or profiles, and products with them."""
-    clusters = clustering_needs(min(ROWS_PER_IMAGE * size.class_images, size.rows), size.pixels)
+    led = led_rows(size.class_images, ROWS_PER_IMAGE)
+    clusters = clustering_needs(min(led, size.rows), size.pixels)
     fit = max(normal_needs(size) + batch_needs(size, 1), batch_needs(size, 3))
     return size.table + max(clusters, fit, pairs_needs(size))
 
 
 def em_seconds(size: Size) -> float:
     """Processor seconds: clusters of each class, and rounds."""
-    some = min(ROWS_PER_IMAGE * size.class_images, size.rows)
+    some = min(led_rows(size.class_images, ROWS_PER_IMAGE), size.rows)
     classes = size.image_count / max(size.class_images, 1)
     return classes * clustering_seconds(some, size.pixels) + hard_em_seconds(size, 6)
 

@@ -18,6 +18,8 @@ from instahide.errors import InstaHideError
 from instahide.progress import tracked
 
 MOST_LINKED = 6000  # rows whose distances are all looked at
+MOST_LED = 1200  # of those that images of one class lead: with more, linkage loses images
+MORE_LED = 1.5  # times as many rows are then clustered
 NEIGHBOURS = 30  # of each of more rows
 
 
@@ -58,12 +60,22 @@ def cluster_leaders(
         rows = np.flatnonzero((parts.classes[:, 0] == number) & ~parts.same)
         if rows_per_image:
             order = np.argsort(-parts.coefficients[rows, 0], kind="stable")
-            rows = rows[order[: rows_per_image * np.count_nonzero(image_index != NOBODY)]]
-        leaders[rows] = cluster_images(features[rows], image_index)
+            rows = rows[
+                order[: led_rows(np.count_nonzero(image_index != NOBODY), rows_per_image)]
+            ]
+        leaders[rows] = cluster_images(features[rows], image_index, MOST_LED)
     return leaders
 
 
-def cluster_images(features: np.ndarray, image_index: np.ndarray) -> np.ndarray:
+def led_rows(images: int, rows_per_image: int) -> int:
+    """Return how many rows to cluster for so many images."""
+    some = rows_per_image * images
+    return some if some <= MOST_LED else int(MORE_LED * some)
+
+
+def cluster_images(
+    features: np.ndarray, image_index: np.ndarray, most_linked: int | None = None
+) -> np.ndarray:
     """Cluster rows, and give each cluster one of some images.
 
     Parameters
@@ -71,6 +83,8 @@ def cluster_images(features: np.ndarray, image_index: np.ndarray) -> np.ndarray:
     features : ndarray of float32, shape (rows, d)
     image_index : ndarray of int64, shape (most,)
         Padded with NOBODY.
+    most_linked : int, optional
+        See `cluster`.
 
     Returns
     -------
@@ -80,7 +94,7 @@ def cluster_images(features: np.ndarray, image_index: np.ndarray) -> np.ndarray:
     image_index = image_index[image_index != NOBODY]
     if not len(image_index):
         return np.full(len(features), NOBODY)
-    return name_images(cluster(features, len(image_index)), image_index)
+    return name_images(cluster(features, len(image_index), most_linked), image_index)
 
 
 def name_images(names: np.ndarray, image_index: np.ndarray) -> np.ndarray:
@@ -88,11 +102,12 @@ def name_images(names: np.ndarray, image_index: np.ndarray) -> np.ndarray:
     return np.where(names == NOBODY, NOBODY, image_index[names])
 
 
-def cluster(features: np.ndarray, count: int) -> np.ndarray:
+def cluster(features: np.ndarray, count: int, most_linked: int | None = None) -> np.ndarray:
     """Cluster rows; the `count` largest clusters stand for images, the others are outliers.
 
     Clusters are those of average linkage, its tree cut where the `count`-th largest has most
-    members; of many rows, Markov clusters of the graph of nearest neighbours.
+    members; of more than `most_linked` rows, by default 6,000, Markov clusters of the graph of
+    nearest neighbours.
 
     Returns
     -------
@@ -105,7 +120,7 @@ def cluster(features: np.ndarray, count: int) -> np.ndarray:
     """
     if len(features) < max(count, 2):
         raise InstaHideError(f"{len(features)} rows are too few to find {count} images in")
-    if len(features) <= MOST_LINKED:
+    if len(features) <= (MOST_LINKED if most_linked is None else most_linked):
         found = linked_clusters(features, count)
     else:
         neighbours = nearest_rows(unit_rows(features), NEIGHBOURS)
