@@ -9,6 +9,12 @@ known, the mean public image among them,
 so that the slope of y² - λ²·a² - q² - E[noise] on 2·λ·q·a is 1 where the sign is right and -1
 where it is wrong. One pixel's rows tell little; averaged over its neighbours and over colours
 the slope is plain.
+
+It must not be misled itself. Where |a| is a little too small, or the noise's level, what is
+left of y² is too large in all rows, by λ² times something and by the level times something;
+and as 2·λ·q·a is not zero in the mean over rows (q holds the mean public image), this alone
+makes a slope, as positive as that of a right sign. So λ² and the level are regressors beside
+it, and the slope is what is left when these are taken out.
 """
 
 import numpy as np
@@ -17,6 +23,7 @@ from scipy.sparse import csc_matrix, csr_matrix
 
 REGION_REACH = 1.0  # of the average, in pixels
 LEAST_NOISE = 1e-6
+NUISANCE_RIDGE = 1e-3
 
 
 def turn_regions(
@@ -70,5 +77,33 @@ def slopes(
         cross = 2 * own * others
         weight = 1 / (variance * (4 * others**2 + 2 * variance) + LEAST_NOISE)
         left = magnitudes[rows] ** 2 - own**2 - others**2 - variance
-        found[number] = (left * cross * weight).sum(axis=0)
+        nuisances = np.stack([columns.data[here] ** 2, level[rows]])
+        found[number] = partial_products(cross, left, weight, nuisances)
     return found
+
+
+def partial_products(
+    cross: np.ndarray, left: np.ndarray, weight: np.ndarray, nuisances: np.ndarray
+) -> np.ndarray:
+    """Return the weighted inner products of two columns, less what two nuisances explain.
+
+    Parameters
+    ----------
+    cross, left, weight : ndarray of float32, shape (R, d)
+        Columns of R rows; the weights are positive.
+    nuisances : ndarray of float32, shape (2, R)
+
+    Returns
+    -------
+    ndarray of float32, shape (d,)
+        Σ w·(cross − its fit by the nuisances)·left.
+    """
+    first, second = nuisances
+    one, both, two = np.stack([first**2, first * second, second**2]) @ weight
+    of_cross, of_left = nuisances @ (weight * cross), nuisances @ (weight * left)
+    # The inverse of a 2 × 2 matrix; where the nuisances are alike, a ridge keeps it finite.
+    one, two = one * (1 + NUISANCE_RIDGE), two * (1 + NUISANCE_RIDGE)
+    explained = two * of_cross[0] * of_left[0] + one * of_cross[1] * of_left[1]
+    explained -= both * (of_cross[0] * of_left[1] + of_cross[1] * of_left[0])
+    explained /= np.maximum(one * two - both**2, LEAST_NOISE)
+    return (weight * cross * left).sum(axis=0) - explained
