@@ -93,7 +93,7 @@ def decode_with_pool(
     recovery = hand_in(problem, state, state.images, rng)
     return replace(
         recovery,
-        complexity="O(E·d·(N + E))",
+        complexity="O(E·d·(N + n))",
         details={
             **recovery.details,
             "pool_images": len(problem.pool),
