@@ -78,8 +78,9 @@ ON_OTHERS = {"equal": DP_INSTAHIDE}
 #: Baselines whose values are not on [-1, 1], and are meant so.
 NOT_ON_RANGE = ("absolute",)
 #: Attacks whose names nobody can give to one of his own.
-TAKEN = (*BASELINES, "prng")
+TAKEN = (*BASELINES, "prng", "single")
 SEED_SLICES = 16  # jobs that share the 2³² seeds: as many can run at once
+ROW_SLICES = 8  # jobs that share the rows of the attack `single`
 
 
 def choose_stage(stage: str, text: str) -> Choice:
@@ -157,6 +158,22 @@ def prng() -> Attack:
     )
 
 
+def single() -> Attack:
+    """Return the attack on each row for itself, with the pool: rows in parts, then joined."""
+    where = "instahide.attacks.knownpool.single"
+    known = {"rows": f"{where}:decode_part", "join": f"{where}:join_rows"}
+    rows = Step("rows", choose("step", "rows", known), product="rows.npz", parts=ROW_SLICES)
+    return Attack(
+        "single",
+        (rows, Step("join", choose("step", "join", known))),
+        family="single",
+        view=f"{UNMIXING}.problem:view",
+        labels="none",
+        public="pool",
+        encodings=(INSTAHIDE,),
+    )
+
+
 def own(name: str, chosen: Mapping[str, Any]) -> Attack:
     """Return an attack of one's own, of one step (`run`) or several (`steps`)."""
     parts = chosen.get("steps") or [chosen["run"]]
@@ -180,6 +197,10 @@ def _own_step(given: str | Mapping[str, Any], last: bool) -> Step:
     )
 
 
+#: Attacks of steps of their own.
+BUILT = {"prng": prng, "single": single}
+
+
 def attack_of(name: str, configured: Mapping[str, Mapping[str, Any]]) -> Attack:
     """Return an attack by its name.
 
@@ -193,8 +214,8 @@ def attack_of(name: str, configured: Mapping[str, Mapping[str, Any]]) -> Attack:
     InstaHideError
         When a step chooses nothing.
     """
-    if name == "prng":
-        return prng()
+    if name in BUILT:
+        return BUILT[name]()
     if name in BASELINES:
         return baseline(name)
     chosen = configured[name]

@@ -1,0 +1,67 @@
+"""The images of a pool, sharpened: held in memory where there is room, else made in chunks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from instahide.attacks.knownpool.dictionary import ATOMS_AT_ONCE, Dictionary
+from instahide.attacks.knownpool.sharpening import Sharpener
+
+HELD_BYTES = 2**28  # sharpened images up to this size are held
+
+
+@dataclass(frozen=True)
+class SharpPool:
+    """A pool's images less their mean, sharpened.
+
+    Attributes
+    ----------
+    dictionary : Dictionary
+        The pool.
+    sharpener : Sharpener
+    held : ndarray of float32, shape (N, d), or None
+        All of them, where there is room.
+    """
+
+    dictionary: Dictionary
+    sharpener: Sharpener
+    held: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.dictionary.pool)
+
+    def take(self, image_index: np.ndarray) -> np.ndarray:
+        """Return some of them, float32, shape (*image_index.shape, d); zeros where negative."""
+        if self.held is None:
+            wanted, back = np.unique(image_index, return_inverse=True)
+            sharp = self.sharpener.sharpen(self.dictionary.centred(wanted))
+            return sharp[back].reshape(*image_index.shape, -1)
+        images = self.held[np.maximum(image_index, 0)]
+        images[image_index < 0] = 0
+        return images
+
+    def chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield all of them: places in the pool, and images."""
+        for here in _places(len(self)):
+            if self.held is None:
+                yield here, self.sharpener.sharpen(self.dictionary.centred(here))
+            else:
+                yield here, self.held[here[0] : here[-1] + 1]
+
+
+def sharpen_pool(dictionary: Dictionary, sharpener: Sharpener) -> SharpPool:
+    """Sharpen a pool, and hold it if it is small."""
+    size = len(dictionary.pool), len(dictionary.gain)
+    empty = SharpPool(dictionary, sharpener)
+    if np.float32().nbytes * size[0] * size[1] > HELD_BYTES:
+        return empty
+    held = np.empty(size, np.float32)
+    for here, images in empty.chunks():
+        held[here] = images
+    return SharpPool(dictionary, sharpener, held)
+
+
+def _places(count: int) -> Iterator[np.ndarray]:
+    for start in range(0, count, ATOMS_AT_ONCE):
+        yield np.arange(start, min(start + ATOMS_AT_ONCE, count))
