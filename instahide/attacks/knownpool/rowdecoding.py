@@ -31,16 +31,43 @@ from instahide.attacks.unmixing.parts.field import Field, cooling, unmask
 from instahide.attacks.unmixing.state import replace_rows
 from instahide.pool.pool import Pool
 
-FIRST_LEVEL = 0.3  # of a row of which nothing is known
 LEAST_LEVEL = 0.03  # the private images' share is never less
-#: Of the first annealing: where it starts and ends; the second and third are for restarts.
-FIRST_HEATS = ((8, 0.1), (4, 0.1), (16, 0.1))
-FIRST_STEPS, FIRST_SMOOTH = 80, (50, 0.03)
+FIRST_STEPS = 80
 EARLY, LATE = cooling(20, (50, 0.03), (4, 0.1)), cooling(40, (20, 0.002), (4, 0.02))
-LAST = tuple(cooling(60, smooth, (4, 0.003)) for smooth in ((10, 0.001), (50, 0.001)))
+LAST = (
+    cooling(60, (10, 0.001), (4, 0.01)),
+    cooling(60, (50, 0.001), (4, 0.01)),
+    cooling(60, (5, 0.0003), (4, 0.003)),
+)
 EARLY_PASSES, LATE_PASSES, LAST_PASSES = 3, 5, 2
 EARLY_THRESHOLD, LATE_THRESHOLD, LAST_THRESHOLD = 20.0, 12.0, 6.0
 SURE = 0.5  # confidence that is called confident
+
+
+@dataclass(frozen=True)
+class Start:
+    """How the first annealing of a row goes, see `cooling`.
+
+    Attributes
+    ----------
+    level : float
+        Of a row of which nothing is known; it scales the heat.
+    smooth, heat : tuple of float
+        From where to where.
+    """
+
+    level: float
+    smooth: tuple[float, float]
+    heat: tuple[float, float]
+
+
+#: The first of all rows, and those of restarts.
+STARTS = (
+    Start(0.3, (50, 0.03), (8, 0.1)),
+    Start(0.15, (50, 0.03), (4, 0.02)),
+    Start(0.15, (500, 0.03), (4, 0.02)),
+    Start(0.15, (10, 0.03), (2, 0.1)),
+)
 
 
 @dataclass(frozen=True)
@@ -113,30 +140,29 @@ def make_row_task(magnitudes: np.ndarray, pool: Pool, slots: int) -> RowTask:
     return RowTask(magnitudes, early, late, slots)
 
 
-def decode_single_rows(task: RowTask, starts: int = len(FIRST_HEATS)) -> Decoded:
+def decode_single_rows(task: RowTask, starts: int = len(STARTS)) -> Decoded:
     """Decode rows, each for itself.
 
     Parameters
     ----------
     task : RowTask
-    starts : int, range 1 … 3
+    starts : int, range 1 … 4
         How often a doubtful row is begun at the most.
     """
-    first, *others = FIRST_HEATS[:starts]
-    best = decode_once(task, first)
-    for heat in others:
+    best = decode_once(task, STARTS[0])
+    for start in STARTS[1:starts]:
         rows = np.flatnonzero(is_doubtful(best.decoding))
         if len(rows):
             some, before = task.take(rows), best.take(rows)
-            again = decode_once(some, heat)
+            again = decode_once(some, start)
             better = rows_roughness(some, again) < rows_roughness(some, before)
             best = best.put(rows[better], again.take(np.flatnonzero(better)))
     return polish(task, best)
 
 
-def decode_once(task: RowTask, heat: tuple[float, float]) -> Decoded:
+def decode_once(task: RowTask, start: Start) -> Decoded:
     """Decode rows from the beginning to the end of the late passes."""
-    decoded = run_early(task, heat)
+    decoded = run_early(task, start)
     late = Search(task.late, task.slots, threshold=LATE_THRESHOLD)
     open_ = np.arange(len(task.magnitudes))
     for _ in range(LATE_PASSES):
@@ -151,13 +177,13 @@ def decode_once(task: RowTask, heat: tuple[float, float]) -> Decoded:
     return decoded
 
 
-def run_early(task: RowTask, heat: tuple[float, float]) -> Decoded:
+def run_early(task: RowTask, start: Start) -> Decoded:
     """Unmask rows with nothing known, and run the passes that do not trust fine detail."""
     field, count = task.field, len(task.magnitudes)
     search = Search(task.early, task.slots, threshold=EARLY_THRESHOLD)
     mean = np.broadcast_to(field.mean, task.magnitudes.shape)
-    level = np.full(count, FIRST_LEVEL, np.float32)
-    schedule = cooling(FIRST_STEPS, FIRST_SMOOTH, heat)
+    level = np.full(count, start.level, np.float32)
+    schedule = cooling(FIRST_STEPS, start.smooth, start.heat)
     estimate = unmask(field, task.magnitudes, mean, level, schedule)
     decoding, turned = find_in_rows(
         search, estimate - field.mean, nothing(count, task.slots), either_sign=True

@@ -12,7 +12,7 @@ import numpy as np
 from instahide.attacks.knownpool.decoding import Decoding
 from instahide.attacks.knownpool.dictionary import ATOMS_AT_ONCE
 from instahide.attacks.knownpool.rowdecoding import (
-    FIRST_HEATS,
+    STARTS,
     SURE,
     Decoded,
     RowTask,
@@ -45,7 +45,7 @@ def decode_part(
     rng: np.random.Generator,
     *,
     part: tuple[int, int] = (0, 1),
-    starts: int = len(FIRST_HEATS),
+    starts: int = len(STARTS),
 ) -> dict[str, np.ndarray]:
     """Decode a part of the rows: the first step.
 
@@ -53,7 +53,7 @@ def decode_part(
     ----------
     part : tuple of int
         Number and count of the parts.
-    starts : int, range 1 … 3
+    starts : int, range 1 … 4
         How often a doubtful row is begun at the most.
 
     Returns
@@ -69,8 +69,8 @@ def decode_part(
         images.
     """
     check_rows_suit(problem)
-    if not 1 <= starts <= len(FIRST_HEATS):
-        raise InstaHideError(f"starts = {starts}: use 1 to {len(FIRST_HEATS)}")
+    if not 1 <= starts <= len(STARTS):
+        raise InstaHideError(f"starts = {starts}: use 1 to {len(STARTS)}")
     task = make_row_task(problem.magnitudes, problem.pool, problem.scheme.k - 2)
     chunks = chunks_of_part(len(problem.magnitudes), part)
     found = [empty_of(task)]
