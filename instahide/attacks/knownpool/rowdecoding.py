@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from instahide.attacks.knownpool.decoding import Decoding
+from instahide.attacks.knownpool.decoding import SURE, Decoding
 from instahide.attacks.knownpool.dictionary import Dictionary, make_dictionary
 from instahide.attacks.knownpool.rowmasks import merge_regions, roughness, unmask_locally
 from instahide.attacks.knownpool.rowsearch import Search, find_in_rows
@@ -31,17 +31,16 @@ from instahide.attacks.unmixing.parts.field import Field, cooling, unmask
 from instahide.attacks.unmixing.state import replace_rows
 from instahide.pool.pool import Pool
 
-LEAST_LEVEL = 0.03  # the private images' share is never less
+LEAST_LEFT = 0.03  # the private images' share is never less
 FIRST_STEPS = 80
 EARLY, LATE = cooling(20, (50, 0.03), (4, 0.1)), cooling(40, (20, 0.002), (4, 0.02))
-LAST = (
+ANNEALINGS = (
     cooling(60, (10, 0.001), (4, 0.01)),
     cooling(60, (50, 0.001), (4, 0.01)),
     cooling(60, (5, 0.0003), (4, 0.003)),
 )
 EARLY_PASSES, LATE_PASSES, LAST_PASSES = 3, 5, 2
 EARLY_THRESHOLD, LATE_THRESHOLD, LAST_THRESHOLD = 20.0, 12.0, 6.0
-SURE = 0.5  # confidence that is called confident
 
 
 @dataclass(frozen=True)
@@ -204,7 +203,7 @@ def polish(task: RowTask, decoded: Decoded) -> Decoded:
     for _ in range(LAST_PASSES):
         field, magnitudes, mean, level = _known(task, decoded)
         signed = decoded.signed
-        for schedule in LAST:
+        for schedule in ANNEALINGS:
             other = unmask_locally(field, magnitudes, mean, level, schedule)
             signed = merge_regions(sharpener, signed, np.copysign(magnitudes, other), mean)
         decoded = Decoded(signed, search_again(search, signed, decoded.decoding))
@@ -244,5 +243,5 @@ def _known(task: RowTask, decoded: Decoded) -> Iterable[np.ndarray]:
     """Return field, magnitudes, mean and level of rows, as unmasking takes them."""
     mean = task.mean(decoded.decoding)
     power = ((decoded.signed - mean) ** 2).mean(axis=1) / np.float32(task.field.power)
-    level = np.maximum(power, LEAST_LEVEL)
+    level = np.maximum(power, LEAST_LEFT)
     return task.field, task.magnitudes, mean, level

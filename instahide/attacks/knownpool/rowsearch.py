@@ -64,9 +64,9 @@ def find_in_rows(
     """
     sharpener = search.pool.sharpener
     sharp = sharpener.sharpen(rows)
-    left = sharp - explained(search.pool, former)
+    left = sharp - explained_by_public(search.pool, former)
     weights = sharpener.weigh(left)
-    candidates = scan(search, left, weights, either_sign)
+    candidates = scan_rows(search, left, weights, either_sign)
     candidates = without_repetition(np.hstack([former.public, candidates]))
     scale = sharpener.to_colours(np.sqrt(weights))
     sharp *= scale
@@ -74,12 +74,14 @@ def find_in_rows(
     for start in range(0, len(rows), CHOSEN_AT_ONCE):
         some = slice(start, start + CHOSEN_AT_ONCE)
         matrices = products(search.pool, candidates[some], sharp[some], scale[some])
-        chosen.append(choose(search, matrices, candidates[some], rows.shape[1], either_sign))
+        chosen.append(
+            choose_for_rows(search, matrices, candidates[some], rows.shape[1], either_sign)
+        )
     public, coefficients, confidence, turned = map(np.concatenate, zip(*chosen, strict=True))
     return Decoding(public, coefficients, confidence), turned
 
 
-def explained(pool: SharpPool, decoding: Decoding) -> np.ndarray:
+def explained_by_public(pool: SharpPool, decoding: Decoding) -> np.ndarray:
     """Return what public images explain of sharpened rows, float32, shape (E, d)."""
     mixed = np.zeros((len(decoding.public), len(pool.dictionary.gain)), np.float32)
     for slot in range(decoding.public.shape[1]):
@@ -88,7 +90,7 @@ def explained(pool: SharpPool, decoding: Decoding) -> np.ndarray:
     return mixed
 
 
-def scan(
+def scan_rows(
     search: Search, left: np.ndarray, weights: np.ndarray, either_sign: bool
 ) -> np.ndarray:
     """Return the images of the pool that fit each row best, int64, shape (E, shortlist).
@@ -143,24 +145,24 @@ def products(
     return (both @ both.transpose(0, 2, 1)).astype(np.float64)
 
 
-def choose(
+def choose_for_rows(
     search: Search, matrices: np.ndarray, candidates: np.ndarray, size: int, either_sign: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return public images, coefficients, confidence and whether rows are turned."""
     opposite = matrices.copy()
     opposite[:, -1, :-1] *= -1
     opposite[:, :-1, -1] *= -1
-    best = select(search, matrices, candidates, size)
+    best = select_images(search, matrices, candidates, size)
     turned = np.zeros(len(candidates), bool)
     if either_sign:
-        other = select(search, opposite, candidates, size)
+        other = select_images(search, opposite, candidates, size)
         turned = other[1].left < best[1].left
         parts = zip(_told(*best, size), _told(*other, size), strict=True)
         return *(np.where(turned[:, None], b, a) for a, b in parts), turned
     return *_told(*best, size), turned
 
 
-def select(
+def select_images(
     search: Search, matrices: np.ndarray, candidates: np.ndarray, size: int
 ) -> tuple[np.ndarray, AtomSelection]:
     """Choose atoms, see `select_atoms`; returns which images they are as well."""

@@ -23,7 +23,7 @@ from instahide.attacks.unmixing.parts.field import Field
 STEEP, FLAT = 0.6, 0.5  # powers of the spectrum: with signs that are right, and without
 STEEP_FLOOR, FLAT_FLOOR = 1e-5, 1e-2  # of the mean power
 SPREAD = 0.8  # pixels over which energy is averaged
-LEAST_ENERGY = 0.01  # of a row's mean, that every pixel has
+LEAST_SHARP = 0.01  # of a row's mean, that every pixel has
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Sharpener:
     def weigh(self, sharp: np.ndarray) -> np.ndarray:
         """Return the weight of each pixel of sharpened rows, float32 (E, H·W), of mean 1."""
         energy = blur(self.over_colours(sharp**2), self.field.shape, SPREAD)
-        energy += np.float32(LEAST_ENERGY) * energy.mean(axis=1, keepdims=True) + 1e-12
+        energy += np.float32(LEAST_SHARP) * energy.mean(axis=1, keepdims=True) + 1e-12
         weights = 1 / energy
         return weights / weights.mean(axis=1, keepdims=True)
 

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from instahide.attacks.knownpool.decoding import Decoding
+from instahide.attacks.knownpool.decoding import SURE, Decoding
 from instahide.attacks.knownpool.dictionary import ATOMS_AT_ONCE
 from instahide.attacks.knownpool.rowdecoding import (
     STARTS,
-    SURE,
     Decoded,
     RowTask,
     decode_single_rows,
@@ -27,7 +26,7 @@ from instahide.errors import InstaHideError
 from instahide.pool.pool import MEMORY_BYTES
 from instahide.progress import tracked
 
-ROWS_AT_ONCE = 500
+DECODED_AT_ONCE = 500
 
 
 def decode_part_needs(size: Size) -> float:
@@ -35,7 +34,7 @@ def decode_part_needs(size: Size) -> float:
     held = min(size.pool * size.pixels, MEMORY_BYTES)
     sharp = FLOAT * size.pool * size.pixels
     held += 2 * sharp if sharp <= HELD_BYTES else 0
-    rows = min(ROWS_AT_ONCE, size.rows)
+    rows = min(DECODED_AT_ONCE, size.rows)
     chunk = FLOAT * min(ATOMS_AT_ONCE, size.pool) * (5 * size.pixels + 3 * rows)
     return held + chunk + 20 * FLOAT * rows * size.pixels + 2 * size.table
 
@@ -157,10 +156,10 @@ def chunks_of_part(rows: int, part: tuple[int, int]) -> list[np.ndarray]:
     [500, 1000]
     """
     number, parts = part
-    count = -(-rows // ROWS_AT_ONCE)
+    count = -(-rows // DECODED_AT_ONCE)
     mine = range(count * number // parts, count * (number + 1) // parts)
-    starts = (chunk * ROWS_AT_ONCE for chunk in mine)
-    return [np.arange(start, min(start + ROWS_AT_ONCE, rows)) for start in starts]
+    starts = (chunk * DECODED_AT_ONCE for chunk in mine)
+    return [np.arange(start, min(start + DECODED_AT_ONCE, rows)) for start in starts]
 
 
 def describe(task: RowTask, decoded: Decoded) -> dict[str, np.ndarray]:
