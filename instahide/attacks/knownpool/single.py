@@ -99,7 +99,7 @@ def join_rows(
     parts : sequence of dict of ndarray
         What `decode_part` made of the parts, in their order.
     """
-    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    found = private_mixtures(parts)
     decoding = read_decoding(found)
     private = private_sum(decoding, problem.scheme.c2)
     images = np.clip(found["mixture"] / private[:, None], -1, 1)
@@ -181,6 +181,11 @@ def empty_of(task: RowTask) -> dict[str, np.ndarray]:
 def private_sum(decoding: Decoding, least: float) -> np.ndarray:
     """Return what public images leave of 1, float32 (E,), at least as much as is allowed."""
     return np.maximum(1 - decoding.coefficients.sum(axis=1), np.float32(least))
+
+
+def private_mixtures(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Return what `decode_part` found in all parts, joined."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def read_decoding(found: dict[str, np.ndarray]) -> Decoding:
