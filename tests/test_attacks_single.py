@@ -250,6 +250,7 @@ def test_a_pool_that_is_not_held_gives_the_same_images(challenge, monkeypatch):
     for one, other in zip(made.chunks(), held.chunks(), strict=True):
         np.testing.assert_array_equal(one[0], other[0])
         np.testing.assert_allclose(one[1], other[1], atol=1e-5)
+        np.testing.assert_allclose(one[2], other[2], rtol=1e-4, atol=1e-6)
 
 
 @pytest.fixture(scope="module")

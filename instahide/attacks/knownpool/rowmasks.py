@@ -13,10 +13,11 @@ compared one by one: `merge_regions` puts together the best of both.
 import numpy as np
 from scipy.ndimage import binary_dilation, generate_binary_structure, label
 
-from instahide.attacks.knownpool.sharpening import Sharpener, blur
+from instahide.attacks.knownpool.sharpening import Sharpener, blur, sum_colours
 from instahide.attacks.unmixing.parts.field import UNMASKED_AT_ONCE, Field
 
 LOCAL_FROM = 0.3  # of the steps: before, nothing local is known
+LOCAL_EVERY = 3  # steps: it changes slowly
 LOCAL_SPREAD = 1.0  # pixels
 LOCAL_FLOOR = 0.05  # of a row's mean error
 REACH = 2  # pixels that a region's change is felt around it
@@ -41,7 +42,7 @@ def unmask_locally(
         for step, (smooth, heat) in steps:
             now -= centre
             predicted = predict(field, now, relative / (relative + smooth))
-            if step >= LOCAL_FROM * len(steps):
+            if step >= LOCAL_FROM * len(steps) and step % LOCAL_EVERY == 0:
                 slope = plain / local_share(now - predicted, field.shape)
             predicted += centre
             predicted *= slope / heat
@@ -60,8 +61,7 @@ def predict(field: Field, rows: np.ndarray, gain: np.ndarray) -> np.ndarray:
 
 def local_share(errors: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Return the local variance of errors, shape (E, d), as a share of each row's mean."""
-    squares = (errors**2).reshape(len(errors), -1, shape[2]).mean(axis=2)
-    local = blur(squares, shape, LOCAL_SPREAD)
+    local = blur(sum_colours(errors**2, shape[2]), shape, LOCAL_SPREAD)
     local /= local.mean(axis=1, keepdims=True) + np.float32(1e-12)
     local = (local + LOCAL_FLOOR) / np.float32(1 + LOCAL_FLOOR)
     return np.repeat(local, shape[2], axis=1)

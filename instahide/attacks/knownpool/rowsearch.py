@@ -107,9 +107,9 @@ def scan_rows(
     weighted = left * sharpener.to_colours(weights)
     count = min(search.shortlist, len(pool))
     scores, places = np.empty((len(left), 0), np.float32), np.empty((len(left), 0), np.int64)
-    for here, atoms in pool.chunks():
+    for here, atoms, energy in pool.chunks():
         fits = weighted @ atoms.T
-        fits /= np.sqrt(weights @ sharpener.over_colours(atoms**2).T + np.float32(1e-9))
+        fits /= np.sqrt(weights @ energy.T + np.float32(1e-9))
         if either_sign:
             np.abs(fits, out=fits)
         kept = np.argpartition(-fits, min(count, len(here)) - 1, axis=1)[:, :count]

@@ -22,11 +22,14 @@ class SharpPool:
     sharpener : Sharpener
     held : ndarray of float32, shape (N, d), or None
         All of them, where there is room.
+    energy : ndarray of float32, shape (N, H·W), or None
+        Their squares, summed over colours, of those that are held.
     """
 
     dictionary: Dictionary
     sharpener: Sharpener
     held: np.ndarray | None = None
+    energy: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.dictionary.pool)
@@ -41,25 +44,28 @@ class SharpPool:
         images[image_index < 0] = 0
         return images
 
-    def chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield all of them: places in the pool, and images."""
+    def chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield all of them: places in the pool, images, and their energy."""
         for here in _places(len(self)):
             if self.held is None:
-                yield here, self.sharpener.sharpen(self.dictionary.centred(here))
+                images = self.sharpener.sharpen(self.dictionary.centred(here))
+                yield here, images, self.sharpener.over_colours(images**2)
             else:
-                yield here, self.held[here[0] : here[-1] + 1]
+                some = slice(here[0], here[-1] + 1)
+                yield here, self.held[some], self.energy[some]
 
 
 def sharpen_pool(dictionary: Dictionary, sharpener: Sharpener) -> SharpPool:
     """Sharpen a pool, and hold it if it is small."""
     size = len(dictionary.pool), len(dictionary.gain)
-    empty = SharpPool(dictionary, sharpener)
+    made = SharpPool(dictionary, sharpener)
     if np.float32().nbytes * size[0] * size[1] > HELD_BYTES:
-        return empty
+        return made
     held = np.empty(size, np.float32)
-    for here, images in empty.chunks():
-        held[here] = images
-    return SharpPool(dictionary, sharpener, held)
+    energy = np.empty((size[0], size[1] // sharpener.field.shape[2]), np.float32)
+    for here, images, squares in made.chunks():
+        held[here], energy[here] = images, squares
+    return SharpPool(dictionary, sharpener, held, energy)
 
 
 def _places(count: int) -> Iterator[np.ndarray]:

@@ -33,7 +33,7 @@ def decode_part_needs(size: Size) -> float:
     """Bytes: the pool, twice sharpened; chunks of it; a chunk of rows; all that is found."""
     held = min(size.pool * size.pixels, MEMORY_BYTES)
     sharp = FLOAT * size.pool * size.pixels
-    held += 2 * sharp if sharp <= HELD_BYTES else 0
+    held += 3 * sharp if sharp <= HELD_BYTES else 0
     rows = min(DECODED_AT_ONCE, size.rows)
     chunk = FLOAT * min(ATOMS_AT_ONCE, size.pool) * (5 * size.pixels + 3 * rows)
     return held + chunk + 20 * FLOAT * rows * size.pixels + 2 * size.table
