@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,8 @@ from instahide.pool.pool import Pool
 from instahide.ssim import ssim
 
 Figures = dict[str, float]
+#: What takes few rows of an image apart.
+FEW = {"single-labels": single_with_labels, "pool": partial(unmixing, "pool", **NAMED["pool"])}
 
 
 @dataclass(frozen=True)
@@ -83,11 +86,16 @@ def truth_of(made: Made) -> Truth:
     return Truth(mixture, public, weights, plan.public)
 
 
-def measure_rows(found: dict[str, np.ndarray], images: np.ndarray, truth: Truth) -> Figures:
+def measure_rows(
+    found: dict[str, np.ndarray], images: np.ndarray, truth: Truth, pool: Pool
+) -> Figures:
     """Compare what `single` found with the truth."""
     hit = (found["public"][:, :, None] == truth.members[:, None, :]).any(axis=2)
     sure = found["confidence"] > SURE
-    signed = found["mixture"] + (truth.rows - truth.mixture)
+    signed = found["mixture"].copy()
+    for slot in range(found["public"].shape[1]):
+        members = to_unit_range(pool.read(np.maximum(found["public"][:, slot], 0)))
+        signed += found["coefficients"][:, slot, None] * members.reshape(signed.shape)
     right = (signed > 0) == (truth.rows > 0)
     like = compare(images.reshape(truth.mixture.shape), truth)
     return {
@@ -178,7 +186,9 @@ def run_rows(arguments: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
         with quiet():
             recovery = run_steps(single().steps, made.problem)[0]
         seconds = time.process_time() - seconds
-        figures = measure_rows(recovery.arrays["single"], recovery.decryption, truth)
+        figures = measure_rows(
+            recovery.arrays["single"], recovery.decryption, truth, made.problem.pool
+        )
         figures["processor ms a row"] = 1000 * seconds / len(truth.rows)
         yield f"{len(truth.rows)} rows", figures | measure_oracles(made, truth)
 
@@ -188,22 +198,18 @@ def run_few(arguments: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
     for times in arguments.times:
         for seed in arguments.seeds:
             made = make_once(arguments, seed, times)
-            for name, pool in pools_of(made):
-                problem = replace(made.problem, pool=pool)
-                attacks = {"single-labels": single_with_labels()}
-                if not arguments.only_new:
-                    attacks["pool"] = unmixing("pool", **NAMED["pool"])
-                for attack, chosen in attacks.items():
-                    run = partial(run_steps, chosen.steps, problem)
-                    yield f"T = {times}, {name}, {attack}", measure_apart(run, made)
+            for share, attack in product(arguments.shares, arguments.attacks):
+                problem = replace(made.problem, pool=take_share(made.problem.pool, share))
+                run = partial(run_steps, FEW[attack]().steps, problem)
+                yield f"T = {times}, {share} of the pool, {attack}", measure_apart(run, made)
 
 
-def pools_of(made: Made) -> Iterator[tuple[str, Pool]]:
-    """Yield the pool, and half of it."""
-    pool = made.problem.pool
-    yield "all of the pool", pool
-    half = np.sort(np.random.default_rng(0).permutation(len(pool))[: len(pool) // 2])
-    yield "half of the pool", Pool(pool.read(half))
+def take_share(pool: Pool, share: float) -> Pool:
+    """Return a part of a pool, the same at each call."""
+    if share == 1:
+        return pool
+    known = np.random.default_rng(0).permutation(len(pool))[: round(share * len(pool))]
+    return Pool(pool.read(np.sort(known)))
 
 
 def measure_apart(run: Callable[[], tuple[Recovery, object]], made: Made) -> Figures:
@@ -250,7 +256,7 @@ def run_stream(arguments: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
             truth.mixture[rows], truth.public[rows], truth.weights[rows], truth.members[rows]
         )
         private = np.maximum(1 - found["coefficients"].sum(axis=1, keepdims=True), 0.3)
-        figures = measure_rows(found, found["mixture"] / private, part)
+        figures = measure_rows(found, found["mixture"] / private, part, made.problem.pool)
         per_row = {"processor ms a row": clock, "wall ms a row": wall}
         count = rows.stop - rows.start
         figures |= {name: 1000 * value / count for name, value in per_row.items()}
@@ -292,7 +298,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[4, 5, 6])
     parser.add_argument("--times", type=int, nargs="+", default=[1, 2, 3, 5, 10], help="T")
     parser.add_argument("--parts", type=int, default=10, help="of a stream")
-    parser.add_argument("--only-new", action="store_true", help="leave out the attack pool")
+    parser.add_argument(
+        "--shares", type=float, nargs="+", default=[1, 0.5], help="of the pool that are known"
+    )
+    parser.add_argument("--attacks", choices=FEW, nargs="+", default=list(FEW))
     arguments = parser.parse_args()
     report(COMMANDS[arguments.what](arguments))
 
