@@ -245,7 +245,7 @@ def run_stream(arguments: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
     truth, rng = truth_of(made), np.random.default_rng(0)
     bounds = np.linspace(0, len(truth.rows), arguments.parts + 1).astype(int)
     print(f"{len(truth.rows)} rows, {len(made.problem.pool)} public images", flush=True)
-    for number in range(arguments.parts):
+    for number in arguments.only or range(arguments.parts):
         clock, wall = time.process_time(), time.perf_counter()
         with quiet():
             found = decode_part(made.problem, rng, part=(number, arguments.parts))
@@ -260,6 +260,7 @@ def run_stream(arguments: argparse.Namespace) -> Iterator[tuple[str, Figures]]:
         per_row = {"processor ms a row": clock, "wall ms a row": wall}
         count = rows.stop - rows.start
         figures |= {name: 1000 * value / count for name, value in per_row.items()}
+        print(f"part {number}", end=": ")
         yield f"{count} rows", figures | {"peak GB": peak_memory() / 2**30}
 
 
@@ -298,6 +299,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[4, 5, 6])
     parser.add_argument("--times", type=int, nargs="+", default=[1, 2, 3, 5, 10], help="T")
     parser.add_argument("--parts", type=int, default=10, help="of a stream")
+    parser.add_argument("--only", type=int, nargs="+", help="some of these parts, by number")
     parser.add_argument(
         "--shares", type=float, nargs="+", default=[1, 0.5], help="of the pool that are known"
     )
