@@ -15,7 +15,6 @@ Rows know nothing of each other, so cost is linear in their number, and any part
 decoded anywhere.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -239,7 +238,7 @@ def nothing(rows: int, slots: int) -> Decoding:
     return Decoding(np.full((rows, slots), NONE), zeros, zeros)
 
 
-def _known(task: RowTask, decoded: Decoded) -> Iterable[np.ndarray]:
+def _known(task: RowTask, decoded: Decoded) -> tuple[Field, np.ndarray, np.ndarray, np.ndarray]:
     """Return field, magnitudes, mean and level of rows, as unmasking takes them."""
     mean = task.mean(decoded.decoding)
     power = ((decoded.signed - mean) ** 2).mean(axis=1) / np.float32(task.field.power)
