@@ -330,11 +330,11 @@ def _check_attacks(where: str, challenge: dict, attacks: dict) -> None:
                 f"{this} is on {' or '.join(chosen.encodings)}, and the encoding is "
                 f"{made_by!r}: remove it"
             )
-        if attack not in attacks:
-            continue
-        public = attacks[attack]["public"]
+        public = chosen.public
         if public == "pool" and "public" not in challenge:
             raise InstaHideError(f"{this} knows the pool, and this challenge has none")
+        if attack not in attacks:
+            continue
         staged = not attacks[attack].keys() & {"run", "steps"}
         if staged and public == "sample" and "public_sample" not in challenge:
             raise InstaHideError(

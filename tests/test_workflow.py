@@ -253,6 +253,39 @@ def sha256_of(path: Path) -> str:
     return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def test_rows_are_decoded_in_jobs_of_their_own(project):
+    config = yaml.safe_load(yaml.safe_dump(CONFIG))
+    pool = config["public"]["pool"] | {"crops_per_photo": 80}
+    config["public"]["more"] = pool
+    config["challenges"]["once"] = {
+        "private": "set",
+        "public": "more",
+        "rows_per_image": 1,
+        "seed": 5,
+        "attacks": ["single", "single-labels"],
+    }
+    project.configure(config)
+    project.edit("instahide/attacks/catalogue.py", "ROW_SLICES = 8", "ROW_SLICES = 2")
+    project.edit("instahide/attacks/knownpool/single.py", "_AT_ONCE = 500", "_AT_ONCE = 8")
+    project.run("--cores", "2", "results/once/leaderboard.md")
+    attacks = project.root / "results/once/attacks"
+    for name, steps in (("single", ["rows", "join"]), ("single-labels", None)):
+        record = json.loads((attacks / name / "attack.json").read_text(encoding="utf-8"))
+        assert record["given"]["public_pool"]
+        assert steps is None or [stage["name"] for stage in record["stages"]] == steps
+    assert (attacks / "single/single.npz").stat().st_mode & 0o777 == 0o600
+    assert {path.parent.name for path in project.root.glob("results/once/**/rows.npz")} == {
+        "0",
+        "1",
+    }
+    # An edit of what takes mixtures apart decodes no row again.
+    apart = "instahide/attacks/knownpool/apart.py"
+    project.edit(apart, "ROUNDS = 6", "ROUNDS = 5")
+    done = project.run("--dry-run", "results/once/leaderboard.md")
+    assert "rows.npz (" not in done.stdout + done.stderr
+    assert "state.npz" in done.stdout + done.stderr
+
+
 def test_a_challenge_of_the_generator_of_2020_is_broken_from_its_two_files(project):
     config = yaml.safe_load(yaml.safe_dump(CONFIG))
     config["challenges"]["old"] = {

@@ -26,6 +26,7 @@ from instahide.attacks.recipe import (
     LAST,
     WHITENED,
     Attack,
+    Labels,
     Resources,
     Step,
 )
@@ -33,6 +34,7 @@ from instahide.choice import Choice, choose
 from instahide.encodings.choice import INSTAHIDE
 
 UNMIXING = "instahide.attacks.unmixing"
+KNOWN_POOL = "instahide.attacks.knownpool"
 #: stage -> name -> where its function is
 STAGES = {
     "similarity": {
@@ -55,7 +57,7 @@ STAGES = {
     "finish": {
         "local": f"{UNMIXING}.finish:local",
         "none": f"{UNMIXING}.finish:none",
-        "pool": "instahide.attacks.knownpool.finish:decode_with_pool",
+        "pool": f"{KNOWN_POOL}.finish:decode_with_pool",
     },
 }
 #: Names of stages that another step stands before, in several parts.
@@ -87,8 +89,9 @@ ON_OTHERS = {"equal": DP_INSTAHIDE}
 #: Baselines whose values are not on [-1, 1], and are meant so.
 NOT_ON_RANGE = ("absolute",)
 #: Attacks whose names nobody can give to one of his own.
-TAKEN = (*BASELINES, "prng")
+TAKEN = (*BASELINES, "prng", "single", "single-labels")
 SEED_SLICES = 16  # jobs that share the 2³² seeds: as many can run at once
+ROW_SLICES = 8  # jobs that share the rows of the attack `single`
 
 
 def choose_stage(stage: str, text: str) -> Choice:
@@ -172,6 +175,42 @@ def prng() -> Attack:
     )
 
 
+def single() -> Attack:
+    """Return the attack on each row for itself, with the pool: rows in parts, then joined."""
+    known = {"join": f"{KNOWN_POOL}.single:join_rows"}
+    join = Step("join", choose("step", "join", known))
+    return _rows_first("single", "none", join)
+
+
+def single_with_labels() -> Attack:
+    """Return the attack that begins so, and takes the mixtures apart by the labels."""
+    known = {"apart": f"{KNOWN_POOL}.apart:start_from_mixtures"}
+    apart = Step(
+        "apart",
+        choose("step", "apart", known),
+        product="state.npz",
+        kind=f"{UNMIXING}.state:State",
+        by_row=True,
+    )
+    finish = Step("finish", choose_stage("finish", "pool,passes=20"))
+    return _rows_first("single-labels", "coefficients", apart, finish)
+
+
+def _rows_first(name: str, labels: Labels, *others: Step) -> Attack:
+    """Return an attack whose first step decodes rows in parts."""
+    known = {"rows": f"{KNOWN_POOL}.single:decode_part"}
+    rows = Step("rows", choose("step", "rows", known), product="rows.npz", parts=ROW_SLICES)
+    return Attack(
+        name,
+        (rows, *others),
+        family="single",
+        view=f"{UNMIXING}.problem:view",
+        labels=labels,
+        public="pool",
+        encodings=(INSTAHIDE,),
+    )
+
+
 def own(name: str, chosen: Mapping[str, Any]) -> Attack:
     """Return an attack of one's own, of one step (`run`) or several (`steps`)."""
     parts = chosen.get("steps") or [chosen["run"]]
@@ -195,6 +234,10 @@ def _own_step(given: str | Mapping[str, Any], last: bool) -> Step:
     )
 
 
+#: Attacks of steps of their own.
+BUILT = {"prng": prng, "single": single, "single-labels": single_with_labels}
+
+
 def attack_of(name: str, configured: Mapping[str, Mapping[str, Any]]) -> Attack:
     """Return an attack by its name.
 
@@ -208,8 +251,8 @@ def attack_of(name: str, configured: Mapping[str, Mapping[str, Any]]) -> Attack:
     InstaHideError
         When a step chooses nothing.
     """
-    if name == "prng":
-        return prng()
+    if name in BUILT:
+        return BUILT[name]()
     if name in BASELINES:
         return baseline(name)
     chosen = configured[name]

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from instahide.attacks.catalogue import NAMED, STAGES, prng, unmixing
+from instahide.attacks.catalogue import BUILT, NAMED, STAGES, prng, unmixing
 from instahide.attacks.recipe import WHITENED
 from instahide.commands.options import add_command, add_force, add_threads
 from instahide.encodings.instahide.scheme import SCHEMES, Scheme
@@ -20,6 +20,11 @@ STAGED = {
     "whitened-inside": "the same for rows that mix private images only",
     "whitened-dp": "the same for rows of DP-InstaHide: means of private images under noise",
     "pool": "find the public images in a pool that is known, and solve exactly",
+}
+#: Attacks that begin with each row for itself.
+SINGLES = {
+    "single": "find each row's public images, row by row, in a pool that is known; no labels",
+    "single-labels": "the same, then take the private mixtures apart: for few rows of an image",
 }
 #: The challenge of 2020.
 DEFAULTS = {
@@ -128,9 +133,7 @@ def add_staged(attacks) -> None:
         option, meaning = "--public-sample", "a pool of other photos of the same kind"
         if NAMED[name].get("public") == "pool":
             option, meaning = "--pool", "the challenge's pool, or as much of it as is known"
-        command.add_argument(
-            option, dest="public", type=Path, required=True, metavar="POOL", help=meaning
-        )
+        add_photos(command, option, meaning)
         for stage, known in STAGES.items():
             command.add_argument(
                 f"--{stage}",
@@ -139,15 +142,53 @@ def add_staged(attacks) -> None:
                 help=f"{', '.join(known)} or module:function, with ,option=value "
                 "(default %(default)s)",
             )
-        command.add_argument(
-            "--scheme",
-            dest="name",
-            choices=SCHEMES,
-            help="default: as challenge.json says, else cross",
-        )
+        add_scheme(command)
         command.add_argument("--seed", type=int, default=0, help="of the attack itself")
         command.set_defaults(attack=name)
         add_setting(command)
+
+
+def add_singles(attacks) -> None:
+    """Add the attacks that begin row by row, such as `instahide attack single`."""
+    for name, summary in SINGLES.items():
+        command = add_attack(attacks, name, run_single, summary)
+        add_photos(command, "--pool", "the challenge's pool, or as much of it as is known")
+        add_scheme(command)
+        add_setting(command)
+        command.set_defaults(attack=name)
+
+
+def run_single(options: argparse.Namespace) -> int:
+    """Attack each row of a challenge for itself, and what follows."""
+    from instahide.attacks.running import save_attack
+    from instahide.placing import refuse_existing
+
+    out = options.out or options.challenge / "attacks" / options.attack
+    refuse_existing(out)  # attack.json tells what time it took
+    attack = BUILT[options.attack]()
+    seen = see_published(
+        options, attack, public=options.public, labels=attack.labels, knows_pool=True
+    )
+    save_attack(out, attack, seen)
+    tell_recovered(out, options.challenge)
+    return 0
+
+
+def add_photos(command: argparse.ArgumentParser, option: str, meaning: str) -> None:
+    """Add the option that gives public photos."""
+    command.add_argument(
+        option, dest="public", type=Path, required=True, metavar="POOL", help=meaning
+    )
+
+
+def add_scheme(command: argparse.ArgumentParser) -> None:
+    """Add the option that tells the scheme."""
+    command.add_argument(
+        "--scheme",
+        dest="name",
+        choices=SCHEMES,
+        help="default: as challenge.json says, else cross",
+    )
 
 
 def run_staged(options: argparse.Namespace) -> int:
@@ -294,4 +335,4 @@ def deny(options: argparse.Namespace) -> int:
     return 1
 
 
-ATTACKS = (add_prng, add_staged)
+ATTACKS = (add_prng, add_singles, add_staged)

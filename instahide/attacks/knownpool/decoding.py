@@ -7,6 +7,8 @@ import numpy as np
 from instahide.attacks.knownpool.selection import NONE
 from instahide.attacks.unmixing.state import replace_rows
 
+SURE = 0.5  # confidence of what is called confident
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from instahide.attacks.knownpool.decoding import Decoding, Settings, nothing_found
+from instahide.attacks.knownpool.decoding import SURE, Decoding, Settings, nothing_found
 from instahide.attacks.knownpool.dictionary import ATOM_NUMBERS, make_dictionary
 from instahide.attacks.knownpool.pairsearch import search_pairs
 from instahide.attacks.knownpool.passes import run_pass
@@ -29,7 +29,6 @@ from instahide.pool.pool import MEMORY_BYTES
 from instahide.progress import tracked
 
 MOVED = 1e-7  # mean squared change of the private images that counts
-SURE = 0.5  # confidence of rows that are called confident
 
 #: Called after each pass with its number, the state and the decoding.
 PassObserver = Callable[[int, State, Decoding], object]
