@@ -48,7 +48,7 @@ def test_right_images_are_left_alone(rows):
 def test_slopes_are_those_of_weighted_least_squares_with_nuisances():
     images, design, magnitudes, (level, pixel) = make_rows(-0.4)
     level = level * np.random.default_rng(1).uniform(0.5, 2, len(level)).astype(np.float32)
-    found = slopes(images, design, magnitudes, (level, pixel))
+    found, spread = slopes(images, design, magnitudes, (level, pixel))
     number, place = 2, 17
     design = design.toarray()
     some = np.flatnonzero(design[:, number])
@@ -64,6 +64,7 @@ def test_slopes_are_those_of_weighted_least_squares_with_nuisances():
     fit = np.linalg.lstsq(columns[:, 1:], columns[:, 0])[0]
     normal = ((columns[:, 0] - columns[:, 1:] @ fit) ** 2).sum()
     assert found[number, place] == pytest.approx(slope * normal, rel=0.02)
+    assert spread[number, place] == pytest.approx(normal, rel=0.02)
 
 
 def test_errors_of_size_and_level_do_not_hide_a_wrong_region():

@@ -230,7 +230,7 @@ def test_the_scan_is_a_weighted_matched_filter(challenge, monkeypatch):
     wide = np.repeat(weights, 3, axis=1)
     atoms = pool.take(np.arange(MEMBERS))
     scores = (left * wide) @ atoms.T / np.sqrt(wide @ (atoms**2).T)
-    monkeypatch.setattr(sharppool, "ATOMS_AT_ONCE", 70)  # the last chunk is smaller
+    monkeypatch.setattr(sharppool, "ATOM_NUMBERS", 70 * atoms.shape[1])  # the last is smaller
     search = Search(pool, 2, shortlist=6)
     for either_sign, expected in ((False, scores), (True, np.abs(scores))):
         found = np.sort(scan_rows(search, left, weights, either_sign), axis=1)

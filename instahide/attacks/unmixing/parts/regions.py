@@ -22,6 +22,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.sparse import csc_matrix, csr_matrix
 
 REGION_REACH = 1.0  # of the average, in pixels
+CLEARLY = 2.0  # standard deviations, by which a slope is negative
 LEAST_NOISE = 1e-6
 NUISANCE_RIDGE = 1e-3
 
@@ -47,10 +48,13 @@ def turn_regions(
     shape : tuple of int
         (H, W, C), of product d.
     """
-    pooled = slopes(images, design, magnitudes, noise).reshape(-1, *shape)
-    pooled = pooled.sum(axis=3, keepdims=True)
-    pooled = gaussian_filter(pooled, (0, REGION_REACH, REGION_REACH, 0), mode="nearest")
-    wrong = np.broadcast_to(pooled < 0, (len(pooled), *shape)).reshape(len(pooled), -1)
+    found = slopes(images, design, magnitudes, noise)
+    slope, spread = (x.reshape(-1, *shape).sum(axis=3, keepdims=True) for x in found)
+    pooled = _blur(slope, REGION_REACH)
+    # Of a mean with Gaussian weights, the variance has their squares, a narrower Gaussian.
+    variance = _blur(spread, REGION_REACH / np.sqrt(2)) / (4 * np.pi * REGION_REACH**2)
+    wrong = pooled < -CLEARLY * np.sqrt(variance)
+    wrong = np.broadcast_to(wrong, (len(pooled), *shape)).reshape(len(pooled), -1)
     return np.concatenate([np.where(wrong, -images[:-1], images[:-1]), images[-1:]])
 
 
@@ -59,15 +63,15 @@ def slopes(
     design: csr_matrix,
     magnitudes: np.ndarray,
     noise: tuple[np.ndarray, np.ndarray],
-) -> np.ndarray:
-    """Return each pixel's slope times a positive weight, shape (n, d).
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each pixel's slope times a positive weight, and that weight, shapes (n, d).
 
     Rows are weighted by the inverse variance of y², 4·q²·v + 2·v², where the noise of the row
-    has the variance v.
+    has the variance v; so the weight is the variance of what is returned with it.
     """
     level, pixel = noise
     columns = csc_matrix(design)
-    found = np.zeros((len(images) - 1, images.shape[1]), np.float32)
+    found, spread = np.zeros((2, len(images) - 1, images.shape[1]), np.float32)
     for number in range(len(found)):
         here = slice(*columns.indptr[number : number + 2])
         rows = columns.indices[here]
@@ -78,32 +82,36 @@ def slopes(
         weight = 1 / (variance * (4 * others**2 + 2 * variance) + LEAST_NOISE)
         left = magnitudes[rows] ** 2 - own**2 - others**2 - variance
         nuisances = np.stack([columns.data[here] ** 2, level[rows]])
-        found[number] = partial_products(cross, left, weight, nuisances)
-    return found
+        free = without_nuisances(cross, weight, nuisances)
+        found[number] = (weight * free * left).sum(axis=0)
+        spread[number] = (weight * free * free).sum(axis=0)
+    return found, spread
 
 
-def partial_products(
-    cross: np.ndarray, left: np.ndarray, weight: np.ndarray, nuisances: np.ndarray
+def without_nuisances(
+    cross: np.ndarray, weight: np.ndarray, nuisances: np.ndarray
 ) -> np.ndarray:
-    """Return the weighted inner products of two columns, less what two nuisances explain.
+    """Return columns less their weighted least squares fit by two nuisances.
 
     Parameters
     ----------
-    cross, left, weight : ndarray of float32, shape (R, d)
+    cross, weight : ndarray of float32, shape (R, d)
         Columns of R rows; the weights are positive.
     nuisances : ndarray of float32, shape (2, R)
 
     Returns
     -------
-    ndarray of float32, shape (d,)
-        Σ w·(cross − its fit by the nuisances)·left.
+    ndarray of float32, shape (R, d)
     """
     first, second = nuisances
     one, both, two = np.stack([first**2, first * second, second**2]) @ weight
-    of_cross, of_left = nuisances @ (weight * cross), nuisances @ (weight * left)
+    of = nuisances @ (weight * cross)
     # The inverse of a 2 × 2 matrix; where the nuisances are alike, a ridge keeps it finite.
     one, two = one * (1 + NUISANCE_RIDGE), two * (1 + NUISANCE_RIDGE)
-    explained = two * of_cross[0] * of_left[0] + one * of_cross[1] * of_left[1]
-    explained -= both * (of_cross[0] * of_left[1] + of_cross[1] * of_left[0])
-    explained /= np.maximum(one * two - both**2, LEAST_NOISE)
-    return (weight * cross * left).sum(axis=0) - explained
+    size = np.maximum(one * two - both**2, LEAST_NOISE)
+    fit = np.stack([two * of[0] - both * of[1], one * of[1] - both * of[0]]) / size
+    return cross - nuisances.T @ fit
+
+
+def _blur(pictures: np.ndarray, reach: float) -> np.ndarray:
+    return gaussian_filter(pictures, (0, reach, reach, 0), mode="nearest")
