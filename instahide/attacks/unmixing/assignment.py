@@ -22,7 +22,11 @@ from instahide.attacks.unmixing.parts.clustering import (
     led_rows,
 )
 from instahide.attacks.unmixing.parts.field import batch_needs
-from instahide.attacks.unmixing.parts.hardem import hard_em_seconds, run_hard_em
+from instahide.attacks.unmixing.parts.hardem import (
+    PROFILE_RIDGE,
+    hard_em_seconds,
+    run_hard_em,
+)
 from instahide.attacks.unmixing.parts.labels import Parts, read_pairs
 from instahide.attacks.unmixing.parts.leastsquares import normal_needs
 from instahide.attacks.unmixing.parts.pairs import KnownPairs, pairs_needs
@@ -48,7 +52,12 @@ def em_seconds(size: Size) -> float:
 
 
 def em(
-    problem: Problem, features: np.ndarray, rng: np.random.Generator, *, rounds: int = 6
+    problem: Problem,
+    features: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    rounds: int = 6,
+    ridge: float = PROFILE_RIDGE,
 ) -> Assignment:
     """Cluster within classes, then EM over pairs: the second stage of `whitened`.
 
@@ -58,6 +67,8 @@ def em(
         Whitened squares of the rows; where there is no mask, whitened rows.
     rounds : int
         Of EM; 1 leaves clusters and one choice of pairs.
+    ridge : float
+        See `fit_pairs`.
 
     Raises
     ------
@@ -67,7 +78,7 @@ def em(
     parts = read_pairs(problem)
     leaders = cluster_leaders(features, parts, ROWS_PER_IMAGE)
     power = 2 if problem.scheme.masked else 1
-    return fit_pairs(features, parts, leaders, power=power, rounds=rounds)
+    return fit_pairs(features, parts, leaders, power=power, rounds=rounds, ridge=ridge)
 
 
 def fit_pairs(
@@ -77,6 +88,7 @@ def fit_pairs(
     *,
     power: int = 2,
     rounds: int = 6,
+    ridge: float = PROFILE_RIDGE,
 ) -> Assignment:
     """Assign pairs of images to rows by hard EM.
 
@@ -90,6 +102,8 @@ def fit_pairs(
     power : {2, 1}
         Features are linear in coefficients to this power.
     rounds : int
+    ridge : float
+        See `instahide.attacks.unmixing.parts.hardem.run_hard_em`.
     """
     members = np.stack([leaders, np.full(len(leaders), NOBODY)], axis=1)
     found = run_hard_em(
@@ -98,6 +112,7 @@ def fit_pairs(
         KnownPairs(parts, power),
         parts.image_count,
         rounds=rounds,
+        ridge=ridge,
         public=(parts.rest**power, 1 / (0.1 + parts.rest**2)),
     )
     return found if power == 1 else replace(found, weights=parts.coefficients)
