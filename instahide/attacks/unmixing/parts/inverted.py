@@ -21,7 +21,7 @@ from instahide.attacks.unmixing.parts.labels import Parts
 from instahide.attacks.unmixing.parts.leastsquares import IMAGE_RIDGE
 from instahide.attacks.unmixing.state import NOBODY, State
 
-CLEAR = 0.5  # of the largest gain: what is turned at once, for turning one changes the others
+AT_ONCE = 0.5  # of the largest gain: what is turned at once, for turning one changes the others
 
 
 def turn_inverted(
@@ -46,7 +46,7 @@ def turn_inverted(
     gains = gains_of_turning(field, state, level, gain, parts)
     if not (gains > 0).any():
         return None
-    turned = gains > max(0.0, CLEAR * float(gains.max()))
+    turned = gains > max(0.0, AT_ONCE * float(gains.max()))
     leader, _ = _leaders(state)
     sign = np.where(turned[leader], -1, 1).astype(np.float32)
     return replace(state, unmasked=state.unmasked * sign[:, None])

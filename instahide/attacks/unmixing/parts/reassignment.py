@@ -11,7 +11,7 @@ from instahide.attacks.unmixing.state import Assignment, State
 
 PRICE = 200.0
 PRICINGS = 4
-LEAST_SHARE = 0.1  # of an image, relative to the mean share: prices stay finite
+LEAST_USE = 0.1  # of an image, relative to the mean share: prices stay finite
 SIGNS = np.array([-1, 1], np.float32)
 
 
@@ -72,7 +72,7 @@ def reassign_evenly(
     for _ in range(PRICINGS):
         found = reassign(field, state, level, replace(chooser, prices=prices)).assignment
         used = np.bincount(found.members.ravel(), found.weights.ravel(), minlength=count)
-        share = np.maximum(used / used.mean(), LEAST_SHARE)
+        share = np.maximum(used / used.mean(), LEAST_USE)
         prices = prices + (unit * np.log(share)).astype(np.float32)
     return reassign(field, state, level, replace(chooser, prices=prices))
 
