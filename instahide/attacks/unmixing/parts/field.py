@@ -214,22 +214,28 @@ def unmask(
     estimate = np.empty_like(magnitudes)
     planes = _Planes.of(field)
     relative = planes.take(field.spectrum[None] / field.power)
+    steps = [(_leave_one_out(relative, smooth), heat) for smooth, heat in schedule]
     for rows in batches(*magnitudes.shape, UNMASKED_NUMBERS):
         some, centre = (planes.take(values) for values in (magnitudes[rows], mean[rows]))
         slope = some / (level[rows] * np.float32(field.power))[:, None]
         now = some * np.tanh(slope * centre)
-        for smooth, heat in schedule.astype(np.float32):
-            gain = relative / (relative + smooth)
-            share = gain.mean()
+        for gain, heat in steps:
             now -= centre
-            predicted = planes.smooth(now, (gain - share) / (1 - share))
+            predicted = planes.smooth(now, gain)
             predicted += centre
             predicted *= slope
-            predicted /= heat
+            predicted /= np.float32(heat)
             now = np.tanh(predicted, out=predicted)
             now *= some
         estimate[rows] = planes.give(now)
     return estimate
+
+
+def _leave_one_out(relative: np.ndarray, smooth: float) -> np.ndarray:
+    """Return gains that predict a value from all others, given a spectrum over its mean."""
+    gain = relative / (relative + np.float32(smooth))
+    share = gain.mean()
+    return (gain - share) / (1 - share)
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ from instahide.progress import tracked
 PUBLIC_RIDGE = 10.0  # the mean public image is known better than the private ones
 START_STEPS = 30  # of annealing each row for itself
 UNSURE = 0.05  # level of a row that was unmasked for itself
+UNSETTLED = 0.1  # error of images that may be negatives; later none was found
 MOST_TURNS = 3  # of negatives, in one round
 LEVEL_FLOOR = 0.02  # of the spectrum, where levels are measured: signs limit fine detail
 
@@ -187,7 +188,7 @@ def refine(fixed: Fixed, state: State, round_: Round) -> State:
         unmasked = unmask(field, fixed.magnitudes, mean, level, schedule)
         state = replace(state, unmasked=unmasked)
     state = replace(state, images=fit_images(field, state, fixed.public_ridge))
-    if round_.steps and fixed.parts is not None:
+    if round_.steps and round_.error >= UNSETTLED and fixed.parts is not None:
         state = turn_negatives(fixed, state, level)
     state = fixed.reassign(field, state, level)
     state = replace(state, level=measure_level(field, state, fixed.spread))
