@@ -12,17 +12,12 @@ the attacker's pool, made from other photos than POOL.zarr.
 
 import argparse
 import os
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from challenges import Photos, make
+from challenges import Photos, in_own_process, measure_attack
 
-from instahide.attacks.catalogue import STAGES, unmixing
-from instahide.attacks.running import run_steps
-from instahide.encodings.instahide.scheme import Scheme
-from instahide.scoring.metrics import challenge_scores
+from instahide.attacks.catalogue import STAGES
 
 #: (private images, rows for each)
 SIZES = ((100, 25), (100, 50), (100, 100), (50, 50), (200, 50))
@@ -38,14 +33,13 @@ def main() -> None:
     threads = os.environ.get("OPENBLAS_NUM_THREADS", "all")
     print(f"seed {options.seed}, {threads} BLAS threads, load {os.getloadavg()[0]:.1f}")
     print(f"{'n':>5}{'E':>8}" + "".join(f"{s:>12}" for s in (*STAGES, "MB", "Max_SSIM")))
+    photos = Photos(options.private, options.pool, options.sample)
     found = {}
     for images, rows in SIZES:
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as child:
-            job = child.submit(
-                measure, images, rows, options.private, options.pool, options.sample,
-                options.seed,
-            )  # fmt: skip
-            found[images, rows] = figures = job.result()
+        given = photos, images, rows, options.seed, "whitened"
+        measured = in_own_process(measure_attack, *given)
+        figures = [*measured.seconds, 1e-6 * 2**30 * measured.gigabytes, measured.max_ssim]
+        found[images, rows] = figures
         cells = "".join(f"{value:>12.1f}" for value in figures[:-1])
         print(f"{images:>5}{images * rows:>8}{cells}{figures[-1]:>12.4f}", flush=True)
     print("\nexponents: between the smallest and the largest")
@@ -59,19 +53,6 @@ def main() -> None:
             f"{name:<28} time {np.log(seconds) / np.log(4):.2f}, "
             f"memory {np.log(ratios[4]) / np.log(4):.2f}"
         )
-
-
-def measure(
-    images: int, rows: int, private: Path, pool: Path, sample: Path, seed: int
-) -> list[float]:
-    """Make and attack one challenge; return seconds of the stages, megabytes and Max_SSIM."""
-    photos = Photos(private, pool, sample)
-    made = make(photos, images, Scheme(rows_per_image=rows), seed)
-    recovery, watch = run_steps(unmixing().steps, made.problem)
-    scores = challenge_scores(recovery.decryption, made.private, made.plan.members)
-    seconds = [stage["cpu_seconds"] for stage in watch.stages]
-    memory = watch.stages[-1]["peak_memory_bytes"] / 1e6
-    return [*seconds, memory, float(scores.max_ssim.mean())]
 
 
 if __name__ == "__main__":

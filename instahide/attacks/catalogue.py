@@ -88,8 +88,6 @@ NAMED = {
 ON_OTHERS = {"equal": DP_INSTAHIDE}
 #: Baselines whose values are not on [-1, 1], and are meant so.
 NOT_ON_RANGE = ("absolute",)
-#: Attacks whose names nobody can give to one of his own.
-TAKEN = (*BASELINES, "prng", "single", "single-labels")
 SEED_SLICES = 16  # jobs that share the 2³² seeds: as many can run at once
 ROW_SLICES = 8  # jobs that share the rows of the attack `single`
 
@@ -236,6 +234,8 @@ def _own_step(given: str | Mapping[str, Any], last: bool) -> Step:
 
 #: Attacks of steps of their own.
 BUILT = {"prng": prng, "single": single, "single-labels": single_with_labels}
+#: Attacks whose names nobody can give to one of his own.
+TAKEN = (*BASELINES, *BUILT)
 
 
 def attack_of(name: str, configured: Mapping[str, Mapping[str, Any]]) -> Attack:

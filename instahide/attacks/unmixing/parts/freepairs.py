@@ -20,7 +20,7 @@ from instahide.attacks.unmixing.parts.coefficients import WeightPrior
 from instahide.attacks.unmixing.parts.field import batches
 from instahide.attacks.unmixing.parts.labels import Parts
 from instahide.attacks.unmixing.parts.pairs import PAIRS_AT_ONCE, pairs_of
-from instahide.attacks.unmixing.parts.shortlists import cheapest, is_short
+from instahide.attacks.unmixing.parts.shortlists import cheapest, is_short, pick
 from instahide.attacks.unmixing.state import NOBODY
 
 LEAST_DETERMINANT = 1e-9
@@ -125,17 +125,12 @@ def shorten_free(
     own = gram.diagonal()[first] + ridge[:, None]
     alone = np.take_along_axis(products, first, 1) + ridge[:, None] * mean
     alone = np.where(first == NOBODY, -np.inf, np.maximum(alone, 0) ** 2 / own)
-    best = _pick(first, alone)
-    other = _pick(second, pair_gains(*given, best, second)[:, 0])
+    best = pick(first, -alone)
+    other = pick(second, -pair_gains(*given, best, second)[:, 0])
     beside_other = pair_gains(*given, first, other)[:, :, 0]
-    best = _pick(first, beside_other)
+    best = pick(first, -beside_other)
     beside_best = pair_gains(*given, best, second)[:, 0]
     return cheapest(first, -beside_other), cheapest(second, -beside_best)
-
-
-def _pick(candidates: np.ndarray, gains: np.ndarray) -> np.ndarray:
-    """Return the candidate of each row that gains most, int64, shape (E, 1)."""
-    return np.take_along_axis(candidates, gains.argmax(axis=1)[:, None], 1)
 
 
 def pair_gains(

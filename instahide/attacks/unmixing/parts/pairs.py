@@ -8,7 +8,7 @@ from instahide.attacks.needs import FLOAT, PRODUCT, Size
 from instahide.attacks.unmixing.parts.choosing import SEEN_NUMBERS, Chosen, RowsSeen
 from instahide.attacks.unmixing.parts.field import batches
 from instahide.attacks.unmixing.parts.labels import Parts
-from instahide.attacks.unmixing.parts.shortlists import SHORT, cheapest, is_short
+from instahide.attacks.unmixing.parts.shortlists import SHORT, cheapest, is_short, pick
 from instahide.attacks.unmixing.state import NOBODY
 
 PAIRS_AT_ONCE = 300_000  # that are compared: what is at work stays in the processor's cache
@@ -120,17 +120,12 @@ def shorten_known(
     The first image is chosen beside the mean of all images, then the second beside it.
     """
     given = products, gram, weights, split
-    best = _pick(first, single_costs(products, gram, weights, first))
-    other = _pick(second, pair_costs(*given, best, second)[0][:, 0])
+    best = pick(first, single_costs(products, gram, weights, first))
+    other = pick(second, pair_costs(*given, best, second)[0][:, 0])
     beside_other = pair_costs(*given, first, other)[0][:, :, 0]
-    best = _pick(first, beside_other)
+    best = pick(first, beside_other)
     beside_best = pair_costs(*given, best, second)[0][:, 0]
     return cheapest(first, beside_other), cheapest(second, beside_best)
-
-
-def _pick(candidates: np.ndarray, costs: np.ndarray) -> np.ndarray:
-    """Return the cheapest candidate of each row, int64, shape (E, 1)."""
-    return np.take_along_axis(candidates, costs.argmin(axis=1)[:, None], 1)
 
 
 def single_costs(

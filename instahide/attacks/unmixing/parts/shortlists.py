@@ -18,6 +18,11 @@ def is_short(most: int) -> bool:
     return most <= HARDLY_MORE * SHORT
 
 
+def pick(candidates: np.ndarray, costs: np.ndarray) -> np.ndarray:
+    """Return the candidate of least cost of each row, int64, shape (E, 1)."""
+    return np.take_along_axis(candidates, costs.argmin(axis=1)[:, None], 1)
+
+
 def cheapest(candidates: np.ndarray, costs: np.ndarray, count: int = SHORT) -> np.ndarray:
     """Return the candidates of least cost, int64, shape (E, count), in their former order.
 
