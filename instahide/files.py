@@ -253,8 +253,12 @@ def load_npy(path: Path | str) -> np.ndarray:
         return map_npy(Path(path))
 
 
-def load_npz(path: Path | str, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+def load_npz(
+    path: Path | str, names: Sequence[str] | None = None, optional: Sequence[str] = ()
+) -> dict[str, np.ndarray]:
     """Read the named arrays of a `.npz`, or all of them, whoever made it.
+
+    Those in `optional` are read where they are there.
 
     Raises
     ------
@@ -263,7 +267,7 @@ def load_npz(path: Path | str, names: Sequence[str] | None = None) -> dict[str, 
     """
     check_file(path, ".npz file")
     with _readable(path, "a readable .npz file"):
-        return read_npz(Path(path), names)
+        return read_npz(Path(path), names, optional)
 
 
 @contextlib.contextmanager

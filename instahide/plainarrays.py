@@ -91,8 +91,12 @@ def map_npy(path: Path) -> np.ndarray:
         return np.memmap(file, dtype, "r", header.length, header.shape, order)
 
 
-def read_npz(path: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+def read_npz(
+    path: Path, names: Sequence[str] | None = None, optional: Sequence[str] = ()
+) -> dict[str, np.ndarray]:
     """Read the named arrays of a `.npz`, or all of them.
+
+    Those in `optional` are read where they are there.
 
     Raises
     ------
@@ -108,6 +112,7 @@ def read_npz(path: Path, names: Sequence[str] | None = None) -> dict[str, np.nda
         for name in names:
             if f"{name}.npy" not in members:
                 raise InstaHideError(f"{path} lacks the array {name!r}")
+        names = [*names, *(name for name in optional if f"{name}.npy" in members)]
         return {name: _read_member(archive, members[f"{name}.npy"], path) for name in names}
 
 

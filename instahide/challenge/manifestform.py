@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from instahide.choice import TARGET
+from instahide.encodings.augmentation import Augmentation
 from instahide.encodings.choice import INSTAHIDE
 from instahide.encodings.instahide.scheme import SCHEMES, Scheme
 from instahide.errors import InstaHideError
@@ -86,6 +87,8 @@ def check_manifest(manifest: Any, path: Path, needed: Sequence[str]) -> None:
             raise InstaHideError(f"{path}: {key} is {in_short(value)}; expected is {expected}")
     if "scheme" in manifest:
         _check_scheme(manifest["scheme"], path)
+    if "augmentation" in manifest:
+        _check_augmentation(manifest, path)
     _check_agreement(manifest, path)
 
 
@@ -224,6 +227,10 @@ KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "generator": (is_text, "a name"),
     "public_use": (is_text, "a name"),
+    "augmentation": (
+        lambda value: isinstance(value, dict),
+        "an object that says how images are transformed before they are mixed",
+    ),
     "encoding": (
         _is_encoding,
         "an object with a name, such as dp-instahide or module:function, and options of "
@@ -248,14 +255,24 @@ KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "versions": (_is_versions, "an object of names and versions"),
 }
 #: Keys of InstaHide; other encodings have `encoding` instead.
-OF_INSTAHIDE = ("scheme", "generator", "public_use")
+OF_INSTAHIDE = ("scheme", "generator", "public_use", "augmentation")
 #: Keys of every manifest; the generator of 2020 adds `public_use`.
-COMPLETE = tuple(key for key in KEYS if key not in ("public_use", "encoding"))
+COMPLETE = tuple(key for key in KEYS if key not in ("public_use", "augmentation", "encoding"))
 
 
 def _check_scheme(scheme: dict[str, Any], path: Path) -> None:
     try:
         Scheme(**scheme)
+    except InstaHideError as error:
+        raise InstaHideError(f"{path}: {error}") from None
+
+
+def _check_augmentation(manifest: dict[str, Any], path: Path) -> None:
+    """Refuse an augmentation that is none, or not of images of this shape."""
+    try:
+        augmentation = Augmentation.of(manifest["augmentation"])
+        if "image_shape" in manifest:
+            augmentation.check_shape(tuple(manifest["image_shape"]))
     except InstaHideError as error:
         raise InstaHideError(f"{path}: {error}") from None
 

@@ -13,6 +13,7 @@ from instahide.pool.pool import Pool, empty_pool, open_pool
 from instahide.randomness.keystream import Key
 
 PLAN_BYTES = 56  # for each image of a row, while it is drawn
+TRANSFORM_BYTES = 120  # for each image that is transformed, while its transforms are drawn
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,11 @@ class Sources:
         InstaHideError
             When it needs more memory than there is.
         """
-        images = self.encoding.plan(0, 1).weights.shape[1]
-        check_memory(PLAN_BYTES * images * self.rows, f"a plan of {self.rows} rows")
+        first = self.encoding.plan(0, 1)
+        needed = PLAN_BYTES * first.weights.size
+        if first.transforms is not None:
+            needed += TRANSFORM_BYTES * first.transforms.flipped.size
+        check_memory(needed * self.rows, f"a plan of {self.rows} rows")
         return self.encoding.plan(0, self.rows)
 
 

@@ -196,7 +196,10 @@ def compare_truth(path: Path, expected: Plan) -> str:
 
 def compare_plans(found: Plan, expected: Plan) -> str:
     """Say whether two plans are identical, and if not what differs."""
-    shapes = [[vars(plan)[name].shape for name in vars(plan)] for plan in (found, expected)]
+    shapes = [
+        [getattr(plan, name).shape for name in ("members", "public", "weights")]
+        for plan in (found, expected)
+    ]
     if shapes[0] != shapes[1]:
         return f"has arrays of the shapes {shapes[0]}, and {shapes[1]} are expected"
     for name in ("members", "public"):
@@ -205,7 +208,25 @@ def compare_plans(found: Plan, expected: Plan) -> str:
             return (
                 f"{name}: {rows.sum()} of {len(rows)} rows differ, the first is {rows.argmax()}"
             )
-    return compare_arrays(found.weights, expected.weights)
+    weights = compare_arrays(found.weights, expected.weights)
+    return compare_transforms(found, expected) if weights == IDENTICAL else weights
+
+
+def compare_transforms(found: Plan, expected: Plan) -> str:
+    """Say whether the transforms of two plans are identical, and if not what differs."""
+    if found.augmentation != expected.augmentation:
+        told = [
+            "none" if plan.augmentation is None else str(plan.augmentation.describe())
+            for plan in (found, expected)
+        ]
+        return f"augmentation: is {told[0]}, and {told[1]} is expected"
+    if expected.transforms is None:
+        return IDENTICAL
+    for name, array in expected.transforms.arrays().items():
+        verdict = compare_arrays(getattr(found.transforms, name), array)
+        if verdict != IDENTICAL:
+            return f"{name}: {verdict}"
+    return IDENTICAL
 
 
 def compare_arrays(found: np.ndarray, expected: np.ndarray) -> str:
@@ -218,7 +239,7 @@ def compare_arrays(found: np.ndarray, expected: np.ndarray) -> str:
     rows = different.reshape(len(found), -1).any(axis=1)
     if not rows.any():
         return IDENTICAL
-    return _deviation(rows, np.abs(found - expected).max())
+    return _deviation(rows, np.abs(np.subtract(found, expected, dtype=np.float64)).max())
 
 
 def compare_label(path: Path, expected: np.ndarray) -> str:

@@ -54,7 +54,12 @@ def told_by(manifest: Mapping[str, Any], trusted: str | None = None) -> Encoding
         When it names a function that is not trusted.
     """
     if "scheme" in manifest:
-        return of_scheme(manifest["scheme"], manifest["generator"], manifest.get("public_use"))
+        return of_scheme(
+            manifest["scheme"],
+            manifest["generator"],
+            manifest.get("public_use"),
+            manifest.get("augmentation"),
+        )
     name, options = manifest["encoding"]["name"], manifest["encoding"]["options"]
     if trusted is not None and trusted.partition(",")[0] != name:
         raise InstaHideError(

@@ -113,7 +113,10 @@ def check_arrays(encoding: str, arrays: Mapping[str, "RowOf"]) -> None:
 
 
 def of_scheme(
-    scheme: Any, generator: str = DEFAULT_GENERATOR, public_use: str | None = None
+    scheme: Any,
+    generator: str = DEFAULT_GENERATOR,
+    public_use: str | None = None,
+    augmentation: Any = None,
 ) -> EncodingChoice:
     """Choose InstaHide.
 
@@ -124,14 +127,21 @@ def of_scheme(
     generator : {"aes256-ctr", "mt19937-2020"}
     public_use : {"one-batch", "fresh"}, optional
         For the generator of 2020.
+    augmentation : Augmentation or mapping, optional
+        See `instahide.encodings.augmentation`.
 
     Examples
     --------
     >>> of_scheme({"name": "cross", "k": 4}).name
     'instahide'
     """
-    fields = asdict(scheme) if is_dataclass(scheme) else dict(scheme)
-    options = {"scheme": fields, "generator": generator}
+    options = {"scheme": _fields(scheme), "generator": generator}
     options |= {"public_use": public_use} if public_use else {}
+    options |= {"augmentation": _fields(augmentation)} if augmentation is not None else {}
     target = "instahide.encodings.instahide.encoding:instahide"
     return EncodingChoice(INSTAHIDE, target, options)
+
+
+def _fields(given: Any) -> dict[str, Any]:
+    """Return a dataclass or a mapping as a dictionary."""
+    return asdict(given) if is_dataclass(given) else dict(given)

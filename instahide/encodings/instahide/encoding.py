@@ -1,11 +1,12 @@
 """InstaHide, and Mixup, as an encoding: what is mixed, masked and released."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from instahide.encodings.augmentation import Augmentation, draw_transforms
 from instahide.encodings.instahide.generators import DEFAULT, Generator, make_generator
 from instahide.encodings.instahide.mersenne import PublicUse
 from instahide.encodings.instahide.mixing import encrypt
@@ -28,11 +29,17 @@ class InstaHideEncoding:
         Empty where no public images are mixed in.
     generator : Generator
         Gives plan and masks, and knows the scheme.
+    key : Key
+        Of the transforms.
+    augmentation : Augmentation, optional
+        What may happen to an image before it is mixed; nothing by default.
     """
 
     private: LabelledImages
     public: PublicImages
     generator: Generator
+    key: Key = field(repr=False)
+    augmentation: Augmentation | None = None
 
     @property
     def scheme(self) -> Scheme:
@@ -51,7 +58,18 @@ class InstaHideEncoding:
 
     def plan(self, start: int, stop: int) -> Plan:
         """Return rows `start` … `stop` - 1 of the plan."""
-        return self.generator.plan(start, stop)
+        plan = self.generator.plan(start, stop)
+        if self.augmentation is None:
+            return plan
+        transformed = plan.weights if self.augmentation.public else plan.members
+        transforms = draw_transforms(
+            self.key,
+            self.augmentation,
+            np.arange(start, stop),
+            transformed.shape[1],
+            self.private.images.shape[1:],
+        )
+        return replace(plan, transforms=transforms, augmentation=self.augmentation)
 
     def encode(self, plan: Plan, start: int) -> dict[str, np.ndarray]:
         """Encrypt a plan whose first row is row `start`, under its masks.
@@ -68,12 +86,15 @@ class InstaHideEncoding:
         return {"encryption": encrypt(plan, self.private.images, public, mask)}
 
     def describe(self) -> dict[str, Any]:
-        """Return scheme and generator."""
-        return {
+        """Return scheme and generator, and the augmentation where there is one."""
+        told = {
             "scheme": asdict(self.scheme),
             "generator": self.generator.name,
             **self.generator.options,
         }
+        return told | (
+            {"augmentation": self.augmentation.describe()} if self.augmentation else {}
+        )
 
 
 def instahide(
@@ -84,6 +105,7 @@ def instahide(
     scheme: Scheme | Mapping[str, Any],
     generator: str = DEFAULT,
     public_use: PublicUse | None = None,
+    augmentation: Augmentation | Mapping[str, Any] | None = None,
 ) -> InstaHideEncoding:
     """Return InstaHide as an encoding of these images.
 
@@ -97,6 +119,8 @@ def instahide(
     generator : {"aes256-ctr", "mt19937-2020"}
     public_use : {"one-batch", "fresh"}, optional
         For the generator of 2020, see `instahide.encodings.instahide.mersenne`.
+    augmentation : Augmentation, or mapping of its fields, optional
+        What happens to images before they are mixed, anew for each row.
 
     Raises
     ------
@@ -122,6 +146,7 @@ def instahide(
             "with the same image size and channels"
         )
     scheme.check_images(len(private.images), len(public))
+    some = _checked(augmentation, scheme, generator, shape)
     made = make_generator(
         generator,
         key,
@@ -131,4 +156,28 @@ def instahide(
         shape=shape,
         public_use=public_use,
     )
-    return InstaHideEncoding(private, public, made)
+    return InstaHideEncoding(private, public, made, key, some)
+
+
+def _checked(
+    given: Augmentation | Mapping[str, Any] | None,
+    scheme: Scheme,
+    generator: str,
+    shape: tuple[int, ...],
+) -> Augmentation | None:
+    """Refuse an augmentation that images, scheme or generator have no use for."""
+    if given is None:
+        return None
+    augmentation = Augmentation.of(given)
+    if generator != DEFAULT:
+        raise InstaHideError(
+            f"augmentation: the streams of the generator {generator} are those of the "
+            f"challenge of 2020, whose images were mixed as they are; use {DEFAULT}"
+        )
+    if augmentation.public and not scheme.public_count:
+        raise InstaHideError(
+            f"augmentation: scheme {scheme.name} with k = {scheme.k} mixes no public images; "
+            "leave out 'public'"
+        )
+    augmentation.check_shape(shape)
+    return augmentation

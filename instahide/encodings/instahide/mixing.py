@@ -9,7 +9,7 @@ machine gets the same bytes.
 import numba
 import numpy as np
 
-from instahide.encodings.plan import Plan
+from instahide.encodings.plan import Plan, as_mixed, public_as_mixed
 
 _SIGNS = 2.0 * (np.arange(256)[:, None] >> np.arange(8) & 1) - 1.0  # of a byte's 8 bits
 
@@ -22,7 +22,7 @@ def encrypt(
     Parameters
     ----------
     plan : Plan
-        E rows.
+        E rows. Where it has transforms, images are transformed before they are mixed.
     private : ndarray of uint8, shape (n, H, W, C)
     public : ndarray of uint8, shape (E, k - 2, H, W, C), or (E, 0, H, W, C)
         The public images of each row.
@@ -34,18 +34,23 @@ def encrypt(
     -------
     ndarray of float32, shape (E, H, W, C), range [-1, 1]
     """
-    rows, pixels = len(plan), int(np.prod(private.shape[1:]))
+    rows, shape = len(plan), private.shape[1:]
+    pixels, members = int(np.prod(shape)), plan.members
+    if plan.transforms is not None:  # each row has images of its own
+        private = as_mixed(plan, private).reshape(-1, *shape)
+        public = public_as_mixed(plan, public)
+        members = np.arange(members.size).reshape(members.shape)
     out = np.empty((rows, pixels), dtype=np.float32)
     bits = np.full((rows, (pixels + 7) // 8), 255, np.uint8) if mask is None else mask
     _mix(
         private.reshape(len(private), pixels),
         np.ascontiguousarray(public).reshape(rows, -1, pixels),
-        plan.members,
+        members,
         plan.weights,
         bits,
         out,
     )
-    return out.reshape(rows, *private.shape[1:])
+    return out.reshape(rows, *shape)
 
 
 # No fastmath: LLVM then neither reorders sums nor contracts a * b + c, and a test compares
