@@ -13,6 +13,7 @@ import yaml
 from instahide.attacks.catalogue import NAMED, STAGES, TAKEN, attack_of
 from instahide.attacks.recipe import BASELINES_OF_ALL
 from instahide.choice import choose
+from instahide.encodings.augmentation import Augmentation
 from instahide.encodings.catalogue import ENCODINGS, choose_encoding
 from instahide.encodings.choice import (
     INSTAHIDE,
@@ -33,7 +34,16 @@ from instahide.training.configured import (
 from instahide.training.recipe import UNENCRYPTED
 
 #: Keys of a challenge that are InstaHide's.
-INSTAHIDE_KEYS = ("scheme", "k", "c1", "c2", "rows_per_image", "generator", "public_use")
+INSTAHIDE_KEYS = (
+    "scheme",
+    "k",
+    "c1",
+    "c2",
+    "rows_per_image",
+    "generator",
+    "public_use",
+    "augmentation",
+)
 LONGEST_NAME = 255  # bytes of one part of a path
 LONGEST_OWN_NAME = 200  # of those that we write, which have hidden names at first
 
@@ -78,6 +88,7 @@ def _check_challenge(where: str, challenge: dict, config: dict) -> None:
     _check_references(where, challenge, config)
     images = config["private"][challenge["private"]]["images"]
     _check_encoding(where, challenge, images)
+    _check_augmentation(where, challenge, config["image"]["size"])
 
 
 def _checked_trainings(config: dict) -> dict:
@@ -173,6 +184,7 @@ def encoding_of(challenge: Mapping[str, Any]) -> EncodingChoice:
         {"name": challenge["scheme"], **scheme},
         challenge["generator"],
         challenge["public_use"] if fresh else None,
+        challenge.get("augmentation"),
     )
 
 
@@ -363,6 +375,27 @@ def _check_encoding(where: str, challenge: dict, images: int) -> None:
         raise InstaHideError(
             f"configuration: {where}/arrays: {taken.pop()!r} is there anyway, or "
             "taken: name what is released besides encryption"
+        )
+
+
+def _check_augmentation(where: str, challenge: dict, size: int) -> None:
+    """Refuse transforms of nothing, and those that images of this size cannot have."""
+    if "augmentation" not in challenge:
+        return
+    try:
+        augmentation = Augmentation.of(challenge["augmentation"])
+        augmentation.check_shape((size, size))
+    except InstaHideError as error:
+        raise InstaHideError(f"configuration: {where}: {error}") from None
+    if challenge["generator"] == historical.NAME:
+        raise InstaHideError(
+            f"configuration: {where}/augmentation: the streams of {historical.NAME} are those "
+            "of the challenge of 2020, whose images were mixed as they are: remove it"
+        )
+    if augmentation.public and "public" not in challenge:
+        raise InstaHideError(
+            f"configuration: {where}/augmentation/public: this challenge mixes no public "
+            "images: remove it"
         )
 
 

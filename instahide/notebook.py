@@ -274,7 +274,8 @@ def new_challenge(
         As in `make_private_set`; kept in the secret folder.
     scheme
         Of InstaHide: ``name``, ``k``, ``c1``, ``c2``, ``rows_per_image``, see
-        `instahide.encodings.instahide.scheme.Scheme`.
+        `instahide.encodings.instahide.scheme.Scheme`; and ``augmentation``, a mapping such as
+        ``{"crop_padding": 4, "flip": True}``, see `instahide.encodings.augmentation`.
 
     Raises
     ------
@@ -287,6 +288,7 @@ def new_challenge(
     Challenge(noisy: dp-instahide, 20 private images, 60 rows)
     """
     from instahide.challenge.making import make_challenge
+    from instahide.encodings.augmentation import Augmentation
     from instahide.encodings.catalogue import choose_encoding
     from instahide.encodings.choice import INSTAHIDE, of_scheme
     from instahide.encodings.instahide.scheme import Scheme
@@ -297,11 +299,16 @@ def new_challenge(
             f"{', '.join(scheme)}: write options of {encoding} behind its name, as in "
             f"'{encoding.partition(',')[0]},rows_per_image=10'"
         )
-    known = list(vars(Scheme()))
+    known = [*vars(Scheme()), "augmentation"]
     for name in scheme:
         if name not in known:
             raise InstaHideError(f"InstaHide has no option {name!r}{suggest(name, known)}")
-    chosen = of_scheme(Scheme(**scheme)) if encoding == INSTAHIDE else choose_encoding(encoding)
+    if encoding == INSTAHIDE:
+        augmentation = scheme.pop("augmentation", None)
+        given = None if augmentation is None else Augmentation.of(augmentation)
+        chosen = of_scheme(Scheme(**scheme), augmentation=given)
+    else:
+        chosen = choose_encoding(encoding)
     return Challenge(make_challenge(folder, private, public, _key(seed), chosen).path)
 
 

@@ -188,10 +188,11 @@ def public_parameters(manifest: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``scheme`` and ``generator`` of InstaHide; of another encoding ``encoding``, its name
+        ``scheme`` and ``generator`` of InstaHide, and ``augmentation`` where images are
+        transformed before they are mixed; of another encoding ``encoding``, its name
         and options, and ``arrays``, the names of what it releases; ``image_shape``.
     """
-    keys = ("scheme", "generator", "public_use", "encoding", "image_shape")
+    keys = ("scheme", "generator", "public_use", "augmentation", "encoding", "image_shape")
     told = {key: manifest[key] for key in keys if key in manifest}
     if "encoding" in told:
         files = (file.removesuffix(".npy") for file in manifest["files"])

@@ -19,6 +19,7 @@ from instahide.encodings.instahide.scheme import SCHEMES, Scheme
 from instahide.randomness import historical
 
 if TYPE_CHECKING:
+    from instahide.encodings.augmentation import Augmentation
     from instahide.encodings.choice import EncodingChoice
 
 
@@ -200,6 +201,12 @@ def add_encrypt(commands) -> None:
         metavar="USE",
         help=f"of {historical.NAME}: one-batch (default) or fresh public images",
     )
+    command.add_argument(
+        "--augmentation",
+        metavar="OPTIONS",
+        help="transform each image anew before it is mixed, as in crop_padding=4,flip=true; "
+        "also fill=grey, rotation, translation, crop, public=true (default: not at all)",
+    )
     add_seed(command)
     add_threads(command)
     add_force(command)
@@ -235,7 +242,10 @@ def chosen_encoding(options: argparse.Namespace) -> "EncodingChoice":
 
     given = (options.scheme, options.k, options.c1, options.c2, options.rows_per_image)
     if options.encoding == INSTAHIDE:
-        return of_scheme(Scheme(*given), options.generator, options.public_use)
+        augmentation = options.augmentation and read_augmentation(options.augmentation)
+        return of_scheme(Scheme(*given), options.generator, options.public_use, augmentation)
+    if options.augmentation:
+        raise InstaHideError("--augmentation is InstaHide's: leave it out")
     chosen, usual = choose_encoding(options.encoding), Scheme()
     if given != tuple(vars(usual).values()) or options.generator == historical.NAME:
         raise InstaHideError(
@@ -244,6 +254,30 @@ def chosen_encoding(options: argparse.Namespace) -> "EncodingChoice":
             f"--encoding {chosen.name},rows_per_image=10"
         )
     return chosen
+
+
+def read_augmentation(text: str) -> "Augmentation":
+    """Read ``key=value,…``.
+
+    Raises
+    ------
+    InstaHideError
+        When it is of another form, or no augmentation.
+    """
+    from instahide.choice import choose
+    from instahide.encodings.augmentation import Augmentation
+    from instahide.errors import InstaHideError
+
+    try:
+        options = choose("augmentation", f"augmentation,{text}", {"augmentation": ""}).options
+    except InstaHideError:
+        raise InstaHideError(
+            f"--augmentation {text!r} is not of the form crop_padding=4,flip=true"
+        ) from None
+    truths = {"true": True, "false": False}
+    return Augmentation.of(
+        {key: truths.get(str(value), value) for key, value in options.items()}
+    )
 
 
 def add_verify(commands) -> None:

@@ -25,12 +25,14 @@ image, crops of 24 pixels grown to 32) and not how they are chained.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from instahide.errors import InstaHideError
-from instahide.randomness.keystream import Key
+
+if TYPE_CHECKING:  # the configuration is read with nothing heavier than NumPy
+    from instahide.randomness.keystream import Key
 
 #: ASSUME: grey is 128, the 8-bit value nearest to 0 after pixels are scaled to [-1, 1], which
 #: is what a training that normalises before it pads fills with.
@@ -232,7 +234,11 @@ class Transforms:
 
 
 def draw_transforms(
-    key: Key, augmentation: Augmentation, rows: np.ndarray, places: int, shape: tuple[int, ...]
+    key: "Key",
+    augmentation: Augmentation,
+    rows: np.ndarray,
+    places: int,
+    shape: tuple[int, ...],
 ) -> Transforms:
     """Draw what happens to each image of some rows, each row for itself.
 
@@ -275,7 +281,7 @@ def draw_transforms(
 
 
 def _integers(
-    key: Key, name: str, rows: np.ndarray, shape: tuple[int, ...], below: int
+    key: "Key", name: str, rows: np.ndarray, shape: tuple[int, ...], below: int
 ) -> np.ndarray:
     """Draw whole numbers from 0 to `below` - 1, int64, shape (E, *shape)."""
     if below == 1:
@@ -284,7 +290,7 @@ def _integers(
     return stream.integers(rows, math.prod(shape), below).reshape(len(rows), *shape)
 
 
-def _centred(key: Key, name: str, rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _centred(key: "Key", name: str, rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Draw float64 uniform on (-1, 1), shape (E, *shape)."""
     stream = key.stream(f"augmentation {name}")
     return 2 * stream.uniforms(rows, math.prod(shape)).reshape(len(rows), *shape) - 1

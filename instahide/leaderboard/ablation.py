@@ -23,7 +23,8 @@ from instahide.smalljson import read_object
 HEAD = ("attack", "differs in", "Max_SSIM", "difference", "seconds")
 #: What challenges have in common that differ in their seeds and private images only.
 REQUIRED = ("scheme", "generator", "images", "image_shape", "classes", "pool")
-SETTINGS = (*REQUIRED, "public_use", "encoding")  # the last of some challenges only
+#: Those behind the first are of some challenges only.
+SETTINGS = (*REQUIRED, "public_use", "augmentation", "encoding")
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,15 @@ def describe_settings(settings: dict[str, Any]) -> str:
     parts += [" × ".join(map(str, settings.get("image_shape", [])))]
     parts += [f"pool {pool['sha256'][:8]} of {pool['patches']}" if pool else "no pool"]
     parts += [str(settings[key]) for key in ("generator", "public_use") if key in settings]
+    parts += _in_words(settings.get("augmentation", {}))
     return ", ".join(parts)
+
+
+def _in_words(augmentation: dict[str, Any]) -> list[str]:
+    """Name what of an augmentation is used."""
+    used = {key: value for key, value in augmentation.items() if value}
+    named = (f"{key} {'' if value is True else value}".strip() for key, value in used.items())
+    return [f"augmented: {' '.join(named)}"] if used else []
 
 
 def _section(results: Sequence[Result]) -> str:
