@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from instahide.attacks.recipe import Attack
     from instahide.attacks.seen import Seen
     from instahide.challenge.verification import Verification
+    from instahide.encodings.plan import Plan
     from instahide.leaderboard.records import Record
     from instahide.scoring.metrics import Interval
     from instahide.scoring.score import Score
@@ -102,9 +103,14 @@ class Challenge:
     @cached_property
     def members(self) -> "np.ndarray":
         """The secret private images of each row, int64 (E, m), where the truth is at hand."""
+        return self.plan.members
+
+    @cached_property
+    def plan(self) -> "Plan":
+        """The secret truth of all rows, where it is at hand."""
         from instahide.encodings.plan import load_plan
 
-        return load_plan(self.folder / "secret" / "truth.npz").members
+        return load_plan(self.folder / "secret" / "truth.npz")
 
 
 @dataclass(frozen=True)
@@ -497,12 +503,13 @@ def evaluate(
     from instahide.scoring.score import score_images
 
     challenge = _opened(challenge)
-    members, private = challenge.members, challenge.private  # beforehand: attacks take long
+    plan, private = challenge.plan, challenge.private  # beforehand: attacks take long
     chosen, recovery, given, stages = _run(
         attack, challenge, public=public, labels=labels, seed=seed
     )
     assumed = chosen.name in NOT_ON_RANGE
-    score = score_images(recovery.decryption, members, private, assume_range=assumed)
+    given_set = {"recovered": recovery.private, "assume_range": assumed}
+    score = score_images(recovery.decryption, plan, private, **given_set)
     if out is not None:
         save_recovery(out, recovery, Run(chosen.name, given, stages, chosen.baseline))
         save_results(Path(out), ChallengeFolder(challenge.folder), assume_range=assumed)
@@ -540,7 +547,7 @@ def score_decryption(
 
     challenge = _opened(challenge)
     if not isinstance(decryption, str | Path):
-        return score_images(decryption, challenge.members, challenge.private)
+        return score_images(decryption, challenge.plan, challenge.private)
     secret = challenge.folder / "secret"
     return score_file(decryption, secret / "truth.npz", secret / "private.npz")
 

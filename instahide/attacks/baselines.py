@@ -10,6 +10,10 @@
   equations in the images, solved by weighted least squares with the mean public image as
   one more unknown: what an attack that finds all masks reaches without the public pool.
 
+Where images are transformed before they are mixed, a private image is meant as it was mixed
+into some row: ``mean`` is the mean of all these, ``random`` any of them, and ``oracle`` knows
+the transforms too, solves for the images before them, and hands in what they make of one.
+
 All but the first see the truth. They are measures, not attacks, and run as attacks do: each is
 a step of its own, ``hand_in_…``.
 """
@@ -19,15 +23,16 @@ import numpy as np
 from instahide.attacks.prng.solving import design_matrix, solve_with_mean, undo_mask
 from instahide.attacks.protocol import Recovery
 from instahide.attacks.seen import Seen
+from instahide.attacks.transformedoracle import solve_transformed
 from instahide.challenge.folder import ChallengeFolder, load_seed
 from instahide.challenge.manifest import load_manifest
 from instahide.challenge.private import load_private
 from instahide.encodings.instahide.generators import make_generator
 from instahide.encodings.instahide.scheme import Scheme
-from instahide.encodings.plan import Plan, load_plan
+from instahide.encodings.plan import Plan, as_mixed, load_plan
 from instahide.errors import InstaHideError
 from instahide.files import load_npy
-from instahide.images import to_unit_range
+from instahide.images import to_bytes, to_unit_range
 from instahide.randomness.keystream import Key
 
 
@@ -69,14 +74,17 @@ def oracle(encryption: np.ndarray, mask: np.ndarray, plan: Plan, images: int) ->
     Recovery
         For each row the image with the largest coefficient.
     """
-    solved = _solve(undo_mask(encryption, mask), plan, images)
+    solved = _solve(undo_mask(encryption, mask), plan, images, encryption.shape[1:])
     private = np.clip(solved, -1, 1).reshape(images, *encryption.shape[1:])
     count = plan.members.shape[1]
     leading = plan.weights[:, :count].argmax(axis=1)
     chosen = np.take_along_axis(plan.members, leading[:, None], axis=1)[:, 0]
+    handed_in = private[chosen]
+    if plan.transforms is not None:
+        handed_in = _leading_as_mixed(plan, private, leading)
     note = "oracle, given the truth: all masks, coefficients and pairs"
     return Recovery(
-        private[chosen].astype(np.float32),
+        handed_in.astype(np.float32),
         private.astype(np.float32),
         "O(En(n + d))",
         _details(note),
@@ -90,12 +98,12 @@ def hand_in_absolute(seen: Seen, rng: np.random.Generator) -> Recovery:
 
 def hand_in_mean(seen: Seen, rng: np.random.Generator) -> Recovery:
     """Make the baseline ``mean``."""
-    return mean_image(_private(seen), seen.table_shape[0])
+    return mean_image(_private_as_mixed(seen), seen.table_shape[0])
 
 
 def hand_in_random(seen: Seen, rng: np.random.Generator) -> Recovery:
     """Make the baseline ``random``."""
-    return random_image(_private(seen), seen.table_shape[0], rng)
+    return random_image(_private_as_mixed(seen), seen.table_shape[0], rng)
 
 
 def hand_in_oracle(seen: Seen, rng: np.random.Generator) -> Recovery:
@@ -112,6 +120,21 @@ def hand_in_oracle(seen: Seen, rng: np.random.Generator) -> Recovery:
     if len(plan) != rows:
         raise InstaHideError(f"{folder.truth} tells of {len(plan)} rows, and there are {rows}")
     return oracle(seen.released.encryption, mask, plan, len(private))
+
+
+def _private_as_mixed(seen: Seen) -> np.ndarray:
+    """Return the private images, or all of them as they were mixed, float32 (…, H, W, C)."""
+    private, plan = _private(seen), load_plan(seen.secrets.truth)
+    if plan.transforms is None:
+        return private
+    plan.check_images(len(private))
+    return to_unit_range(as_mixed(plan, to_bytes(private))).reshape(-1, *private.shape[1:])
+
+
+def _leading_as_mixed(plan: Plan, private: np.ndarray, leading: np.ndarray) -> np.ndarray:
+    """Return of each row the image number `leading`, transformed as it was: 8-bit values."""
+    mixed = as_mixed(plan, to_bytes(private))
+    return to_unit_range(mixed[np.arange(len(plan)), leading])
 
 
 def _private(seen: Seen) -> np.ndarray:
@@ -158,8 +181,10 @@ def draw_mask(folder: ChallengeFolder, key: Key) -> np.ndarray:
     return (2 * bits.astype(np.int8) - 1).reshape(rows, *shape)
 
 
-def _solve(mixed: np.ndarray, plan: Plan, images: int) -> np.ndarray:
+def _solve(mixed: np.ndarray, plan: Plan, images: int, shape: tuple[int, ...]) -> np.ndarray:
     """Return the solved images as rows of a float64 matrix (images, d)."""
+    if plan.transforms is not None:
+        return solve_transformed(mixed.reshape(len(mixed), *shape), plan, images)
     if plan.public.shape[1]:
         return solve_with_mean(mixed, plan.members, plan.weights, images)[0]
     # Without public images every row is exact, and none deserves more weight.

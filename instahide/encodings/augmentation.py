@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # the configuration is read with nothing heavier than NumPy
 #: ASSUME: grey is 128, the 8-bit value nearest to 0 after pixels are scaled to [-1, 1], which
 #: is what a training that normalises before it pads fills with.
 FILLS = {"black": 0, "grey": 128}
-STEP = 2.0**-24  # sines are rounded to its multiples, so that no machine's library shows
+SINE_STEP = 2.0**-24  # sines are rounded to its multiples, so that no machine's library shows
 ALMOST_ALL = 0.99  # of an image's side: who moves it further away mixes the fill
 MOST_PIXELS = 2**20  # transformed at once
 
@@ -398,7 +398,7 @@ def _originals(
         y, x = y - moves[..., 0, :, :], x - moves[..., 1, :, :]
     if transforms.angles is not None:
         radians = np.deg2rad(transforms.angles)[..., None, None]
-        sine, cosine = (np.rint(f(radians) / STEP) * STEP for f in (np.sin, np.cos))
+        sine, cosine = (np.rint(f(radians) / SINE_STEP) * SINE_STEP for f in (np.sin, np.cos))
         middle_y, middle_x = (height - 1) / 2, (width - 1) / 2
         y, x = y - middle_y, x - middle_x
         y, x = cosine * y + sine * x + middle_y, cosine * x - sine * y + middle_x

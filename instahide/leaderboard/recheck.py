@@ -129,16 +129,28 @@ def _differs(path: Path, record: Record, kept: list[Path], truth: Truth) -> str:
 
 def _other_numbers(path: Path, record: Record, score: Score) -> str:
     """Name the first number of a record that scoring does not give, or nothing."""
-    for name, interval in score.summary.items():
+    compared = [
+        (TITLES[name], record.metrics[name], interval)
+        for name, interval in score.summary.items()
+    ]
+    if record.recovered_set and score.recovered_set:  # not kept beside every decryption
+        compared.append(("SSIM of the set", record.recovered_set, score.recovered_set))
+    for title, value, interval in compared:
         for part, number in vars(interval).items():
-            told = getattr(record.metrics[name], part)
-            if not math.isclose(told, number, rel_tol=SCORE_TOLERANCE, abs_tol=SCORE_TOLERANCE):
-                what = TITLES[name] if part == "mean" else f"{part} end of {TITLES[name]}"
+            told = getattr(value, part)
+            if not _alike(told, number):
+                what = title if part == "mean" else f"{part} end of {title}"
                 return (
                     f"{path} says that the {what} is {told:.6g}, and its decryption scores "
                     f"{number:.6g}: score it again"
                 )
     return ""
+
+
+def _alike(told: float | None, number: float) -> bool:
+    """Tell whether a record's number is what scoring gives."""
+    tolerance = {"rel_tol": SCORE_TOLERANCE, "abs_tol": SCORE_TOLERANCE}
+    return told is not None and math.isclose(told, number, **tolerance)
 
 
 def _tell_unchecked(paths: list[Path]) -> None:

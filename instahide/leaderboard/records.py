@@ -1,5 +1,6 @@
 """Results as records, one small JSON file each, and their order on the leaderboard."""
 
+import math
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cache
@@ -49,6 +50,9 @@ class Record:
     complexity, hardware, note : str
     wall_seconds, cpu_seconds, peak_memory_bytes : float or None
         Measured; None where they were not.
+    recovered_set : Value or None
+        Mean SSIM of private images with the set that the attack recovered, up to flip and
+        shift; None where it was not scored, see `instahide.scoring.recoveredset`.
     reported_cost : str
         The cost as its authors reported it.
     baseline : bool
@@ -74,6 +78,7 @@ class Record:
     cpu_seconds: float | None = None
     peak_memory_bytes: float | None = None
     hardware: str = ""
+    recovered_set: Value | None = None
     reported_cost: str = ""
     baseline: bool = False
     note: str = ""
@@ -88,6 +93,7 @@ def make_record(
     challenge: str,
     decryption: str,
     day: date,
+    recovered_set: dict[str, float] | None = None,
 ) -> Record:
     """Combine a score and an attack's own account of itself into a measured record.
 
@@ -102,6 +108,8 @@ def make_record(
         SHA-256 of the challenge's `encryption.npy`.
     decryption : str
         SHA-256 of the decryption.
+    recovered_set : dict, optional
+        ``{"mean": …, "low": …, "high": …}``.
 
     Raises
     ------
@@ -125,6 +133,7 @@ def make_record(
         content["note"] = details["note"]
     content |= {"who": who, "date": day.isoformat()}
     content |= {"challenge": challenge, "decryption": decryption}
+    content |= {"recovered_set": recovered_set} if recovered_set else {}
     return parse_record(content | {"metrics": score, "reported": False}, "the record")
 
 
@@ -160,8 +169,14 @@ def parse_record(content: Any, name: str) -> Record:
         date.fromisoformat(content["date"])
     except ValueError as wrong:
         raise InstaHideError(f"{name}: date {content['date']!r}: {wrong}") from None
-    given = content.get("given")
-    return Record(**content | {"metrics": metrics, "given": given and Knowledge(**given)})
+    given, of_set = content.get("given"), content.get("recovered_set")
+    _check_set(of_set, name)
+    parsed = {
+        "metrics": metrics,
+        "given": given and Knowledge(**given),
+        "recovered_set": of_set and Value(**of_set),
+    }
+    return Record(**content | parsed)
 
 
 def load_record(path: Path | str) -> Record:
@@ -179,11 +194,15 @@ def save_record(path: Path | str, record: Record) -> None:
     """Write a record, leaving out what is not known."""
     content = asdict(record)
     del content["rechecked"]
-    content["metrics"] = {
-        name: {key: number for key, number in value.items() if number is not None}
-        for name, value in content["metrics"].items()
-    }
+    content["metrics"] = {name: _told(value) for name, value in content["metrics"].items()}
+    if content["recovered_set"]:
+        content["recovered_set"] = _told(content["recovered_set"])
     save_json(path, {key: item for key, item in content.items() if item not in (None, "")})
+
+
+def _told(value: dict[str, float | None]) -> dict[str, float]:
+    """Leave out what a value does not tell."""
+    return {key: number for key, number in value.items() if number is not None}
 
 
 def reported_records() -> list[Record]:
@@ -214,6 +233,12 @@ def rank(records: list[Record]) -> list[Record]:
 @cache
 def _schema() -> dict[str, Any]:
     return load_schema(Path(str(HERE / "record.schema.yaml")))
+
+
+def _check_set(value: dict[str, float] | None, name: str) -> None:
+    """Refuse a figure of a recovered set without its interval, or with a turned one."""
+    if value and not value.get("low", math.inf) <= value.get("high", -math.inf):
+        raise InstaHideError(f"{name}: recovered_set needs an interval, from low to high")
 
 
 def _check_metrics(metrics: dict[str, Value], reported: bool, name: str) -> None:

@@ -7,6 +7,7 @@
 """
 
 import logging
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -68,4 +69,5 @@ def record_of(
         challenge=encryption_digest(load_manifest(folder)),
         decryption=result.decryption,
         day=datetime.now(UTC).date(),
+        recovered_set=result.recovered_set and asdict(result.recovered_set),
     )

@@ -14,6 +14,7 @@ from instahide.encodings.plan import load_plan
 from instahide.figures import save_figure
 from instahide.files import load_npy
 from instahide.images import to_bytes, to_unit_range
+from instahide.scoring.mixed import ROWS_AT_ONCE, Mixed, mixed_images
 from instahide.scoring.submission import read_submission
 from instahide.ssim import ssim
 
@@ -23,7 +24,10 @@ INK, BAR, LINE = "#222222", "#7aa6c2", "#b3261e"
 
 
 def compare_rows(
-    decryption: np.ndarray, private: np.ndarray, pairs: np.ndarray
+    decryption: np.ndarray,
+    private: np.ndarray,
+    pairs: np.ndarray,
+    mixed: Mixed | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find, for each row, the private image in it that is closest to what was recovered.
 
@@ -32,6 +36,9 @@ def compare_rows(
     decryption : (E, H, W, C) float32 array
     private : (n, H, W, C) float32 array
     pairs : (E, m) integer array
+    mixed : callable, optional
+        Gives the images of some rows as they were mixed, see
+        `instahide.scoring.mixed.mixed_images`; by default ``private[pairs]``.
 
     Returns
     -------
@@ -40,7 +47,12 @@ def compare_rows(
     similarity : (E,) float64 array
         The SSIM with it.
     """
-    found = np.stack([ssim(decryption, private[column]) for column in pairs.T], axis=1)
+    found = np.empty(pairs.shape)
+    for start in range(0, len(pairs), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        truths = private[pairs[rows]] if mixed is None else mixed(rows)
+        for column in range(pairs.shape[1]):
+            found[rows, column] = ssim(decryption[rows], truths[:, column])
     best = found.argmax(axis=1)
     rows = np.arange(len(pairs))
     return pairs[rows, best], found[rows, best]
@@ -85,6 +97,7 @@ def draw_gallery(
     encryption: np.ndarray,
     pairs: np.ndarray,
     title: str,
+    mixed: Mixed | None = None,
 ) -> Figure:
     """Draw private images, what was recovered of them and the encryptions, one below another.
 
@@ -95,14 +108,20 @@ def draw_gallery(
     encryption : (E, ...) array
         Shown by `as_pictures`.
     pairs : (E, m) integer array
+    mixed : callable, optional
+        As in `compare_rows`; private images are then shown as they were mixed.
     """
-    closest, similarity = compare_rows(decryption, private, pairs)
+    closest, similarity = compare_rows(decryption, private, pairs, mixed)
     chosen = choose_examples(similarity, closest, EXAMPLES)
     figure = Figure(figsize=(8, 10.4), layout="constrained")
     figure.suptitle(title, color=INK)
     for part, group in zip(figure.subfigures(len(GROUPS)), GROUPS, strict=True):
         rows = chosen[group]
-        shown = (private[closest[rows]], decryption[rows], as_pictures(encryption[rows]))
+        truths = private[closest[rows]]
+        if mixed is not None:
+            place = (pairs[rows] == closest[rows, None]).argmax(axis=1)
+            truths = mixed(rows)[np.arange(len(rows)), place]
+        shown = (truths, decryption[rows], as_pictures(encryption[rows]))
         part.suptitle(f"{group} rows by SSIM", x=0.01, ha="left", fontsize=10, color=INK)
         axes = part.subplots(len(shown), EXAMPLES, squeeze=False)
         for line, images, name in zip(
@@ -174,6 +193,7 @@ def save_gallery(path: Path | str, folder: ChallengeFolder, decryption: Path | s
         load_npy(folder.encryption),
         plan.members,
         f"{folder.path.name}: {Path(decryption).parent.name}",
+        mixed_images(plan, labelled.images),
     )
     save_figure(path, figure, secret=True)
 

@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 
 from instahide.errors import InstaHideError
+from instahide.scoring.mixed import ROWS_AT_ONCE, Mixed
 from instahide.ssim import check_batches, ssim
 
 LARGEST = 65_535.0  # in single precision, SSIM of much larger values is NaN
 RANGE_TOLERANCE = 1e-3  # beyond what rounding makes of values clipped to [-1, 1]
-ROWS_AT_ONCE = 256  # bounds the memory taken beside the inputs to a few megabytes
 RESAMPLES_AT_ONCE = 100
 
 
@@ -66,7 +66,10 @@ def mean_squared_error(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def challenge_scores(
-    decryption: np.ndarray, private: np.ndarray, pairs: np.ndarray
+    decryption: np.ndarray,
+    private: np.ndarray,
+    pairs: np.ndarray,
+    mixed: Mixed | None = None,
 ) -> RowScores:
     """Compare every row of a decryption with the private images that its encryption mixes.
 
@@ -77,6 +80,9 @@ def challenge_scores(
     private : (n, H, W, C) float32 array, range [-1, 1]
     pairs : (E, m) integer array
         Which private images each encryption mixes: m = 2, or k for inside-dataset.
+    mixed : callable, optional
+        Gives the images of some rows as they were mixed, where they were transformed
+        before, see `instahide.scoring.mixed.mixed_images`; by default ``private[pairs]``.
 
     Returns
     -------
@@ -92,8 +98,9 @@ def challenge_scores(
     similarity, error = np.empty((2, *pairs.shape))
     for start in range(0, len(pairs), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
+        truths = private[pairs[rows]] if mixed is None else mixed(rows)
         for column in range(pairs.shape[1]):
-            truth = private[pairs[rows, column]]
+            truth = truths[:, column]
             similarity[rows, column] = ssim(decryption[rows], truth)
             error[rows, column] = mean_squared_error(decryption[rows], truth)
     return RowScores(

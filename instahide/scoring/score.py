@@ -3,15 +3,17 @@
 import csv
 import io
 import json
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from instahide.challenge.private import load_private
-from instahide.encodings.plan import load_plan
+from instahide.encodings.augmentation import Augmentation
+from instahide.encodings.plan import Plan, load_plan
 from instahide.errors import InstaHideError
-from instahide.files import sha256_of_arrays
+from instahide.files import load_npy, sha256_of_arrays
 from instahide.images import to_unit_range
 from instahide.scoring.metrics import (
     METRICS,
@@ -22,10 +24,14 @@ from instahide.scoring.metrics import (
     check_range,
     summarise,
 )
+from instahide.scoring.mixed import Mixed, mixed_images
+from instahide.scoring.recoveredset import largest_shift, recovered_set_scores
 from instahide.scoring.roworder import order_hint
 from instahide.scoring.submission import read_submission
 
 BOOTSTRAP_SEED = 0  # no secret: the same decryption always gets the same intervals
+MOST_TEMPLATES = 2**28  # values of images as they were mixed, among which rows are looked for
+DECRYPTION, RECOVERED_SET = "decryption.npy", "private.npy"  # as attacks leave them
 
 TITLES = {
     "max_ssim": "Max_SSIM",
@@ -51,6 +57,10 @@ class Score:
         See `decryption_digest`.
     hint : str
         See `instahide.scoring.roworder.order_hint`.
+    recovered_set : Interval, optional
+        The mean SSIM of private images with a recovered set, up to flip and shift, where
+        there is a set and images were transformed before they were mixed; see
+        `instahide.scoring.recoveredset`.
     """
 
     summary: dict[str, Interval]
@@ -58,6 +68,7 @@ class Score:
     pairs: np.ndarray
     decryption: str
     hint: str = ""
+    recovered_set: Interval | None = None
 
 
 def score(
@@ -68,6 +79,7 @@ def score(
     rng: np.random.Generator,
     assume_range: bool = False,
     name: str = "the decryption",
+    mixed: Mixed | None = None,
 ) -> Score:
     """Score a decryption with the challenge's five metrics.
 
@@ -85,6 +97,8 @@ def score(
         [-1, 1], such as absolute encryptions; numbers they must be.
     name : str
         What to call the decryption in messages.
+    mixed : callable, optional
+        As in `instahide.scoring.metrics.challenge_scores`.
 
     Returns
     -------
@@ -97,33 +111,81 @@ def score(
         `instahide.scoring.metrics.check_range` can tell.
     """
     (check_numbers if assume_range else check_range)(decryption, name=name)
-    rows = challenge_scores(decryption, private, pairs)
+    rows = challenge_scores(decryption, private, pairs, mixed)
     return Score(
         summarise(rows, pairs, rng=rng),
         rows,
         pairs,
         decryption_digest(decryption),
-        order_hint(decryption, private, pairs),
+        _order_hint(decryption, private, pairs, mixed),
     )
+
+
+def _order_hint(
+    decryption: np.ndarray, private: np.ndarray, pairs: np.ndarray, mixed: Mixed | None
+) -> str:
+    """Say in what other order a decryption would be explained better, or nothing.
+
+    Where images were transformed, each image of each row is one of its own.
+    """
+    if mixed is None:
+        return order_hint(decryption, private, pairs)
+    if pairs.size * private[0].size > MOST_TEMPLATES:
+        return ""
+    images = mixed(slice(None)).reshape(-1, *private.shape[1:])
+    return order_hint(decryption, images, np.arange(pairs.size).reshape(pairs.shape))
 
 
 def score_images(
     decryption: np.ndarray,
-    pairs: np.ndarray,
+    plan: Plan,
     images: np.ndarray,
     *,
+    recovered: np.ndarray | None = None,
     assume_range: bool = False,
     name: str = "the decryption",
 ) -> Score:
-    """Score a decryption against private images as they are kept, see `score`.
+    """Score a decryption against the truth as it is kept, see `score`.
 
     Parameters
     ----------
+    plan : Plan
+        Rows are compared with its images as they were mixed.
     images : (n, H, W, C) uint8 array
+    recovered : (m, H, W, C) float array, optional
+        A recovered private set. It is scored where the plan has transforms; elsewhere
+        the rows tell all.
     """
     rng = np.random.default_rng(BOOTSTRAP_SEED)
     private = to_unit_range(images)
-    return score(decryption, pairs, private, rng=rng, assume_range=assume_range, name=name)
+    given = {"rng": rng, "assume_range": assume_range, "name": name}
+    found = score(decryption, plan.members, private, **given, mixed=mixed_images(plan, images))
+    if recovered is None or plan.augmentation is None:
+        return found
+    return replace(found, recovered_set=score_set(recovered, private, plan.augmentation))
+
+
+def score_set(
+    recovered: np.ndarray, private: np.ndarray, augmentation: Augmentation
+) -> Interval:
+    """Return the mean SSIM of private images with a recovered set, up to flip and shift.
+
+    Parameters
+    ----------
+    recovered : (m, H, W, C) float array, range [-1, 1]
+    private : (n, H, W, C) float32 array, range [-1, 1]
+
+    Raises
+    ------
+    InstaHideError
+        When the set is not of such images.
+    """
+    check_numbers(recovered, name="the recovered set")
+    shift = largest_shift(augmentation, private.shape[1:])
+    found = recovered_set_scores(recovered, private, shift=shift, flip=augmentation.flip).ssim
+    rng = np.random.default_rng(BOOTSTRAP_SEED)
+    each = RowScores(*[found] * len(METRICS))
+    return summarise(each, np.arange(len(found))[:, None], rng=rng)["max_ssim"]
 
 
 def decryption_digest(decryption: np.ndarray) -> str:
@@ -154,10 +216,18 @@ def score_file(
     """
     if not Path(truth).exists():
         raise InstaHideError(f"{truth} does not exist: only who has the truth can score")
-    pairs, images = load_plan(truth).members, load_private(private).images
-    shape = (len(pairs), *images.shape[1:])
+    plan, images = load_plan(truth), load_private(private).images
+    shape = (len(plan), *images.shape[1:])
     decryption = read_submission(path, shape=shape).decryption
-    return score_images(decryption, pairs, images, assume_range=assume_range, name=str(path))
+    given = {"assume_range": assume_range, "name": str(path)}
+    return score_images(decryption, plan, images, **given, recovered=_set_beside(path, plan))
+
+
+def _set_beside(path: Path | str, plan: Plan) -> np.ndarray | None:
+    """Read the recovered set that an attack left beside its decryption, where it is scored."""
+    place = Path(path).with_name(RECOVERED_SET)
+    wanted = plan.augmentation is not None and Path(path).name == DECRYPTION
+    return load_npy(place) if wanted and place.exists() else None
 
 
 def format_table(score: Score) -> str:
@@ -170,6 +240,12 @@ def format_table(score: Score) -> str:
         f"{len(score.pairs)} rows; intervals: bootstrap over the "
         f"{len(np.unique(score.pairs))} private images"
     )
+    if score.recovered_set is not None:
+        found = score.recovered_set
+        lines.append(
+            f"recovered set, up to flip and shift: SSIM {found.mean:.4f} "
+            f"({found.low:.4f} … {found.high:.4f})"
+        )
     return "\n".join(lines)
 
 
@@ -179,9 +255,15 @@ def as_dict(score: Score) -> dict[str, dict[str, float]]:
 
 
 def as_json(score: Score) -> str:
-    """Return the metrics as JSON, and under ``hint`` what may be wrong, if anything."""
-    hint = {"hint": score.hint} if score.hint else {}
-    return json.dumps(as_dict(score) | hint, indent=2, ensure_ascii=False, allow_nan=False)
+    """Return the metrics as JSON.
+
+    Under ``recovered_set`` what a recovered set reaches, where it is scored; under ``hint``
+    what may be wrong, if anything.
+    """
+    more: dict[str, Any] = {"hint": score.hint} if score.hint else {}
+    if score.recovered_set is not None:
+        more["recovered_set"] = asdict(score.recovered_set)
+    return json.dumps(as_dict(score) | more, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def rows_as_csv(score: Score) -> str:
