@@ -254,7 +254,7 @@ def test_a_set_beside_the_decryption_is_scored_and_kept(folder, capsys):
     np.save(attack / "decryption.npy", to_unit_range(as_mixed(plan, images))[:, 0])
     np.save(attack / "private.npy", to_unit_range(images)[::-1, :, ::-1])
     save_results(attack, folder)
-    told = json.loads((attack / "score.json").read_text())["recovered_set"]
+    told = json.loads((attack / "score.json").read_text(encoding="utf-8"))["recovered_set"]
     assert told["mean"] == pytest.approx(1, abs=1e-6)
     record = load_record(attack / "record.json")
     assert record.recovered_set.mean == pytest.approx(1, abs=1e-6)
@@ -262,13 +262,13 @@ def test_a_set_beside_the_decryption_is_scored_and_kept(folder, capsys):
     assert "recovered set, up to flip and shift: SSIM 1.0000" in capsys.readouterr().out
     truth = Truth(folder.truth, folder.private)
     assert load_records([attack / "record.json"], folder, truth)[0].rechecked
-    content = json.loads((attack / "record.json").read_text())
+    content = json.loads((attack / "record.json").read_text(encoding="utf-8"))
     content["recovered_set"]["mean"] = 0.5
-    (attack / "record.json").write_text(json.dumps(content))
+    (attack / "record.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(InstaHideError, match="SSIM of the set is"):
         load_records([attack / "record.json"], folder, truth)
     del content["recovered_set"]["low"], content["recovered_set"]["high"]
-    (attack / "record.json").write_text(json.dumps(content))
+    (attack / "record.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(InstaHideError, match="needs an interval"):
         load_record(attack / "record.json")
 
@@ -372,7 +372,7 @@ def test_the_workflow_makes_scores_and_verifies(tmp_path):
     project.run("--cores", "2", "results/challenge/verification.txt",
                 "results/challenge/leaderboard.md")  # fmt: skip
     folder = project.root / "results/challenge"
-    assert "verified" in (folder / "verification.txt").read_text()
+    assert "verified" in (folder / "verification.txt").read_text(encoding="utf-8")
     told = load_manifest(ChallengeFolder(folder))["augmentation"]
     assert told == Augmentation.of(SMALL).describe()
     assert load_record(folder / "attacks/oracle/record.json").recovered_set.mean > 0.2
