@@ -17,9 +17,9 @@ from measuring import quiet
 from scipy.stats import rankdata
 from whitened import accuracy, match
 
-from instahide.attacks.unmixing.assignment import ROWS_PER_IMAGE, fit_pairs
+from instahide.attacks.unmixing.assignment import fit_pairs
 from instahide.attacks.unmixing.parts import hardem
-from instahide.attacks.unmixing.parts.clustering import cluster_leaders
+from instahide.attacks.unmixing.parts.clustering import ROWS_PER_IMAGE, cluster_leaders
 from instahide.attacks.unmixing.parts.labels import read_pairs
 from instahide.attacks.unmixing.similarity import whitened
 from instahide.attacks.unmixing.state import Assignment, mix

@@ -19,7 +19,7 @@ from instahide.attacks.unmixing.parts.coefficients import simulate_coefficients
 from instahide.attacks.unmixing.parts.field import learn_field
 from instahide.attacks.unmixing.parts.labels import Parts, make_roster, parts_of_pairs
 from instahide.attacks.unmixing.parts.pairs import KnownPairs, pair_costs
-from instahide.attacks.unmixing.similarity import learn_squares, mix_public, whiten
+from instahide.attacks.unmixing.parts.squares import learn_squares, mix_public, whiten
 from instahide.attacks.unmixing.state import NOBODY, Assignment, mix
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError

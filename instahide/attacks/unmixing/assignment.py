@@ -16,6 +16,7 @@ import numpy as np
 
 from instahide.attacks.needs import Size
 from instahide.attacks.unmixing.parts.clustering import (
+    ROWS_PER_IMAGE,
     cluster_leaders,
     clustering_needs,
     clustering_seconds,
@@ -32,8 +33,6 @@ from instahide.attacks.unmixing.parts.leastsquares import normal_needs
 from instahide.attacks.unmixing.parts.pairs import KnownPairs, pairs_needs
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import NOBODY, Assignment
-
-ROWS_PER_IMAGE = 16  # of those with the largest coefficients, that clusters are made of
 
 
 def em_needs(size: Size) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 from instahide.attacks.protocol import Released
 from instahide.attacks.recipe import DP_INSTAHIDE, Labels
 from instahide.attacks.seen import Seen, see
+from instahide.encodings.augmentation import Augmentation
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.pool.pool import Pool
@@ -42,6 +43,8 @@ class Problem:
         it; `public` is then a sample of it.
     noise : float or None
         Variance of the noise on each value of a row; None where it is not told.
+    augmentation : Augmentation or None
+        How images were transformed before they were mixed, each row's anew.
     """
 
     magnitudes: np.ndarray
@@ -52,6 +55,7 @@ class Problem:
     labels: Labels = "coefficients"
     pool: Pool | None = None
     noise: float | None = 0.0
+    augmentation: Augmentation | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -74,6 +78,7 @@ def view(seen: Seen) -> Problem:
         rows are no images, or there cannot be as many private images as is said.
     """
     scheme, noise = mixture_of(seen.about)
+    told = seen.about.get("augmentation")
     count, _ = seen.table_shape
     if not 1 <= seen.image_count <= count:
         raise InstaHideError(
@@ -91,6 +96,7 @@ def view(seen: Seen) -> Problem:
         labels=seen.labels,
         pool=seen.pool,
         noise=noise,
+        augmentation=Augmentation.of(told) if told else None,
     )
 
 
@@ -154,7 +160,9 @@ def make_problem(
     labels: Labels = "coefficients",
     *,
     pool: Pool | None = None,
+    augmentation: Augmentation | None = None,
 ) -> Problem:
     """Put a problem together, see `instahide.attacks.seen.see`."""
     about = {"scheme": asdict(scheme)}
+    about |= {"augmentation": augmentation.describe()} if augmentation else {}
     return view(see(released, public, about, image_count, labels, pool=pool))

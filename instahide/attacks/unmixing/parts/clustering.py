@@ -17,6 +17,7 @@ from instahide.attacks.unmixing.state import NOBODY
 from instahide.errors import InstaHideError
 from instahide.progress import tracked
 
+ROWS_PER_IMAGE = 16  # of those with the largest coefficients, that clusters are made of
 MOST_LINKED = 6000  # rows whose distances are all looked at
 MOST_LED = 1200  # of those that images of one class lead: with more, linkage loses images
 MORE_LED = 1.5  # times as many rows are then clustered

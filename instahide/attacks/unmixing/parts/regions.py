@@ -49,8 +49,20 @@ def turn_regions(
     shape : tuple of int
         (H, W, C), of product d.
     """
-    found = slopes(images, design, magnitudes, noise)
-    slope, spread = (x.reshape(-1, *shape).sum(axis=3, keepdims=True) for x in found)
+    return turn_where_wrong(images, *slopes(images, design, magnitudes, noise), shape)
+
+
+def turn_where_wrong(
+    images: np.ndarray, slope: np.ndarray, spread: np.ndarray, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Return images, shape (n + 1, d), turned where slopes around are clearly negative.
+
+    Parameters
+    ----------
+    slope, spread : ndarray of float32, shape (n, d)
+        See `slopes`.
+    """
+    slope, spread = (x.reshape(-1, *shape).sum(axis=3, keepdims=True) for x in (slope, spread))
     pooled = _blur(slope, REGION_REACH)
     # Of a mean with Gaussian weights, the variance has their squares, a narrower Gaussian.
     variance = _blur(spread, REGION_REACH / np.sqrt(2)) / (4 * np.pi * REGION_REACH**2)

@@ -1,0 +1,179 @@
+"""Who is in which encryption and in which view, where images were flipped and shifted.
+
+As in `instahide.attacks.unmixing.assignment`, rows with a large coefficient of a class are
+clustered, and hard EM finds pairs for all rows from there. Only that rows are compared in all
+views (`instahide.attacks.unmixing.parts.registration`), that a cluster's rows are laid over
+each other (`instahide.attacks.unmixing.parts.alignment`), and that profiles are canvases.
+EM looks two pixels further than images can be shifted: a frame that a few rows tell may be a
+little off, and is chosen anew when all rows tell it.
+"""
+
+import numpy as np
+from scipy.cluster.hierarchy import average, cut_tree
+from scipy.spatial.distance import squareform
+
+from instahide.attacks.needs import FLOAT, PRODUCT, TOUCH, Size
+from instahide.attacks.unmixing.parts.alignment import align, choose_frames, widen
+from instahide.attacks.unmixing.parts.canvases import Rows, Views, solve_canvases, views_of
+from instahide.attacks.unmixing.parts.clustering import (
+    ROWS_PER_IMAGE,
+    cut_where_large,
+    led_rows,
+    name_largest,
+)
+from instahide.attacks.unmixing.parts.labels import Parts, read_pairs
+from instahide.attacks.unmixing.parts.registration import register
+from instahide.attacks.unmixing.parts.viewpairs import ViewTable, choose_views
+from instahide.attacks.unmixing.problem import Problem
+from instahide.attacks.unmixing.state import NOBODY, Assignment
+from instahide.progress import tracked
+
+FURTHER = 2  # pixels
+REFRAMINGS = 2  # after each, EM begins with the frames found
+RIDGE = 0.1  # of profiles, as a share of the normal matrix's mean diagonal
+COMMON_RIDGE = 1e-3  # of that: for what is common to all rows
+VIEWS = 338  # of crops by 4 pixels and flips, two pixels further: what estimates count on
+
+
+def em_in_views_needs(size: Size) -> float:
+    """Bytes: features, and less the common part; profiles in all views; costs of a class."""
+    profiles = FLOAT * VIEWS * size.image_count * size.pixels
+    costs = 2 * FLOAT * size.class_rows * VIEWS * size.class_images
+    return 3 * size.table + profiles + costs
+
+
+def em_in_views_seconds(size: Size) -> float:
+    """Processor seconds: four products a round of each row with a class in all views."""
+    products = 4 * PRODUCT * size.rows * size.class_images * VIEWS * size.pixels
+    return 3 * (products + 100 * TOUCH * size.rows * size.pixels)
+
+
+def em_in_views(
+    problem: Problem,
+    features: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    rounds: int = 1,
+    ridge: float = RIDGE,
+) -> Assignment:
+    """Cluster within classes over all views, then EM: the second stage of `augmented`.
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape (E, 2 * d)
+        See `instahide.attacks.unmixing.viewsimilarity.in_views`.
+    rounds : int
+        Of EM before each choice of the frames.
+    ridge : float
+
+    Returns
+    -------
+    Assignment
+        Members are images in views, see `instahide.attacks.unmixing.parts.canvases.Views`.
+    """
+    parts, views = read_pairs(problem), views_of(problem)
+    plain = features[:, : features.shape[1] // 2]
+    members = cluster_in_views(features, parts, views)
+    wide = widen(views, views.reach + FURTHER) if views.reach else views
+    for _ in range(REFRAMINGS):
+        images, seen = views.split(members)
+        members = wide.join(images, wide.number(*views.describe(seen)))
+        members = run_em(plain, members, parts, wide, (rounds, ridge))
+        counts = parts.coefficients**2
+        members, _ = choose_frames(members, counts, parts.image_count, wide, views)
+    return Assignment(members, parts.coefficients)
+
+
+def cluster_in_views(features: np.ndarray, parts: Parts, views: Views) -> np.ndarray:
+    """Cluster rows by the image of their largest coefficient, and lay them over each other.
+
+    Returns
+    -------
+    ndarray of int64, shape (E, 2)
+        Images in views, and NOBODY; of rows that are in no cluster, NOBODY twice.
+    """
+    members = np.full((len(features), 2), NOBODY)
+    wide = widen(views, 2 * views.reach)
+    for number, roster in tracked(list(enumerate(parts.roster)), "clusters", "classes"):
+        images = roster[roster != NOBODY]
+        rows = np.flatnonzero((parts.classes[:, 0] == number) & ~parts.same)
+        order = np.argsort(-parts.coefficients[rows, 0], kind="stable")
+        rows = rows[order[: led_rows(len(images), ROWS_PER_IMAGE)]]
+        if len(images) and len(rows) > len(images):
+            members[rows, 0] = cluster_class(features[rows], images, views, wide)
+    counts = parts.coefficients**2
+    members, inside = choose_frames(members, counts, parts.image_count, wide, views)
+    return np.where(inside, members, NOBODY)
+
+
+def cluster_class(
+    features: np.ndarray, images: np.ndarray, views: Views, wide: Views
+) -> np.ndarray:
+    """Return an image in a wide view for each row of a class, or NOBODY, (R,)."""
+    found = register(features, views)
+    distances = found.score.max() - found.score
+    np.fill_diagonal(distances, 0)
+    tree = average(squareform(distances, checks=False))
+    cut = cut_tree(tree, n_clusters=cut_where_large(tree, len(images))).ravel()
+    names, members = name_largest(cut, len(images)), np.full(len(features), NOBODY)
+    plain = features[:, : features.shape[1] // 2]
+    for number, image in enumerate(images):
+        rows = np.flatnonzero(names == number)
+        if len(rows):
+            members[rows] = wide.join(image, align(plain[rows], found, rows, wide))
+    return members
+
+
+def run_em(
+    features: np.ndarray,
+    members: np.ndarray,
+    parts: Parts,
+    views: Views,
+    how: tuple[int, float],
+) -> np.ndarray:
+    """Fit profiles on canvases, choose pairs in views, and again.
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape (E, d)
+        Linear in the squares of coefficients.
+    members : ndarray of int64, shape (E, 2)
+        Rows with nobody take no part in the first fit.
+    how : tuple
+        Rounds, and ridge.
+    """
+    rounds, ridge = how
+    weights, rest = parts.coefficients**2, parts.rest
+    precision = (1 / (0.1 + rest**2)).astype(np.float32)[:, None]
+    # Two more images, always seen as they are, are the public part and a constant.
+    behind = views.join(parts.image_count + np.arange(2), np.full(2, views.plain))
+    common = Rows(
+        views,
+        np.tile(behind, (len(features), 1)),
+        np.stack([rest**2, np.ones_like(rest)], axis=1).astype(np.float32),
+    )
+    for _ in tracked(range(rounds), "pairs", "rounds"):
+        known = np.flatnonzero((members != NOBODY).any(axis=1))
+        present = np.where(members != NOBODY, weights, 0).astype(np.float32)
+        rows = Rows(
+            views,
+            np.hstack([members, common.members])[known],
+            np.hstack([present, common.weights])[known],
+        )
+        profiles = _fit_profiles(rows, features[known], precision[known], ridge)
+        white = views.expand(profiles[:-2])
+        table = ViewTable.of(white, len(views))
+        members = choose_views(features - common.mix(profiles), table, parts, weights)
+    return members
+
+
+def _fit_profiles(
+    rows: Rows, features: np.ndarray, precision: np.ndarray, ridge: float
+) -> np.ndarray:
+    """Fit canvases, the last two of which have next to no ridge."""
+    count = int(rows.members.max()) // len(rows.views) + 1
+    whole = np.broadcast_to(precision, features.shape)
+    penalty = ridge * rows.squared().spread(whole, count)[:-2].mean()
+    ridges = np.full((count, 1), penalty, np.float32)
+    ridges[-2:] *= COMMON_RIDGE
+    return solve_canvases(rows, features, precision, ridges)
