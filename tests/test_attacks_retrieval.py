@@ -12,7 +12,6 @@ from instahide.attacks.unmixing.parts.bands import local_power, make_bands
 from instahide.attacks.unmixing.parts.coefficients import expected_level
 from instahide.attacks.unmixing.parts.field import learn_field
 from instahide.attacks.unmixing.parts.handin import (
-    choose_worthier,
     error_variance,
     predict_quality,
     trust,
@@ -310,11 +309,6 @@ def test_flat_images_are_predicted_to_suffer_most(rng, field):
     images = np.stack([np.zeros(SIZE), rng.choice([-0.9, 0.9], SIZE)]).astype(np.float32)
     quality = predict_quality(images, np.full(2, 0.01), field.sample(rng, 2), SHAPE)
     assert quality[0] < quality[1] <= 1
-
-
-def test_the_worthier_image_is_handed_in():
-    images = np.array([[3, 5], [4, 6]])
-    assert choose_worthier(images, np.array([[0.2, 0.7], [0.9, 0.1]])).tolist() == [5, 4]
 
 
 def test_trust_grows_with_the_coefficient_and_falls_with_noise():

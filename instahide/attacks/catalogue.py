@@ -40,6 +40,7 @@ STAGES = {
     "similarity": {
         "whitened": f"{UNMIXING}.similarity:whitened",
         "plain": f"{UNMIXING}.similarity:plain",
+        "views": f"{UNMIXING}.viewsimilarity:in_views",
     },
     "assignment": {
         "em": f"{UNMIXING}.assignment:em",
@@ -47,16 +48,20 @@ STAGES = {
         "scattered": f"{UNMIXING}.blindassignment:assign_scattered",
         "places": f"{UNMIXING}.insideassignment:assign_inside",
         "equal": f"{UNMIXING}.equalassignment:assign_equal",
+        "views": f"{UNMIXING}.viewassignment:em_in_views",
     },
     "retrieval": {
         "field": f"{UNMIXING}.retrieval:field",
         "free": f"{UNMIXING}.blindretrieval:retrieve_blindly",
         "places": f"{UNMIXING}.insideretrieval:retrieve_inside",
         "equal": f"{UNMIXING}.equalretrieval:retrieve_equal",
+        "views": f"{UNMIXING}.viewretrieval:field_in_views",
     },
     "finish": {
         "local": f"{UNMIXING}.finish:local",
         "none": f"{UNMIXING}.finish:none",
+        "views": f"{UNMIXING}.viewfinish:local_in_views",
+        "views-none": f"{UNMIXING}.viewfinish:none_in_views",
         "pool": f"{KNOWN_POOL}.finish:decode_with_pool",
     },
 }
@@ -83,6 +88,7 @@ NAMED = {
     },
     "whitened-dp": {"assignment": "equal", "retrieval": "equal", "finish": "none"},
     "pool": {"public": "pool", "finish": "pool"},
+    "augmented": dict.fromkeys(("similarity", "assignment", "retrieval", "finish"), "views"),
 }
 #: Names of stages that are on another encoding than InstaHide.
 ON_OTHERS = {"equal": DP_INSTAHIDE}

@@ -1,8 +1,8 @@
 """Features of rows whose images are flipped and shifted: two pictures for each row.
 
 They are kept as pictures so that rows can be laid over each other: a row's whitened squares,
-which have no sign, and the row unmasked for itself and whitened, which has its own unknown sign.
-Both are evened line by line, see `instahide.attacks.unmixing.parts.registration.even_lines`.
+which have no sign, and the row unmasked for itself and whitened, up to a sign of its own. Both
+are evened line by line, see `instahide.attacks.unmixing.parts.registration.even_lines`.
 """
 
 import numpy as np

@@ -1,9 +1,9 @@
 """One frame for all rows of an image: where each of them lies over it.
 
-Registration tells how rows lie over each other. The rows of a cluster are laid over one of them,
-and then each over the mean of the others, on a canvas that holds all. Where the image itself ends
-on that canvas nobody sees at first; but rows were cut from it by no more than so many pixels, so
-its frame is where the windows of most rows are.
+Registration tells how rows lie over each other. The rows of a cluster are laid over one of
+them, and then each over the mean of the others, on a canvas that holds all. Where the image
+itself ends on that canvas nobody sees at first; but windows are shifted against it by no more
+than so many pixels, so its frame is where the windows of most rows are.
 """
 
 import numpy as np

@@ -30,11 +30,8 @@ def hand_in(
         It keeps the assignment too.
     """
     images = np.clip(images[:-1], -1, 1)
-    noise = learn_field(problem.public).sample(rng, len(images))
-    quality = predict_quality(images, error_variance(state), noise, problem.shape)
-    sure = trust(state.assignment.weights, state.level, images.shape[1])
-    members = state.assignment.members
-    chosen = choose_worthier(members, quality[members] * sure)
+    place, quality = choose_places(problem, state, images, rng)
+    chosen = state.assignment.members[np.arange(len(state)), place]
     private = images.reshape(-1, *problem.shape)
     return Recovery(
         decryption=private[chosen],
@@ -43,6 +40,21 @@ def hand_in(
         details={"predicted_ssim": round(float(quality.mean()), 4)},
         arrays={"assignment": vars(state.assignment)},
     )
+
+
+def choose_places(
+    problem: Problem, state: State, images: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of its images each row hands in, (E,), and all images' quality, (n,).
+
+    Parameters
+    ----------
+    images : ndarray of float32, shape (n, d), range [-1, 1]
+    """
+    noise = learn_field(problem.public).sample(rng, len(images))
+    quality = predict_quality(images, error_variance(state), noise, problem.shape)
+    sure = trust(state.assignment.weights, state.level, images.shape[1])
+    return (quality[state.assignment.members] * sure).argmax(axis=1), quality
 
 
 def error_variance(state: State) -> np.ndarray:
@@ -88,8 +100,3 @@ def trust(weights: np.ndarray, level: np.ndarray, size: int) -> np.ndarray:
     """
     energy = size * weights**2 / level[:, None]
     return energy / (energy + HALF_SURE)
-
-
-def choose_worthier(members: np.ndarray, worth: np.ndarray) -> np.ndarray:
-    """Return the image of greater worth for each row; both arguments (E, 2)."""
-    return np.take_along_axis(members, worth.argmax(axis=1)[:, None], 1)[:, 0]

@@ -92,7 +92,7 @@ def register(features: np.ndarray, views: Views) -> Registered:
 
 def _spectra(features: np.ndarray, views: Views, reach: int) -> np.ndarray:
     """Return Fourier transforms, complex64, shape (2 flips, 2 kinds, R, C, N, N // 2 + 1)."""
-    height, width, colours = views.shape
+    height, width, _ = views.shape
     size = next_fast_len(height + reach, real=True), next_fast_len(width + reach, real=True)
     pictures = features.reshape(len(features), 2, *views.shape).transpose(1, 0, 4, 2, 3)
     both = [pictures, pictures[..., ::-1]][: 1 + views.flip]
@@ -102,7 +102,7 @@ def _spectra(features: np.ndarray, views: Views, reach: int) -> np.ndarray:
 def _correlate(
     spectra: np.ndarray, row: int, others: slice, views: Views, reach: int
 ) -> np.ndarray:
-    """Return the correlations of a row with others, (2 kinds, others, flips, shifts, shifts)."""
+    """Return correlations of a row with others, (kinds, others, flips, shifts, shifts)."""
     size = views.shape[0] + reach, views.shape[1] + reach
     size = tuple(next_fast_len(side, real=True) for side in size)
     own = spectra[0, :, row].conj()

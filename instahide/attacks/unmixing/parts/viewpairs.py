@@ -1,9 +1,9 @@
 """Which images are in each row, and in which views, once images are known a little.
 
-A row has thousands of candidates for each place, an image's views being one after the other, and
-millions of pairs; but the views of two images are nearly orthogonal to each other, so that a
-choice of one place given the other comes to rest at once: first the larger weight's for itself,
-then the other beside it, and both once more.
+A row has thousands of candidates for each place, all views of all images, and so millions of
+pairs. But views of two images are nearly orthogonal to each other, so that choosing one place
+given the other comes to rest at once: first the larger weight's for itself, then the other
+beside it, and both once more.
 """
 
 from dataclasses import dataclass
