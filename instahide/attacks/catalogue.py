@@ -75,6 +75,8 @@ PRODUCTS = {
     "retrieval": ("state.npz", f"{UNMIXING}.state:State"),
     "finish": (LAST, None),
 }
+#: All stages of attacks on images that were flipped and shifted.
+VIEWS = dict.fromkeys(STAGES, "views")
 #: Attacks of the unmixing family that are always there: what each changes of the defaults.
 NAMED = {
     "whitened": {},
@@ -88,7 +90,9 @@ NAMED = {
     },
     "whitened-dp": {"assignment": "equal", "retrieval": "equal", "finish": "none"},
     "pool": {"public": "pool", "finish": "pool"},
-    "augmented": dict.fromkeys(("similarity", "assignment", "retrieval", "finish"), "views"),
+    "augmented": VIEWS,
+    "augmented-classes": VIEWS | {"labels": "classes"},
+    "augmented-none": VIEWS | {"labels": "none"},
 }
 #: Names of stages that are on another encoding than InstaHide.
 ON_OTHERS = {"equal": DP_INSTAHIDE}

@@ -26,7 +26,7 @@ from instahide.attacks.unmixing.parts.clustering import (
 )
 from instahide.attacks.unmixing.parts.coefficients import WeightPrior, weight_prior
 from instahide.attacks.unmixing.parts.field import batch_needs
-from instahide.attacks.unmixing.parts.freepairs import FreePairs, equal_scale
+from instahide.attacks.unmixing.parts.freepairs import BOUNDS, FreePairs, equal_scale
 from instahide.attacks.unmixing.parts.hardem import hard_em_seconds, run_hard_em
 from instahide.attacks.unmixing.parts.labels import Parts, read_classes, rows_of_class
 from instahide.attacks.unmixing.parts.leastsquares import normal_needs
@@ -39,7 +39,6 @@ from instahide.progress import tracked
 
 # ASSUME: two rounds. More of them lose an image now and then, whose rows go to others.
 BLIND_EM_ROUNDS = 2
-BOUNDS = (0.02, 0.6)  # of first estimates of coefficients, which are rough
 
 
 def assign_blindly_needs(size: Size) -> float:

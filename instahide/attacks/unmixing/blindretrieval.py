@@ -14,7 +14,7 @@ import numpy as np
 from instahide.attacks.needs import Size
 from instahide.attacks.unmixing.parts.coefficients import public_spread, weight_prior
 from instahide.attacks.unmixing.parts.field import Field, learn_field
-from instahide.attacks.unmixing.parts.freepairs import FreePairs, equal_scale
+from instahide.attacks.unmixing.parts.freepairs import FreePairs, equal_weights
 from instahide.attacks.unmixing.parts.labels import read_classes
 from instahide.attacks.unmixing.parts.reassignment import reassign
 from instahide.attacks.unmixing.parts.rounds import (
@@ -31,7 +31,6 @@ from instahide.attacks.unmixing.parts.rounds import (
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import Assignment, State
 
-MOST_PRIVATE = 0.97  # of two coefficients' sum
 BLIND_ROUNDS = (
     Round(16, 0.5),
     Round(16, 0.3),
@@ -81,12 +80,9 @@ def retrieve_blindly(
 def reassign_and_scale(
     field: Field, state: State, level: np.ndarray, chooser: FreePairs
 ) -> State:
-    """Choose each row's pair, both coefficients and sign; see `reassign` and `equal_scale`."""
+    """Choose each row's pair, coefficients and sign; see `reassign` and `equal_weights`."""
     state = reassign(field, state, level, chooser)
     found = state.assignment
     mean, count = chooser.prior.mean, state.image_count
-    weights = equal_scale(found.members, found.weights, mean, count)
-    weights *= np.minimum(
-        1, MOST_PRIVATE / np.maximum(weights.sum(axis=1, keepdims=True), MOST_PRIVATE)
-    )
+    weights = equal_weights(found.members, found.weights, mean, count)
     return replace(state, assignment=replace(found, weights=weights))

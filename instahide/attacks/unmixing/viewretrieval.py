@@ -5,9 +5,9 @@ import numpy as np
 from instahide.attacks.needs import FLOAT, PRODUCT, TOUCH, Size
 from instahide.attacks.unmixing.parts.alone import unmask_alone
 from instahide.attacks.unmixing.parts.canvases import views_of
-from instahide.attacks.unmixing.parts.coefficients import public_spread
+from instahide.attacks.unmixing.parts.coefficients import public_spread, weight_prior
 from instahide.attacks.unmixing.parts.field import learn_field, unmask_seconds
-from instahide.attacks.unmixing.parts.labels import read_pairs
+from instahide.attacks.unmixing.parts.labels import check_masked, read_classes, read_pairs
 from instahide.attacks.unmixing.parts.rounds import Observer, Round, annealing_steps, ignore
 from instahide.attacks.unmixing.parts.viewrounds import (
     FixedViews,
@@ -70,12 +70,15 @@ def field_in_views(
     -------
     State
     """
+    check_masked(problem)
+    known = problem.labels == "coefficients"
     fixed = FixedViews(
         field=learn_field(problem.public),
         magnitudes=problem.magnitudes,
-        parts=read_pairs(problem),
+        parts=read_pairs(problem) if known else read_classes(problem),
         views=views_of(problem),
         spread=public_spread(problem.scheme, rng),
+        prior=None if known else weight_prior(problem.scheme, rng, power=1),
     )
     unmasked = unmask_alone(problem, fixed.field, rng)
     state = start_in_views(fixed, unmasked, assignment)

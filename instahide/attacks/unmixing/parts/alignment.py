@@ -41,7 +41,7 @@ def align(features: np.ndarray, found: Registered, rows: np.ndarray, wide: Views
         The view that each row is, of an image whose frame is that of any of the rows.
     """
     first = rows[found.score[np.ix_(rows, rows)].sum(axis=1).argmax()]
-    seen = wide.number(found.flipped[first, rows], -found.shift[first, rows])
+    seen = wide.number(found.flipped[first, rows], -found.shift[first, rows].astype(np.int64))
     for _ in range(ALIGNMENTS if len(rows) > 1 else 0):
         before, seen = seen, _align_each(features, seen, wide)
         if (before == seen).all():

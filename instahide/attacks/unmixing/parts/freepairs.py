@@ -24,6 +24,8 @@ from instahide.attacks.unmixing.parts.shortlists import cheapest, is_short, pick
 from instahide.attacks.unmixing.state import NOBODY
 
 LEAST_DETERMINANT = 1e-9
+BOUNDS = (0.02, 0.6)  # of first estimates of coefficients, which are rough
+MOST_PRIVATE = 0.97  # of two coefficients' sum
 LEAST_WEIGHT = 1e-3  # of an image's mean weight, relative to the expected one's
 
 
@@ -190,3 +192,13 @@ def equal_scale(
     found = total / np.maximum(uses, 1)
     factor = mean / np.maximum(found, LEAST_WEIGHT * mean)
     return (weights * factor[members]).astype(np.float32)
+
+
+def equal_weights(
+    members: np.ndarray, weights: np.ndarray, mean: float, image_count: int
+) -> np.ndarray:
+    """Scale coefficients as `equal_scale` does, and leave something for public images."""
+    weights = equal_scale(members, weights, mean, image_count)
+    total = np.maximum(weights.sum(axis=1, keepdims=True), MOST_PRIVATE)
+    weights *= np.minimum(1, MOST_PRIVATE / total)
+    return weights

@@ -82,6 +82,19 @@ def read_pairs(problem: Problem) -> Parts:
     return parts_of_pairs(problem.label, problem.image_count)
 
 
+def check_masked(problem: Problem) -> None:
+    """Refuse rows that have not two private images under a mask.
+
+    Raises
+    ------
+    InstaHideError
+    """
+    if problem.scheme.private_count != 2 or not problem.scheme.masked:
+        raise InstaHideError(
+            f"scheme {problem.scheme.name}: this stage takes masked rows of two private images"
+        )
+
+
 def read_classes(problem: Problem) -> Parts:
     """Return the classes of each row's two images; no coefficients.
 

@@ -31,7 +31,7 @@ class Registered:
         Symmetric; the diagonal is 0.
     flipped : ndarray of bool, shape (R, R)
         Row j lies flipped over row i.
-    shift : ndarray of int64, shape (R, R, 2)
+    shift : ndarray of int8, shape (R, R, 2)
         d, down and right: what row i shows at x, row j, flipped or not, shows at x + d.
     """
 
@@ -73,7 +73,7 @@ def register(features: np.ndarray, views: Views) -> Registered:
     spectra = _spectra(features, views, reach)
     weight = _weights(views, reach)
     score = np.zeros((rows, rows), np.float32)
-    flipped, shift = np.zeros((rows, rows), bool), np.zeros((rows, rows, 2), np.int64)
+    flipped, shift = np.zeros((rows, rows), bool), np.zeros((rows, rows, 2), np.int8)
     for row in range(rows - 1):
         others = slice(row + 1, rows)
         found = _correlate(spectra, row, others, views, reach)

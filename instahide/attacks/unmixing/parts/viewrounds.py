@@ -17,8 +17,14 @@ from instahide.attacks.unmixing.parts.canvases import (
     rows_of,
     solve_canvases,
 )
-from instahide.attacks.unmixing.parts.coefficients import LEAST_LEVEL, expected_level
+from instahide.attacks.unmixing.parts.choosing import Chosen
+from instahide.attacks.unmixing.parts.coefficients import (
+    LEAST_LEVEL,
+    WeightPrior,
+    expected_level,
+)
 from instahide.attacks.unmixing.parts.field import Field, batches, cooling, unmask
+from instahide.attacks.unmixing.parts.freepairs import equal_weights
 from instahide.attacks.unmixing.parts.labels import Parts
 from instahide.attacks.unmixing.parts.leastsquares import IMAGE_RIDGE
 from instahide.attacks.unmixing.parts.rounds import (
@@ -32,10 +38,10 @@ from instahide.attacks.unmixing.parts.rounds import (
 )
 from instahide.attacks.unmixing.parts.signs import whiten_without_mean
 from instahide.attacks.unmixing.parts.viewpairs import (
+    FreeWeights,
+    KnownWeights,
     ViewTable,
     choose_views,
-    misfits,
-    split_sums,
 )
 from instahide.attacks.unmixing.parts.viewregions import turn_regions_in_views
 from instahide.attacks.unmixing.state import Assignment, State
@@ -57,6 +63,8 @@ class FixedViews:
     views : Views
     spread : float
         See `instahide.attacks.unmixing.parts.coefficients.expected_level`.
+    prior : WeightPrior, optional
+        Of coefficients that no label tells.
     """
 
     field: Field
@@ -64,6 +72,7 @@ class FixedViews:
     parts: Parts
     views: Views
     spread: float
+    prior: WeightPrior | None = None
 
     def rows(self, assignment: Assignment) -> Rows:
         """Return the map from images, the mean public one too, to rows."""
@@ -163,36 +172,45 @@ def reassign_in_views(fixed: FixedViews, state: State, level: np.ndarray) -> Sta
     level : ndarray of float32, shape (E,)
         Variance of each row about its mean.
     """
-    field, parts, views = fixed.field, fixed.parts, fixed.views
+    field, views = fixed.field, fixed.views
     gain = gain_in_views(fixed, state, level)
     white = views.expand(state.images[:-1])
     for some in batches(*white.shape):
         white[some] = field.transform(white[some]) * gain
-    table = ViewTable.of(white, len(views))
     plain = np.full((1, 1), views.plain)
     mean = field.transform(views.show(state.images[-1:], plain)) * gain
+    if fixed.prior is not None:  # x - m = Σ λ·(view - m) and noise: weights are free
+        white -= mean
+    table = ViewTable.of(white, len(views))
     rows = np.empty_like(state.unmasked)
     for some in batches(*rows.shape):
         rows[some] = field.transform(state.unmasked[some]) * gain
-    background = parts.rest[:, None] * mean
-    found = [_choose(s * rows - background, table, parts) for s in (1, -1)]
-    turned = found[1][2] < found[0][2]
-    members, weights = (
-        np.where(turned[:, None], minus, plus)
-        for plus, minus in zip(found[0][:2], found[1][:2], strict=True)
-    )
+    found = [_choose(fixed, s * rows, table, mean, level) for s in (1, -1)]
+    turned = (found[1].cost < found[0].cost)[:, None]
+    members, weights = (np.where(turned, found[1][i], found[0][i]) for i in (0, 1))
     signs = np.where(turned, -1, 1).astype(np.float32)
-    assignment = Assignment(members, weights.astype(np.float32))
-    return replace(state, unmasked=state.unmasked * signs[:, None], assignment=assignment)
+    assignment = Assignment(members, scale_in_views(fixed, members, weights))
+    return replace(state, unmasked=state.unmasked * signs, assignment=assignment)
 
 
 def _choose(
-    rows: np.ndarray, table: ViewTable, parts: Parts
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return members, weights and misfits of rows less their background."""
-    members = choose_views(rows, table, parts, parts.coefficients)
-    weights = split_sums(rows, table, parts, members)
-    return members, weights, misfits(rows, table, members, weights)
+    fixed: FixedViews, rows: np.ndarray, table: ViewTable, mean: np.ndarray, level: np.ndarray
+) -> Chosen:
+    """Choose for white rows: less as much of the mean image as is left, or less all of it."""
+    parts, prior = fixed.parts, fixed.prior
+    if prior is None:
+        weigher = KnownWeights(parts, parts.coefficients)
+        return choose_views(rows - parts.rest[:, None] * mean, table, parts, weigher)
+    weigher = FreeWeights((level / prior.variance).astype(np.float32), prior.mean)
+    return choose_views(rows - mean, table, parts, weigher)
+
+
+def scale_in_views(fixed: FixedViews, members: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return weights, those that no label tells scaled so that all images weigh the same."""
+    if fixed.prior is None:
+        return weights.astype(np.float32)
+    images, _ = fixed.views.split(members)
+    return equal_weights(images, weights, fixed.prior.mean, fixed.parts.image_count)
 
 
 def gain_in_views(fixed: FixedViews, state: State, level: np.ndarray) -> np.ndarray:
