@@ -16,7 +16,7 @@ from scipy.spatial.distance import squareform
 
 from instahide.attacks.needs import FLOAT, PRODUCT, TOUCH, Size
 from instahide.attacks.unmixing.parts.alignment import align, choose_frames, widen
-from instahide.attacks.unmixing.parts.canvases import Rows, Views, solve_canvases, views_of
+from instahide.attacks.unmixing.parts.canvases import RowViews, Views, solve_canvases, views_of
 from instahide.attacks.unmixing.parts.clustering import (
     ROWS_PER_IMAGE,
     cut_where_large,
@@ -51,19 +51,19 @@ FURTHER = 2  # pixels
 REFRAMINGS = 2  # after each, EM begins with the frames found
 RIDGE = 0.1  # of profiles, as a share of the normal matrix's mean diagonal
 COMMON_RIDGE = 1e-3  # of that: for what is common to all rows
-VIEWS = 338  # of crops by 4 pixels and flips, two pixels further: what estimates count on
+WIDE_VIEWS = 338  # of crops by 4 pixels and flips, two pixels further: what estimates count on
 
 
 def em_in_views_needs(size: Size) -> float:
     """Bytes: features, and less the common part; profiles in all views; costs of a class."""
-    profiles = FLOAT * VIEWS * size.image_count * size.pixels
-    costs = 2 * FLOAT * size.class_rows * VIEWS * size.class_images
+    profiles = FLOAT * WIDE_VIEWS * size.image_count * size.pixels
+    costs = 2 * FLOAT * size.class_rows * WIDE_VIEWS * size.class_images
     return 3 * size.table + profiles + costs
 
 
 def em_in_views_seconds(size: Size) -> float:
     """Processor seconds: four products a round of each row with a class in all views."""
-    products = 4 * PRODUCT * size.rows * size.class_images * VIEWS * size.pixels
+    products = 4 * PRODUCT * size.rows * size.class_images * WIDE_VIEWS * size.pixels
     return 3 * (products + 100 * TOUCH * size.rows * size.pixels)
 
 
@@ -234,10 +234,10 @@ def run_em(
     # Two more images, always seen as they are, are the public part and a constant.
     behind = views.join(parts.image_count + np.arange(2), np.full(2, views.plain))
     shares = np.stack([rest**2, np.ones_like(rest)], axis=1).astype(np.float32)
-    common = Rows(views, np.tile(behind, (len(features), 1)), shares)
+    common = RowViews(views, np.tile(behind, (len(features), 1)), shares)
     for _ in tracked(range(rounds), "pairs", "rounds"):
         present = np.where(members != NOBODY, weights, 0).astype(np.float32)
-        rows = Rows(
+        rows = RowViews(
             views,
             np.hstack([members, common.members]),
             np.hstack([present, common.weights]),
@@ -265,7 +265,7 @@ def _weigher(fit: _Fit, rows: int, noise: float) -> Weigher:
 
 
 def _fit_profiles(
-    rows: Rows, features: np.ndarray, precision: np.ndarray, ridge: float
+    rows: RowViews, features: np.ndarray, precision: np.ndarray, ridge: float
 ) -> np.ndarray:
     """Fit canvases, the last two of which have next to no ridge."""
     count = int(rows.members.max()) // len(rows.views) + 1

@@ -14,7 +14,7 @@ from instahide.attacks.needs import FLOAT, TOUCH, Size
 from instahide.attacks.protocol import Recovery
 from instahide.attacks.unmixing.parts.bands import Band, make_bands
 from instahide.attacks.unmixing.parts.canvases import (
-    Rows,
+    RowViews,
     ViewedMixtures,
     Views,
     rows_of,
@@ -101,7 +101,7 @@ def solve_bands_in_views(state: State, field: Field, views: Views) -> np.ndarray
 
 
 def _solve_band(
-    state: State, rows: Rows, left: np.ndarray, of: tuple[Field, Band]
+    state: State, rows: RowViews, left: np.ndarray, of: tuple[Field, Band]
 ) -> np.ndarray:
     """Return what images have in a band, (n + 1, d)."""
     field, band = of

@@ -29,20 +29,20 @@ VIEW_ROUNDS = (
     Round(20, 0.02),
     Round(32, 0.01),
 )
-VIEWS = 162  # of crops by 4 pixels and flips: what estimates count on
+USUAL_VIEWS = 162  # of crops by 4 pixels and flips: what estimates count on
 
 
 def field_in_views_needs(size: Size) -> float:
     """Bytes: rows in six forms, images in all views, costs of a class."""
-    views = FLOAT * VIEWS * size.image_count * size.pixels
-    costs = 2 * FLOAT * size.class_rows * VIEWS * size.class_images
+    views = FLOAT * USUAL_VIEWS * size.image_count * size.pixels
+    costs = 2 * FLOAT * size.class_rows * USUAL_VIEWS * size.class_images
     return 6 * size.table + 2 * views + costs
 
 
 def field_in_views_seconds(size: Size) -> float:
     """Processor seconds: eight products a round of each row with a class in all views."""
     rounds, numbers = len(VIEW_ROUNDS), size.rows * size.pixels
-    products = 8 * PRODUCT * numbers * size.class_images * VIEWS
+    products = 8 * PRODUCT * numbers * size.class_images * USUAL_VIEWS
     return rounds * (products + 200 * TOUCH * numbers) + unmask_seconds(
         size, annealing_steps(VIEW_ROUNDS)
     )

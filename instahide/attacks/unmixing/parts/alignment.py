@@ -8,7 +8,7 @@ than so many pixels, so its frame is where the windows of most rows are.
 
 import numpy as np
 
-from instahide.attacks.unmixing.parts.canvases import Rows, Views
+from instahide.attacks.unmixing.parts.canvases import RowViews, Views
 from instahide.attacks.unmixing.parts.registration import Registered
 from instahide.attacks.unmixing.state import NOBODY
 
@@ -52,7 +52,7 @@ def align(features: np.ndarray, found: Registered, rows: np.ndarray, wide: Views
 def _align_each(features: np.ndarray, seen: np.ndarray, wide: Views) -> np.ndarray:
     """Lay each row over the mean of the others."""
     count, ones = len(seen), np.ones(features.shape, np.float32)
-    placed = Rows(wide, seen[:, None], np.ones((count, 1), np.float32))
+    placed = RowViews(wide, seen[:, None], np.ones((count, 1), np.float32))
     total, cover = placed.spread(features, 1), placed.spread(ones, 1)
     new = np.empty_like(seen)
     for row in range(count):

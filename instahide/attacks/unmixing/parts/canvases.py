@@ -21,9 +21,9 @@ from instahide.attacks.unmixing.state import NOBODY, Assignment
 from instahide.encodings.augmentation import FILLS
 from instahide.images import to_unit_range
 
-compiled = numba.njit(nogil=True, cache=True)
-STEP_TOLERANCE = 1e-4  # of the right side, where conjugate gradients stop
-MOST_STEPS = 25
+_compiled = numba.njit(nogil=True, cache=True)
+CANVAS_TOLERANCE = 1e-4  # of the right side, where conjugate gradients stop
+CANVAS_STEPS = 25
 TURNED_REACH = 4  # pixels: of images that are turned or grown, only so near views are known
 
 
@@ -131,7 +131,7 @@ class Views:
         ndarray of float32, shape (E, d)
         """
         ones = np.ones(members.shape, np.float32)
-        return Rows(self, members, ones).mix(images - self.fill) + np.float32(self.fill)
+        return RowViews(self, members, ones).mix(images - self.fill) + np.float32(self.fill)
 
 
 def views_of(problem: Problem) -> Views:
@@ -149,7 +149,7 @@ def views_of(problem: Problem) -> Views:
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowViews:
     """The linear map from canvases to rows, the fill being 0.
 
     Attributes
@@ -164,7 +164,7 @@ class Rows:
     members: np.ndarray
     weights: np.ndarray
 
-    def __getitem__(self, rows: slice | np.ndarray) -> "Rows":
+    def __getitem__(self, rows: slice | np.ndarray) -> "RowViews":
         return replace(self, members=self.members[rows], weights=self.weights[rows])
 
     def mix(self, images: np.ndarray) -> np.ndarray:
@@ -183,12 +183,12 @@ class Rows:
         )
         return sums.reshape(count, -1)
 
-    def place(self, place: int) -> "Rows":
+    def place(self, place: int) -> "RowViews":
         """Return the map of one place of each row alone."""
         own = slice(place, place + 1)
         return replace(self, members=self.members[:, own], weights=self.weights[:, own])
 
-    def squared(self) -> "Rows":
+    def squared(self) -> "RowViews":
         """Return the map with the squares of its weights."""
         return replace(self, weights=self.weights**2)
 
@@ -199,11 +199,11 @@ class ViewedMixtures:
 
     Attributes
     ----------
-    rows : Rows
+    rows : RowViews
     images : ndarray of float32, shape (n, canvas)
     """
 
-    rows: Rows
+    rows: RowViews
     images: np.ndarray
 
     def __getitem__(self, some: slice | np.ndarray) -> np.ndarray:
@@ -212,17 +212,17 @@ class ViewedMixtures:
         return rows.mix(self.images - fill) + fill * rows.weights.sum(axis=1, keepdims=True)
 
 
-def rows_of(views: Views, assignment: Assignment, image_count: int) -> Rows:
+def rows_of(views: Views, assignment: Assignment, image_count: int) -> RowViews:
     """Return the map of an assignment, with the mean public image as what is left of 1."""
     weights = np.where(assignment.members == NOBODY, 0, assignment.weights)
     rest = 1 - weights.sum(axis=1, keepdims=True)
     mean = np.full((len(weights), 1), image_count * len(views) + views.plain)
     members = np.hstack([assignment.members, mean])
-    return Rows(views, members, np.hstack([weights, rest]).astype(np.float32))
+    return RowViews(views, members, np.hstack([weights, rest]).astype(np.float32))
 
 
 def solve_canvases(
-    rows: Rows,
+    rows: RowViews,
     targets: np.ndarray,
     precision: np.ndarray,
     ridge: np.ndarray,
@@ -233,7 +233,7 @@ def solve_canvases(
 
     Parameters
     ----------
-    rows : Rows
+    rows : RowViews
     targets : ndarray of float32, shape (E, d)
         Less the fill.
     precision : ndarray of float32, shape (E, 1) or (E, d)
@@ -263,8 +263,8 @@ def solve_canvases(
     left = right - apply(solution) if start is not None else right.copy()
     towards = scale * left
     direction, now = towards.copy(), float(np.vdot(left, towards))
-    enough = STEP_TOLERANCE**2 * float(np.vdot(right, scale * right))
-    for _ in range(MOST_STEPS):
+    enough = CANVAS_TOLERANCE**2 * float(np.vdot(right, scale * right))
+    for _ in range(CANVAS_STEPS):
         if now <= enough:
             break
         applied = apply(direction)
@@ -278,7 +278,7 @@ def solve_canvases(
     return solution
 
 
-@compiled
+@_compiled
 def _mix(images, members, views, weights, windows, rows):
     """Add windows of images to rows, times weights."""
     height, width, colours = rows.shape[1:]
@@ -297,7 +297,7 @@ def _mix(images, members, views, weights, windows, rows):
                         rows[row, down, to, colour] += weight * value
 
 
-@compiled
+@_compiled
 def _spread(rows, members, views, weights, windows, sums):
     """Add rows to windows of images, times weights."""
     height, width, colours = rows.shape[1:]

@@ -7,7 +7,7 @@ the sums below are those of its regression on three variables.
 
 import numpy as np
 
-from instahide.attacks.unmixing.parts.canvases import Rows, ViewedMixtures
+from instahide.attacks.unmixing.parts.canvases import RowViews, ViewedMixtures
 from instahide.attacks.unmixing.parts.field import batches
 from instahide.attacks.unmixing.parts.regions import (
     LEAST_NOISE,
@@ -16,11 +16,14 @@ from instahide.attacks.unmixing.parts.regions import (
 )
 
 #: Of (λ², level, the cross term, what is left of y²), which two are multiplied and summed.
-PRODUCTS = ((0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2), (0, 3), (1, 3), (2, 3))
+SUMMED = ((0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2), (0, 3), (1, 3), (2, 3))
 
 
 def turn_regions_in_views(
-    images: np.ndarray, rows: Rows, magnitudes: np.ndarray, noise: tuple[np.ndarray, np.ndarray]
+    images: np.ndarray,
+    rows: RowViews,
+    magnitudes: np.ndarray,
+    noise: tuple[np.ndarray, np.ndarray],
 ) -> np.ndarray:
     """Return images whose regions of the wrong sign are turned.
 
@@ -28,7 +31,7 @@ def turn_regions_in_views(
     ----------
     images : ndarray of float32, shape (n + 1, canvas)
         Private images, and the mean public one.
-    rows : Rows
+    rows : RowViews
         With the mean public image as the last member of each.
     magnitudes : ndarray of float32, shape (E, d)
         |y|.
@@ -40,14 +43,17 @@ def turn_regions_in_views(
 
 
 def slopes_in_views(
-    images: np.ndarray, rows: Rows, magnitudes: np.ndarray, noise: tuple[np.ndarray, np.ndarray]
+    images: np.ndarray,
+    rows: RowViews,
+    magnitudes: np.ndarray,
+    noise: tuple[np.ndarray, np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each pixel's slope times a positive weight, and its variance, (n, canvas) each.
 
     See `instahide.attacks.unmixing.parts.regions.slopes`.
     """
     count, (level, pixel) = len(images) - 1, noise
-    sums = np.zeros((len(PRODUCTS), count, images.shape[1]), np.float32)
+    sums = np.zeros((len(SUMMED), count, images.shape[1]), np.float32)
     for some in batches(*magnitudes.shape):
         mean = ViewedMixtures(rows[some], images)[:]
         variance = level[some, None] * pixel
@@ -59,8 +65,8 @@ def slopes_in_views(
             weight = 1 / (variance * (4 * others**2 + 2 * variance) + LEAST_NOISE)
             left = magnitudes[some] ** 2 - own**2 - others**2 - variance
             values = alone.weights**2, level[some, None], cross, left
-            plain = Rows(rows.views, alone.members, np.ones_like(alone.weights))
-            for total, (one, other) in zip(sums, PRODUCTS, strict=True):
+            plain = RowViews(rows.views, alone.members, np.ones_like(alone.weights))
+            for total, (one, other) in zip(sums, SUMMED, strict=True):
                 total += plain.spread(weight * values[one] * values[other], count)
     return _slopes_of(sums)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from instahide.attacks.unmixing.parts.canvases import (
-    Rows,
+    RowViews,
     ViewedMixtures,
     Views,
     rows_of,
@@ -48,7 +48,7 @@ from instahide.attacks.unmixing.state import Assignment, State
 from instahide.progress import tracked
 
 SIGN_STEPS = 30
-LEAST_SPECTRUM = 1e-9  # of the largest variance of what is left
+LEAST_LEFT = 1e-9  # of the largest variance of what is left
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class FixedViews:
     spread: float
     prior: WeightPrior | None = None
 
-    def rows(self, assignment: Assignment) -> Rows:
+    def rows(self, assignment: Assignment) -> RowViews:
         """Return the map from images, the mean public one too, to rows."""
         return rows_of(self.views, assignment, self.parts.image_count)
 
@@ -85,7 +85,7 @@ class FixedViews:
 
 def start_in_views(fixed: FixedViews, unmasked: np.ndarray, assignment: Assignment) -> State:
     """Start from rows that were unmasked for themselves, once they agree on their signs."""
-    private = Rows(fixed.views, assignment.members, assignment.weights)
+    private = RowViews(fixed.views, assignment.members, assignment.weights)
     signs = agree_in_views(fixed.field, unmasked, private, fixed.parts.image_count)
     level = expected_level(assignment, fixed.spread)
     shape = fixed.parts.image_count + 1, int(np.prod(fixed.views.canvas))
@@ -96,7 +96,7 @@ def start_in_views(fixed: FixedViews, unmasked: np.ndarray, assignment: Assignme
 
 
 def agree_in_views(
-    field: Field, unmasked: np.ndarray, rows: Rows, image_count: int
+    field: Field, unmasked: np.ndarray, rows: RowViews, image_count: int
 ) -> np.ndarray:
     """Return the rows' signs, ±1 float32 of shape (E,).
 
@@ -220,7 +220,7 @@ def gain_in_views(fixed: FixedViews, state: State, level: np.ndarray) -> np.ndar
         left = fixed.field.transform(state.unmasked[some] - mixtures[some])
         spectrum += np.einsum("ij,ij,i->j", left, left, 1 / level[some])
     spectrum = (spectrum / len(level)).astype(np.float32)
-    return 1 / np.sqrt(np.maximum(spectrum, LEAST_SPECTRUM * spectrum.max()))
+    return 1 / np.sqrt(np.maximum(spectrum, LEAST_LEFT * spectrum.max()))
 
 
 def measure_in_views(fixed: FixedViews, state: State) -> np.ndarray:
