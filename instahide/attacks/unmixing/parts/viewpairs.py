@@ -18,7 +18,7 @@ from instahide.attacks.unmixing.state import NOBODY
 
 PLACE_SWEEPS = (0, 1, 0, 1)  # places, in the order in which they are chosen
 LEAST_PART = 0.02  # of two images of one class, that either has of their sum
-LEAST_LENGTH = 1e-9
+LEAST_VIEW = 1e-9
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class KnownWeights:
         first, second = (table.white[members[own, place]] for place in (0, 1))
         along = first - second
         left = rows[own] - total[:, None] * second
-        norms = np.maximum(np.einsum("ij,ij->i", along, along), LEAST_LENGTH)
+        norms = np.maximum(np.einsum("ij,ij->i", along, along), LEAST_VIEW)
         share = np.einsum("ij,ij->i", left, along) / (total * norms)
         share = np.clip(share, LEAST_PART, 1 - LEAST_PART)
         weights[own] = np.stack([share * total, (1 - share) * total], axis=1)
@@ -172,7 +172,7 @@ class FreeWeights:
         own = table.norms[members] + self.ridge[:, None]
         both = np.einsum("ij,ij->i", first, second)
         joint = own[:, ::-1] * along - both[:, None] * along[:, ::-1]
-        joint /= np.maximum(own.prod(axis=1) - both**2, LEAST_LENGTH)[:, None]
+        joint /= np.maximum(own.prod(axis=1) - both**2, LEAST_VIEW)[:, None]
         alone = np.maximum(along, 0) / own
         alone[np.arange(len(alone)), (alone * along).argmin(axis=1)] = 0
         return np.where((joint > 0).all(axis=1)[:, None], joint, alone).astype(np.float32)

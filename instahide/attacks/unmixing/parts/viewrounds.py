@@ -48,7 +48,7 @@ from instahide.attacks.unmixing.state import Assignment, State
 from instahide.progress import tracked
 
 SIGN_STEPS = 30
-LEAST_LEFT = 1e-9  # of the largest variance of what is left
+LEAST_RESIDUAL = 1e-9  # of the largest variance of what is left
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ def gain_in_views(fixed: FixedViews, state: State, level: np.ndarray) -> np.ndar
         left = fixed.field.transform(state.unmasked[some] - mixtures[some])
         spectrum += np.einsum("ij,ij,i->j", left, left, 1 / level[some])
     spectrum = (spectrum / len(level)).astype(np.float32)
-    return 1 / np.sqrt(np.maximum(spectrum, LEAST_LEFT * spectrum.max()))
+    return 1 / np.sqrt(np.maximum(spectrum, LEAST_RESIDUAL * spectrum.max()))
 
 
 def measure_in_views(fixed: FixedViews, state: State) -> np.ndarray:
