@@ -17,6 +17,7 @@ from instahide.attacks.unmixing.problem import Problem, make_problem
 from instahide.challenge.encryption import BATCH_ROWS, encode_rows
 from instahide.challenge.selection import read_labelled, select
 from instahide.challenge.sources import combine
+from instahide.encodings.augmentation import Augmentation
 from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.labels import label_rows
@@ -26,6 +27,8 @@ from instahide.labelled import LabelledImages
 from instahide.pool.pool import open_pool
 from instahide.randomness.keystream import Key
 from instahide.scoring.metrics import challenge_scores
+from instahide.scoring.mixed import mixed_images
+from instahide.scoring.recoveredset import largest_shift, recovered_set_scores
 
 
 @dataclass(frozen=True)
@@ -59,16 +62,31 @@ class Made:
         The truth.
     truth : LabelledImages
         Private images.
+    augmentation : Augmentation or None
     """
 
     problem: Problem
     plan: Plan
     truth: LabelledImages
+    augmentation: Augmentation | None = None
 
     @property
     def private(self) -> np.ndarray:
         """Private images as float32, shape (n, H, W, C), range [-1, 1]."""
         return to_unit_range(self.truth.images)
+
+    def max_ssim(self, decryption: np.ndarray) -> float:
+        """Return Max_SSIM; rows are compared with images as they were mixed."""
+        mixed = mixed_images(self.plan, self.truth.images)
+        scores = challenge_scores(decryption, self.private, self.plan.members, mixed)
+        return float(scores.max_ssim.mean())
+
+    def set_ssim(self, recovered: np.ndarray) -> float:
+        """Return the mean SSIM of private images with recovered ones, up to flip and shift."""
+        shift = largest_shift(self.augmentation, self.private.shape[1:])
+        flip = self.augmentation is not None and self.augmentation.flip
+        found = recovered_set_scores(recovered, self.private, shift=shift, flip=flip)
+        return float(found.ssim.mean())
 
 
 def make(
@@ -79,6 +97,7 @@ def make(
     *,
     labels: Labels = "coefficients",
     knows_pool: bool = False,
+    augmentation: Augmentation | None = None,
 ) -> Made:
     """Make a challenge of `images` private images, `scheme.rows_per_image` rows for each."""
     key, pool = Key.from_seed(seed), open_pool(photos.pool)
@@ -86,16 +105,23 @@ def make(
     assert height == width
     source = read_labelled(photos.private, size=height, channels=channels)
     chosen = select(source, images, key.stream("private"))
-    sources = combine(chosen, pool, key, of_scheme(scheme))
+    told = augmentation.describe() if augmentation else None
+    sources = combine(chosen, pool, key, of_scheme(scheme, augmentation=told))
     plan = sources.plan()
     starts = range(0, len(plan), BATCH_ROWS)
     encryption = [encode_rows(sources, plan[i : i + BATCH_ROWS], i) for i in starts]
     released = Released(np.concatenate(encryption), label_rows(plan, chosen))
     public = to_unit_range(sample(open_pool(photos.sample)))
     problem = make_problem(
-        released, public, scheme, images, labels, pool=pool if knows_pool else None
+        released,
+        public,
+        scheme,
+        images,
+        labels,
+        pool=pool if knows_pool else None,
+        augmentation=augmentation,
     )
-    return Made(problem, plan, chosen)
+    return Made(problem, plan, chosen, augmentation)
 
 
 @dataclass(frozen=True)
@@ -109,11 +135,14 @@ class Figures:
     gigabytes : float
         The most memory of the process, the challenge's making included.
     max_ssim : float
+    set_ssim : float
+        Of the recovered private images, up to flip and shift.
     """
 
     seconds: tuple[float, ...]
     gigabytes: float
     max_ssim: float
+    set_ssim: float
 
     @property
     def total(self) -> float:
@@ -128,6 +157,7 @@ def measure_attack(
     seed: int,
     name: str,
     chosen: Mapping[str, str] | None = None,
+    augmentation: Augmentation | None = None,
 ) -> Figures:
     """Make and attack one challenge; in a process of its own, memory is the attack's own.
 
@@ -136,12 +166,22 @@ def measure_attack(
     attack = unmixing(name, **NAMED[name] | (chosen or {}))
     pool = attack.public == "pool"
     scheme = Scheme(rows_per_image=rows_per_image)
-    made = make(photos, images, scheme, seed, labels=attack.labels, knows_pool=pool)
+    made = make(
+        photos,
+        images,
+        scheme,
+        seed,
+        labels=attack.labels,
+        knows_pool=pool,
+        augmentation=augmentation,
+    )
     recovery, watch = run_steps(attack.steps, made.problem)
-    scores = challenge_scores(recovery.decryption, made.private, made.plan.members)
-    seconds = tuple(stage["cpu_seconds"] for stage in watch.stages)
-    gigabytes = watch.stages[-1]["peak_memory_bytes"] / 2**30
-    return Figures(seconds, gigabytes, float(scores.max_ssim.mean()))
+    return Figures(
+        seconds=tuple(stage["cpu_seconds"] for stage in watch.stages),
+        gigabytes=watch.stages[-1]["peak_memory_bytes"] / 2**30,
+        max_ssim=made.max_ssim(recovery.decryption),
+        set_ssim=made.set_ssim(recovery.private),
+    )
 
 
 def in_own_process(function: Callable, *given: object) -> object:
