@@ -49,7 +49,7 @@ HELD_PER_IMAGE = 30  # rows that are registered for each image of a class, witho
 LEAST_HELD = 200
 FURTHER = 2  # pixels
 REFRAMINGS = 2  # after each, EM begins with the frames found
-RIDGE = 0.1  # of profiles, as a share of the normal matrix's mean diagonal
+VIEW_RIDGE = 0.1  # of profiles, as a share of the normal matrix's mean diagonal
 COMMON_RIDGE = 1e-3  # of that: for what is common to all rows
 WIDE_VIEWS = 338  # of crops by 4 pixels and flips, two pixels further: what estimates count on
 
@@ -73,7 +73,7 @@ def em_in_views(
     rng: np.random.Generator,
     *,
     rounds: int = 1,
-    ridge: float = RIDGE,
+    ridge: float = VIEW_RIDGE,
 ) -> Assignment:
     """Cluster within classes over all views, then EM: the second stage of `augmented`.
 

@@ -59,6 +59,16 @@ def local_in_views(problem: Problem, state: State, rng: np.random.Generator) -> 
     return hand_in_views(problem, state, views, images, rng)
 
 
+def none_in_views_needs(size: Size) -> float:
+    """Bytes: images under noise, then an image for each row."""
+    return 12 * FLOAT * size.image_count * size.pixels + size.table
+
+
+def none_in_views_seconds(size: Size) -> float:
+    """Processor seconds: the quality of images, and an image for each row."""
+    return 10 * TOUCH * size.pixels * (size.rows + 10 * size.image_count)
+
+
 def none_in_views(problem: Problem, state: State, rng: np.random.Generator) -> Recovery:
     """Only choose what each row hands in."""
     return hand_in_views(problem, state, views_of(problem), state.images, rng)
