@@ -63,6 +63,7 @@ STAGES = {
         "views": f"{UNMIXING}.viewfinish:local_in_views",
         "views-none": f"{UNMIXING}.viewfinish:none_in_views",
         "pool": f"{KNOWN_POOL}.finish:decode_with_pool",
+        "views-pool": f"{KNOWN_POOL}.viewfinish:decode_in_views",
     },
 }
 #: Names of stages that another step stands before, in several parts.
@@ -93,6 +94,7 @@ NAMED = {
     "augmented": VIEWS,
     "augmented-classes": VIEWS | {"labels": "classes"},
     "augmented-none": VIEWS | {"labels": "none"},
+    "augmented-pool": VIEWS | {"public": "pool", "finish": "views-pool"},
 }
 #: Names of stages that are on another encoding than InstaHide.
 ON_OTHERS = {"equal": DP_INSTAHIDE}

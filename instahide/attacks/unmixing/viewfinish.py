@@ -6,8 +6,6 @@ what the images have in the band is added in their views: so the edge between an
 fill around it, which is known, is in no band of the noise.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from instahide.attacks.needs import FLOAT, TOUCH, Size
@@ -22,14 +20,14 @@ from instahide.attacks.unmixing.parts.canvases import (
     views_of,
 )
 from instahide.attacks.unmixing.parts.field import Field, learn_field
-from instahide.attacks.unmixing.parts.handin import choose_places
 from instahide.attacks.unmixing.parts.localweights import (
     LOCAL_RIDGE,
     local_precision,
     local_ridge,
 )
+from instahide.attacks.unmixing.parts.viewhandin import hand_in_views
 from instahide.attacks.unmixing.problem import Problem
-from instahide.attacks.unmixing.state import Assignment, State
+from instahide.attacks.unmixing.state import State
 from instahide.progress import tracked
 
 BAND_ROUNDS = 2
@@ -72,26 +70,6 @@ def none_in_views_seconds(size: Size) -> float:
 def none_in_views(problem: Problem, state: State, rng: np.random.Generator) -> Recovery:
     """Only choose what each row hands in."""
     return hand_in_views(problem, state, views_of(problem), state.images, rng)
-
-
-def hand_in_views(
-    problem: Problem, state: State, views: Views, images: np.ndarray, rng: np.random.Generator
-) -> Recovery:
-    """Choose the image that each row hands in, in the view that the row has of it."""
-    images = np.clip(images, -1, 1)
-    members, seen = views.split(state.assignment.members)
-    plain = replace(state, assignment=Assignment(members, state.assignment.weights))
-    place, quality = choose_places(problem, plain, images[:-1], rng)
-    chosen = state.assignment.members[np.arange(len(state)), place]
-    flipped, shifts = views.describe(seen)
-    found = vars(plain.assignment) | {"flipped": flipped, "shifts": shifts}
-    return Recovery(
-        decryption=views.show(images, chosen[:, None]).reshape(-1, *problem.shape),
-        private=images[:-1].reshape(-1, *problem.shape),
-        complexity="O(E·d·(n·F + log d))",
-        details={"predicted_ssim": round(float(quality.mean()), 4)},
-        arrays={"assignment": found},
-    )
 
 
 def solve_bands_in_views(state: State, field: Field, views: Views) -> np.ndarray:

@@ -228,6 +228,9 @@ def solve_canvases(
     ridge: np.ndarray,
     prior: np.ndarray | float = 0.0,
     start: np.ndarray | None = None,
+    *,
+    steps: int = CANVAS_STEPS,
+    tolerance: float = CANVAS_TOLERANCE,
 ) -> np.ndarray:
     """Solve for canvases by weighted least squares, by conjugate gradients.
 
@@ -242,6 +245,10 @@ def solve_canvases(
     prior : ndarray of float32, shape (canvas,), or float
         What images are drawn to, less the fill.
     start : ndarray of float32, shape (n, canvas), optional
+    steps : int
+        At the most.
+    tolerance : float
+        Of the right side, where it stops.
 
     Returns
     -------
@@ -263,8 +270,8 @@ def solve_canvases(
     left = right - apply(solution) if start is not None else right.copy()
     towards = scale * left
     direction, now = towards.copy(), float(np.vdot(left, towards))
-    enough = CANVAS_TOLERANCE**2 * float(np.vdot(right, scale * right))
-    for _ in range(CANVAS_STEPS):
+    enough = tolerance**2 * float(np.vdot(right, scale * right))
+    for _ in range(steps):
         if now <= enough:
             break
         applied = apply(direction)
