@@ -34,6 +34,8 @@ PRESETS = {
     "turned": Augmentation(flip=True, rotation=90),
     "fusion": Augmentation(flip=True, rotation=90, translation=0.5, crop=24),
 }
+HEADER = ("attack", "augmentation", "images", "rows", "seed", "max_ssim", "set_ssim")
+HEADER += ("seconds", "gigabytes")
 COLUMNS = ("Max_SSIM", "the set", "seconds", "GiB")
 
 
@@ -44,6 +46,14 @@ def augmentation_of(text: str) -> Augmentation | None:
     if text.isdecimal():
         return Augmentation(crop_padding=int(text), flip=True)
     return Augmentation(**choose("augmentation", f"own,{text}", {"own": ""}).options)
+
+
+def add_line(path: Path, values: list) -> None:
+    """Add a line to a CSV file, with a header where it is new."""
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([HEADER] * new + [values])
 
 
 def main() -> None:
@@ -73,9 +83,7 @@ def main() -> None:
             found.append(values)
             print(f"{seed:<6}" + "".join(f"{value:>10.4g}" for value in values), flush=True)
             if options.csv:
-                with options.csv.open("a", newline="", encoding="utf-8") as file:
-                    line = [name, text, options.images, rows, seed, *values]
-                    csv.writer(file, lineterminator="\n").writerow(line)
+                add_line(options.csv, [name, text, options.images, rows, seed, *values])
         for label, summary in (("mean", np.mean), ("least", np.min), ("most", np.max)):
             values = summary(found, axis=0)
             print(f"{label:<6}" + "".join(f"{value:>10.4g}" for value in values))

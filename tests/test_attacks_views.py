@@ -327,3 +327,10 @@ def test_rows_without_a_mask_are_refused():
     mixup = replace(problem, scheme=replace(problem.scheme, name="mixup"))
     with pytest.raises(InstaHideError, match="masked rows of two private images"):
         viewretrieval.field_in_views(mixup, None, np.random.default_rng(0))
+
+
+def test_stages_in_views_go_together():
+    with pytest.raises(InstaHideError, match="do not go together"):
+        unmixing("mine", assignment="views")
+    with pytest.raises(InstaHideError, match="choose 'views' for similarity"):
+        unmixing("mine", assignment="views", retrieval="views", finish="local")

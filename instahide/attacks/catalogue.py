@@ -32,6 +32,7 @@ from instahide.attacks.recipe import (
 )
 from instahide.choice import Choice, choose
 from instahide.encodings.choice import INSTAHIDE
+from instahide.errors import InstaHideError
 
 UNMIXING = "instahide.attacks.unmixing"
 KNOWN_POOL = "instahide.attacks.knownpool"
@@ -131,6 +132,7 @@ def unmixing(name: str = "whitened", **chosen: str) -> Attack:
     ['whitened', 'em', 'field,rounds=1', 'local']
     """
     stages = WHITENED | {stage: chosen[stage] for stage in STAGES if stage in chosen}
+    _check_together(stages)
     others = {ON_OTHERS.get(text.partition(",")[0]) for text in stages.values()} - {None}
     return Attack(
         name,
@@ -141,6 +143,23 @@ def unmixing(name: str = "whitened", **chosen: str) -> Attack:
         public=chosen.get("public", "sample"),
         encodings=tuple(others) or (INSTAHIDE,),
     )
+
+
+def _check_together(stages: Mapping[str, str]) -> None:
+    """Refuse to mix stages on images in views with others: they would not know the members.
+
+    Functions of one's own may stand beside either.
+    """
+    names = {stage: text.partition(",")[0] for stage, text in stages.items()}
+    known = {stage: name for stage, name in names.items() if name in STAGES[stage]}
+    after = [stage for stage in known if stage != "similarity"]
+    seen = [stage for stage in after if known[stage].startswith("views")]
+    if seen and len(seen) < len(after):
+        other = next(stage for stage in after if stage not in seen)
+        raise InstaHideError(
+            f"{seen[0]} {stages[seen[0]]!r} and {other} {stages[other]!r} do not go together: "
+            "choose 'views' for similarity, assignment, retrieval and finish, or for none"
+        )
 
 
 def _steps(stage: str, text: str) -> list[Step]:
