@@ -2,15 +2,13 @@
 
 ``augmented.png``: rows on their way through the attack `augmented`, on a challenge made of the
 private set and the pool of the default challenge, with crops and flips.
-``protection.png``: what augmentation protects, as `benchmarks/augmented.py` measured it; the
-numbers are in ``protection.csv``.
+``protection.png``: what augmentation protects, see `instahide.leaderboard.protection`.
 
 Run after `make challenge` (the first picture takes three minutes):
 python docs/drawaugmented.py
 """
 
 import argparse
-import csv
 from collections import defaultdict
 from pathlib import Path
 
@@ -34,21 +32,13 @@ from instahide.encodings.labels import label_rows
 from instahide.encodings.plan import as_mixed
 from instahide.figures import gallery, save_figure
 from instahide.images import to_unit_range
+from instahide.leaderboard.protection import save_protection
 from instahide.pool.pool import open_pool
 from instahide.randomness.keystream import Key
 
 CROPS = Augmentation(crop_padding=4, flip=True)
 SHOWN = 8  # rows
 STEPS = (1, 4, 16)  # rows that a canvas is made of
-NAMES = {
-    "none": "none",
-    "flip": "flips",
-    "2": "crops by 2 pixels, flips",
-    "4": "crops by 4 pixels, flips",
-    "8": "crops by 8 pixels, flips",
-    "turned": "turned by up to 90°, flips",
-}
-COLOURS = ("#3b6ea5", "#4b9a8a", "#7aa84b", "#c29a2c", "#c2632c", "#8a4b9a")
 
 
 def draw_attack(folder: ChallengeFolder, pool: Path, key: Key) -> Figure:
@@ -112,36 +102,6 @@ def lay_over(views: Views, rows: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return np.where(cover > 0, placed.spread(rows, 1) / np.maximum(cover, 1), -1)
 
 
-def draw_protection(path: Path) -> Figure:
-    """Draw Max_SSIM by rows for each image, a line for each augmentation."""
-    found = defaultdict(dict)
-    with path.open(encoding="utf-8") as file:
-        for line in csv.DictReader(file):
-            knows = "pool" in line["attack"]
-            place = found[line["augmentation"], knows]
-            place.setdefault(int(line["rows"]), []).append(float(line["max_ssim"]))
-    figure = Figure(figsize=(7.2, 3.6), layout="constrained")
-    both = figure.subplots(1, 2, sharey=True)
-    for axes, knows in zip(both, (False, True), strict=True):
-        for (name, title), colour in zip(NAMES.items(), COLOURS, strict=True):
-            values = found.get((name, knows), {})
-            if values:
-                rows = sorted(values)
-                means = [np.mean(values[count]) for count in rows]
-                axes.plot(rows, means, "o-", color=colour, label=title, markersize=4)
-        axes.set(xscale="log", ylim=(0, 1), xlabel="rows for each image (T)")
-        axes.set_xticks([5, 10, 20, 50], ["5", "10", "20", "50"])
-        axes.minorticks_off()
-        axes.grid(alpha=0.3)
-        axes.set_title("the pool is known" if knows else "the pool is not known", fontsize=10)
-    both[0].set_ylabel("Max_SSIM")
-    handles, labels = both[0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False
-    )
-    return figure
-
-
 def main() -> None:
     """Write both pictures."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -149,10 +109,7 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, default=Path("results/public/bundled/pool.zarr"))
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     options = parser.parse_args()
-    save_figure(
-        options.out / "protection.png",
-        draw_protection(Path(__file__).parent / "protection.csv"),
-    )
+    save_protection(options.out / "protection.png")
     folder = ChallengeFolder(options.challenge)
     attack = draw_attack(folder, options.pool, Key.from_seed(0))
     save_figure(options.out / "augmented.png", attack)

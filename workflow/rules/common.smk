@@ -335,6 +335,8 @@ def pictures(wildcards):
             yield f"results/{challenge}/attacks/{attack}/gallery.png"
         if given["attacks"]:
             yield f"results/{challenge}/ssim.png"
+    if any(given.get("augmentation") for given in config["challenges"].values()):
+        yield "results/protection.png"
 
 
 # ---- training

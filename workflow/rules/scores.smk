@@ -87,6 +87,27 @@ rule ssim:
         "../scripts/ssim.py"
 
 
+rule protection:
+    """Draw what augmentation protects, as it was measured on other images."""
+    input:
+        package_files("leaderboard/protection.csv"),
+    output:
+        report(
+            "results/protection.png",
+            caption="../report/protection.rst",
+            category="Scores",
+            labels={"challenge": "all", "what": "what augmentation protects"},
+        ),
+    log:
+        "results/logs/protection.log",
+    params:
+        code=code("protection"),
+    message:
+        "Draw what augmentation protects"
+    script:
+        "../scripts/protection.py"
+
+
 rule leaderboard:
     """Rank attacks, baselines, submissions and what was reported in 2020."""
     input:
