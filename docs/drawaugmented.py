@@ -71,20 +71,21 @@ def columns_of(
     weights = state.assignment.weights[every, place]
     unmasked = np.clip(state.unmasked, -1, 1)
     rows, columns = [], defaultdict(list)
-    for image in range(len(sources.private.images)):
+    count = len(sources.private.images)
+    for image in range(0, count, max(1, count // SHOWN)):
         own = np.flatnonzero(images == image)
         own = own[np.argsort(-weights[own])]
         if len(own) < max(STEPS) or len(rows) == SHOWN:
             continue
         row, other = own[:2]
         rows.append(row)
-        columns["a row, its mask off"].append(unmasked[row])
+        columns["mask off"].append(unmasked[row])
         columns["another"].append(unmasked[other])
         laid = lay_over(views, unmasked[[other]], seen[[other]])
-        columns["laid over it"].append(views.show(laid, seen[[row], None])[0])
+        columns["laid over"].append(views.show(laid, seen[[row], None])[0])
         for step in STEPS:
             canvas = lay_over(views, unmasked[own[:step]], seen[own[:step]])[0]
-            columns[f"canvas of {step}"].append(canvas)
+            columns["1 row" if step == 1 else f"{step} rows"].append(canvas)
     rows = np.array(rows)
     truths = to_unit_range(as_mixed(plan[rows], sources.private.images))
     handed_in = recovery.decryption[rows]
