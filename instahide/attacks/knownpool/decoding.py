@@ -6,6 +6,7 @@ import numpy as np
 
 from instahide.attacks.knownpool.selection import NONE
 from instahide.attacks.unmixing.state import replace_rows
+from instahide.errors import InstaHideError
 
 SURE = 0.5  # confidence of what is called confident
 
@@ -82,3 +83,19 @@ def nothing_found(rows: int, settings: Settings) -> Decoding:
     shape = (rows, settings.k - 2)
     zeros = np.zeros(shape, np.float32)
     return Decoding(np.full(shape, NONE), zeros, zeros)
+
+
+def check_settings(settings: Settings) -> None:
+    """Refuse settings by which nothing can be decoded.
+
+    Raises
+    ------
+    InstaHideError
+        When rows have no public images, or there is nothing to be done.
+    """
+    if settings.k < 3:
+        raise InstaHideError(f"k = {settings.k}: rows have no public images to be decoded")
+    if settings.passes < 1:
+        raise InstaHideError(f"passes = {settings.passes}: use 1 or more")
+    if settings.screen is not None and settings.screen < 1:
+        raise InstaHideError(f"screen = {settings.screen}: use 1 or more basis elements")

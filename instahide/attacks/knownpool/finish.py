@@ -12,12 +12,25 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from instahide.attacks.knownpool.decoding import SURE, Decoding, Settings, nothing_found
+from instahide.attacks.knownpool.decoding import (
+    SURE,
+    Decoding,
+    Settings,
+    check_settings,
+    nothing_found,
+)
 from instahide.attacks.knownpool.dictionary import ATOM_NUMBERS, make_dictionary
 from instahide.attacks.knownpool.pairsearch import search_pairs
 from instahide.attacks.knownpool.passes import run_pass
 from instahide.attacks.knownpool.publicsearch import SELECTED_NUMBERS
-from instahide.attacks.knownpool.task import Task, is_settled, make_task, take_masks_off
+from instahide.attacks.knownpool.task import (
+    Task,
+    as_arrays,
+    count_open,
+    is_settled,
+    make_task,
+    take_masks_off,
+)
 from instahide.attacks.needs import FLOAT, PRODUCT, TOUCH, Size
 from instahide.attacks.protocol import Recovery
 from instahide.attacks.unmixing.parts.handin import hand_in
@@ -134,12 +147,7 @@ def decode_rows(
     InstaHideError
         When shapes do not fit, or rows have no public images.
     """
-    if settings.k < 3:
-        raise InstaHideError(f"k = {settings.k}: rows have no public images to be decoded")
-    if settings.passes < 1:
-        raise InstaHideError(f"passes = {settings.passes}: use 1 or more")
-    if settings.screen is not None and settings.screen < 1:
-        raise InstaHideError(f"screen = {settings.screen}: use 1 or more basis elements")
+    check_settings(settings)
     dictionary = make_dictionary(problem.pool, screen=settings.screen)
     task = make_task(problem, state, dictionary, settings)
     state = replace(state, images=np.vstack([state.images[:-1], dictionary.field.mean]))
@@ -170,20 +178,3 @@ def run_passes(
         elif now >= open_:
             break
     return state, decoding, number
-
-
-def count_open(state: State, decoding: Decoding) -> int:
-    """Count the rows that are not settled."""
-    return int((~is_settled(state, decoding)).sum())
-
-
-def as_arrays(state: State, decoding: Decoding) -> dict[str, dict[str, np.ndarray]]:
-    """Return what is kept beside the recovery, see `decode_with_pool`."""
-    return {
-        "assignment": vars(state.assignment),
-        "decoding": {
-            **vars(decoding),
-            "row_confidence": decoding.row_confidence,
-            "level": state.level,
-        },
-    }

@@ -84,6 +84,23 @@ def is_settled(state: State, decoding: Decoding) -> np.ndarray:
     return (state.level < SETTLED) & (decoding.public != NONE).all(axis=1)
 
 
+def count_open(state: State, decoding: Decoding) -> int:
+    """Count the rows that are not settled."""
+    return int((~is_settled(state, decoding)).sum())
+
+
+def as_arrays(state: State, decoding: Decoding) -> dict[str, dict[str, np.ndarray]]:
+    """Return what is kept of pairs and decoding beside a recovery."""
+    return {
+        "assignment": vars(state.assignment),
+        "decoding": {
+            **vars(decoding),
+            "row_confidence": decoding.row_confidence,
+            "level": state.level,
+        },
+    }
+
+
 def take_masks_off(task: Task, state: State, decoding: Decoding) -> np.ndarray:
     """Return the rows without their masks, (E, d); of complete rows the signs are plain."""
     if not task.settings.masked:

@@ -1,43 +1,52 @@
 """The finish with the known pool where images were flipped and shifted before they were mixed.
 
-Passes are those of `instahide.attacks.knownpool.passes`: public images are found by what the
-private ones leave of a row, masks are taken off with both, and private images are solved for.
-All that asks only what the private images make of a row is given them in all views, each view
-as an image of its own (`SeenInViews.expanded`); solving for images and choosing views know that
-the views are of one image.
+It is to `instahide.attacks.unmixing.viewfinish` what `instahide.attacks.knownpool.finish` is to
+the finish of the plain attack: passes (`instahide.attacks.knownpool.viewpasses`) find public
+images and take masks off. Where they gain no more, rows still in doubt are decoded for
+themselves (`instahide.attacks.knownpool.viewdoubts`), lost images are begun anew
+(`instahide.attacks.knownpool.viewrevival`), and the passes go on. All of that is on canvases a
+little larger than images, until their frames are clear (`viewframes`).
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
-from instahide.attacks.knownpool.decoding import SURE, Decoding, Settings, nothing_found
+from instahide.attacks.knownpool.decoding import (
+    SURE,
+    Decoding,
+    Settings,
+    check_settings,
+    nothing_found,
+)
 from instahide.attacks.knownpool.dictionary import make_dictionary
-from instahide.attacks.knownpool.publicsearch import find_public
 from instahide.attacks.knownpool.task import (
     Task,
+    as_arrays,
+    count_open,
     is_settled,
     make_task,
     remaining_level,
     take_masks_off,
 )
+from instahide.attacks.knownpool.viewdoubts import decode_doubtful
+from instahide.attacks.knownpool.viewframes import narrow_state, widen_state
+from instahide.attacks.knownpool.viewpasses import ViewedState, run_pass_in_views
+from instahide.attacks.knownpool.viewrevival import revive
 from instahide.attacks.needs import FLOAT, PRODUCT, TOUCH, Size
 from instahide.attacks.protocol import Recovery
-from instahide.attacks.unmixing.parts.canvases import RowViews, Views, solve_canvases, views_of
-from instahide.attacks.unmixing.parts.field import batches
-from instahide.attacks.unmixing.parts.leastsquares import IMAGE_RIDGE
+from instahide.attacks.unmixing.parts.canvases import Views, views_of
 from instahide.attacks.unmixing.parts.viewhandin import hand_in_views
-from instahide.attacks.unmixing.parts.viewpairs import KnownWeights, ViewTable, choose_views
 from instahide.attacks.unmixing.problem import Problem
-from instahide.attacks.unmixing.state import Assignment, State
+from instahide.attacks.unmixing.state import State
 from instahide.errors import InstaHideError
-from instahide.images import to_bytes, to_unit_range
 from instahide.progress import tracked
 
-NEARLY_BYTES = 0.05  # mean distance from 8-bit values; 0.25 where there is no relation
-POOL_STEPS = 80  # of conjugate gradients: rows are exact in the end
-POOL_TOLERANCE = 1e-6
-LEAST_CHANGE = 1e-7  # mean squared change of the private images that counts
+FIRST_PASSES, NEXT_PASSES = 5, 3  # before a rescue
+SLOW = (
+    0.8  # of the rows in doubt, that a pass leaves in doubt when there is little more to gain
+)
+FRAMED_PASSES = 2
 
 
 def decode_in_views_needs(size: Size) -> float:
@@ -54,35 +63,12 @@ def decode_in_views_seconds(size: Size) -> float:
     return 8 * (scan + views + 2e-6 * table)
 
 
-@dataclass(frozen=True)
-class SeenInViews:
-    """What stays through all passes.
-
-    Attributes
-    ----------
-    task : Task
-    views : Views
-    """
-
-    task: Task
-    views: Views
-
-    def expanded(self, state: State) -> State:
-        """Return a state whose images are all images in all views."""
-        every = self.views.expand(state.images[:-1])
-        return replace(state, images=np.vstack([every, state.images[-1:]]))
-
-    def private(self, state: State) -> RowViews:
-        """Return the map from private images to rows."""
-        return RowViews(self.views, state.assignment.members, state.assignment.weights)
-
-
 def decode_in_views(
     problem: Problem,
     state: State,
     rng: np.random.Generator,
     *,
-    passes: int = 12,
+    passes: int = 20,
     screen: int | None = 1024,
     shortlist: int = 16,
     threshold: float = 30.0,
@@ -103,123 +89,95 @@ def decode_in_views(
     """
     if problem.pool is None:
         raise InstaHideError("this stage decodes with the challenge's pool: public: pool")
-    if problem.scheme.public_count < 1:
-        raise InstaHideError(f"k = {problem.scheme.k}: rows have no public images")
     settings = Settings(
         k=problem.scheme.k,
+        masked=problem.scheme.masked,
         passes=passes,
         screen=screen,
         shortlist=shortlist,
         threshold=threshold,
     )
-    dictionary = make_dictionary(problem.pool, screen=screen)
-    seen = SeenInViews(make_task(problem, state, dictionary, settings), views_of(problem))
-    state = replace(state, images=np.vstack([state.images[:-1], dictionary.field.mean]))
-    state, decoding, used = run_passes_in_views(seen, state)
-    recovery = hand_in_views(problem, state, seen.views, state.images, rng)
+    views = views_of(problem)
+    state, decoding, used = decode_rows_in_views(problem, state, views, settings)
+    recovery = hand_in_views(problem, state, views, state.images, rng)
     told = {
         "pool_images": len(problem.pool),
         "passes": used,
         "confident_rows": round(float((decoding.row_confidence > SURE).mean()), 4),
         "settled_rows": round(float(is_settled(state, decoding).mean()), 4),
     }
-    found = vars(decoding) | {
-        "row_confidence": decoding.row_confidence,
-        "level": state.level,
-    }
     return replace(
         recovery,
         complexity="O(E·d·(N + n·F))",
         details={**recovery.details, **told, **asdict(settings)},
-        arrays={**recovery.arrays, "decoding": found},
+        arrays=as_arrays(state, decoding) | recovery.arrays,
     )
 
 
-def run_passes_in_views(seen: SeenInViews, state: State) -> tuple[State, Decoding, int]:
-    """Run passes until nothing moves, or all rows are settled."""
-    task = seen.task
+def decode_rows_in_views(
+    problem: Problem, state: State, views: Views, settings: Settings
+) -> tuple[State, Decoding, int]:
+    """Find the public images of all rows, and with them the private ones and their views.
+
+    Returns
+    -------
+    state : State
+        Private images, who is in each row in which view, and levels. Its last image is the
+        pool's mean.
+    decoding : Decoding
+        The public images of each row.
+    passes : int
+        How many it took.
+
+    Raises
+    ------
+    InstaHideError
+        When shapes do not fit, or rows have no public images.
+    """
+    check_settings(settings)
+    dictionary = make_dictionary(problem.pool, screen=settings.screen)
+    task = make_task(problem, state, dictionary, settings)
+    images = np.vstack([state.images[:-1], dictionary.field.mean])
+    wide = widen_state(replace(state, images=images), views)
+    wide, decoding, used = run_passes_in_views(task, wide)
+    state, decoding = settle_frames(task, narrow_state(wide, views), decoding)
+    return state.plain(), decoding, used
+
+
+def run_passes_in_views(task: Task, state: ViewedState) -> tuple[ViewedState, Decoding, int]:
+    """Run passes; where they stop to gain, rescue what is in doubt, while that gains."""
     decoding = nothing_found(len(state), task.settings)
+    due, rescued = FIRST_PASSES, np.inf
     for number in tracked(range(1, task.settings.passes + 1), "decoding, at most", "passes"):
-        before, open_ = state.images, int((~is_settled(state, decoding)).sum())
+        open_ = count_open(state, decoding)
         if number > 1:
-            unmasked = take_masks_off(task, seen.expanded(state), decoding)
-            state = replace(state, unmasked=unmasked)
-        state, decoding = run_pass_in_views(seen, state, decoding)
-        now = int((~is_settled(state, decoding)).sum())
-        still = np.square(state.images - before).mean() <= LEAST_CHANGE
-        if not now or (still and now >= open_):
+            state = replace(state, unmasked=take_masks_off(task, state, decoding))
+        state, decoding = run_pass_in_views(task, state, decoding)
+        now = count_open(state, decoding)
+        if now and (number < due or now < SLOW * open_):
+            continue
+        if not now or now > SLOW * rescued:
             break
+        state, decoding = rescue(task, state, decoding)
+        due, rescued = number + NEXT_PASSES, now
     return state, decoding, number
 
 
-def run_pass_in_views(
-    seen: SeenInViews, state: State, decoding: Decoding
-) -> tuple[State, Decoding]:
-    """Find public images, then the private ones and their views.
-
-    Settled rows keep what they have.
-    """
-    settled = is_settled(state, decoding)
-    decoding = find_public(seen.task, seen.expanded(state), decoding)
-    public = seen.task.dictionary.mix(decoding.public, decoding.coefficients)
-    state = replace(state, unmasked=state.unmasked - public)
-    state = _fit_and_measure(seen, state)
-    open_ = np.flatnonzero(~settled)
-    found = choose_for(seen, state, open_)
-    state = replace(state, assignment=state.assignment.put(open_, found))
-    state = _fit_and_measure(seen, state)
-    return replace(state, unmasked=state.unmasked + public), decoding
+def rescue(task: Task, state: ViewedState, decoding: Decoding) -> tuple[ViewedState, Decoding]:
+    """Decode rows in doubt for themselves, and begin images anew that no row holds."""
+    if task.settings.masked:
+        state, decoding = decode_doubtful(task, state, decoding)
+    return revive(task, state, decoding), decoding
 
 
-def _fit_and_measure(seen: SeenInViews, state: State) -> State:
-    """Solve for the private images by the levels of rows, and measure these."""
-    level = remaining_level(seen.task, seen.expanded(state))
-    state = fit_private_in_views(seen, replace(state, level=level))
-    return replace(state, level=remaining_level(seen.task, seen.expanded(state)))
-
-
-def fit_private_in_views(seen: SeenInViews, state: State) -> State:
-    """Solve for the private images; the public mean at the end stays.
-
-    ASSUME: they were stored with 8 bits, see `instahide.attacks.knownpool.passes.fit_private`.
-    """
-    fill, mean = np.float32(seen.views.fill), state.images[-1]
-    total = state.assignment.weights.sum(axis=1, keepdims=True)
-    rows = state.unmasked - (1 - total) * mean - fill * total
-    images = fill + solve_canvases(
-        seen.private(state),
-        rows,
-        1 / state.level[:, None],
-        np.full((state.image_count, 1), IMAGE_RIDGE, np.float32),
-        mean - fill,
-        start=state.images[:-1] - fill,
-        steps=POOL_STEPS,
-        tolerance=POOL_TOLERANCE,
-    )
-    images = np.clip(images, -1, 1)
-    rounded = to_unit_range(to_bytes(images))
-    near = 127.5 * np.abs(images - rounded).mean(axis=1, keepdims=True) < NEARLY_BYTES
-    return replace(state, images=np.vstack([np.where(near, rounded, images), mean]))
-
-
-def choose_for(seen: SeenInViews, state: State, rows: np.ndarray) -> Assignment:
-    """Choose images, views and weights of some rows, which are less their public parts.
-
-    Distances are whitened by the spectrum of what is left of these rows.
-    """
-    field, parts = seen.task.dictionary.field, seen.task.parts.take(rows)
-    some = seen.expanded(state).take(rows)
-    left, spectrum = some.mixtures, np.zeros(some.unmasked.shape[1])
-    for at in batches(*some.unmasked.shape):
-        rest = field.transform(some.unmasked[at] - left[at])
-        spectrum += np.einsum("ij,ij,i->j", rest, rest, 1 / some.level[at])
-    gain = (1 / np.sqrt(np.maximum(spectrum, 1e-6 * spectrum.max()))).astype(np.float32)
-    gain /= np.sqrt(np.square(gain).mean())
-    white = some.images[:-1]
-    for at in batches(*white.shape):
-        white[at] = field.transform(white[at]) * gain
-    background = parts.rest[:, None] * (field.transform(some.images[-1:]) * gain)
-    target = field.transform(some.unmasked) * gain - background
-    table = ViewTable.of(white, len(seen.views))
-    found = choose_views(target, table, parts, KnownWeights(parts, parts.coefficients))
-    return Assignment(found.members, found.weights.astype(np.float32))
+def settle_frames(
+    task: Task, state: ViewedState, decoding: Decoding
+) -> tuple[ViewedState, Decoding]:
+    """Run passes once images are in their frames."""
+    public = task.dictionary.mix(decoding.public, decoding.coefficients)
+    state = replace(state, level=remaining_level(task, state, public))
+    for _ in range(FRAMED_PASSES):
+        if count_open(state, decoding):
+            state = replace(state, unmasked=take_masks_off(task, state, decoding))
+            state, decoding = run_pass_in_views(task, state, decoding)
+    return state, decoding

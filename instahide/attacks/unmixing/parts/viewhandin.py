@@ -1,4 +1,4 @@
-"""What to hand in where rows hold images in views: a row's image as it was mixed into it."""
+"""Handing in where rows hold images in views: each row's image, as it was mixed into it."""
 
 from dataclasses import replace
 
