@@ -12,7 +12,7 @@ from instahide.attacks.knownpool.decoding import Settings, nothing_found
 from instahide.attacks.knownpool.dictionary import make_dictionary
 from instahide.attacks.knownpool.task import make_task
 from instahide.attacks.knownpool.viewfinish import decode_in_views
-from instahide.attacks.knownpool.viewframes import narrow_state, widen_state
+from instahide.attacks.knownpool.viewframes import narrow_state, recentre, widen_state
 from instahide.attacks.knownpool.viewpasses import ViewedState
 from instahide.attacks.knownpool.viewrevival import lost_images, revive
 from instahide.attacks.knownpool.viewsums import choose_sums, split_views
@@ -189,6 +189,23 @@ def test_widening_and_narrowing_leave_a_state_as_it_is(challenge, rng):
     assert (narrow.images == start.images).all()
     assert isinstance(narrow.plain(), State)
     assert not isinstance(narrow.plain(), ViewedState)
+
+
+def test_images_are_brought_back_to_the_middle_of_their_canvases(challenge, rng):
+    truth = widen_state(challenge.start(rng, error=0.0, wrong=0.0), challenge.views)
+    images = truth.images.reshape(-1, *truth.views.canvas).copy()
+    images[:-1] = np.roll(images[:-1], (1, -1), axis=(1, 2))
+    who, seen = truth.views.split(truth.assignment.members)
+    flipped, shifts = truth.views.describe(seen)
+    members = truth.views.join(who, truth.views.number(flipped, shifts + np.array([1, -1])))
+    moved = replace(
+        truth,
+        images=images.reshape(truth.images.shape),
+        assignment=Assignment(members, truth.assignment.weights),
+    )
+    found = recentre(moved)
+    assert (found.assignment.members == truth.assignment.members).all()
+    np.testing.assert_array_equal(found.images[:-1], truth.images[:-1])
 
 
 def test_rows_in_views_are_taken_and_put(challenge, rng):

@@ -19,7 +19,9 @@ from instahide.attacks.knownpool.decoding import (
     check_settings,
     nothing_found,
 )
-from instahide.attacks.knownpool.dictionary import make_dictionary
+from instahide.attacks.knownpool.dictionary import ATOM_NUMBERS, make_dictionary
+from instahide.attacks.knownpool.publicsearch import SELECTED_NUMBERS
+from instahide.attacks.knownpool.sharppool import HELD_BYTES
 from instahide.attacks.knownpool.task import (
     Task,
     as_arrays,
@@ -30,7 +32,7 @@ from instahide.attacks.knownpool.task import (
     take_masks_off,
 )
 from instahide.attacks.knownpool.viewdoubts import decode_doubtful
-from instahide.attacks.knownpool.viewframes import narrow_state, widen_state
+from instahide.attacks.knownpool.viewframes import narrow_state, recentre, widen_state
 from instahide.attacks.knownpool.viewpasses import ViewedState, run_pass_in_views
 from instahide.attacks.knownpool.viewrevival import revive
 from instahide.attacks.needs import FLOAT, PRODUCT, TOUCH, Size
@@ -40,27 +42,36 @@ from instahide.attacks.unmixing.parts.viewhandin import hand_in_views
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import State
 from instahide.errors import InstaHideError
+from instahide.pool.pool import MEMORY_BYTES
 from instahide.progress import tracked
 
 FIRST_PASSES, NEXT_PASSES = 5, 3  # before a rescue
-SLOW = (
-    0.8  # of the rows in doubt, that a pass leaves in doubt when there is little more to gain
-)
-FRAMED_PASSES = 2
+SLOW = 0.8  # of the rows in doubt: a pass that leaves more of them gains little
+FRAMED_PASSES = 2  # once images are in their frames
+FRAMED_VIEWS = 338  # of crops by 4 pixels and flips, two pixels further, for estimates
 
 
 def decode_in_views_needs(size: Size) -> float:
-    """Bytes: images in all views twice, rows in nine forms, costs of a class."""
-    views = FLOAT * 162 * size.image_count * size.pixels
-    return 2 * views + 9 * size.table + 2 * FLOAT * 162 * size.class_rows * size.class_images
+    """Bytes: the pool, rows in nine forms, and views with their costs, or a scan of the pool.
+
+    Rows in doubt take the pool twice sharpened, where it is held.
+    """
+    held = min(size.pool * size.pixels, MEMORY_BYTES)
+    views = FLOAT * FRAMED_VIEWS * size.image_count * size.pixels
+    costs = 2 * FLOAT * FRAMED_VIEWS * size.class_rows * size.class_images
+    chunk = min(max(ATOM_NUMBERS // size.pixels, 1), size.pool)
+    scan = 3 * FLOAT * chunk * (size.pixels + size.rows) + 60 * FLOAT * SELECTED_NUMBERS
+    sharp = FLOAT * size.pool * size.pixels
+    alone = scan + (3 * sharp if sharp <= HELD_BYTES else 0)
+    return held + 9 * size.table + max(2 * views + costs, alone)
 
 
 def decode_in_views_seconds(size: Size) -> float:
-    """Processor seconds of eight passes: scan of the pool, views, masks off, solutions."""
+    """Processor seconds of five passes of all rows: scan of the pool, views, solutions."""
     table = size.rows * size.pixels
     scan = size.pool * (1024 * PRODUCT * size.rows + 5 * TOUCH * size.pixels)
-    views = 4 * PRODUCT * table * 162 * size.class_images
-    return 8 * (scan + views + 2e-6 * table)
+    views = 4 * PRODUCT * table * FRAMED_VIEWS * size.class_images
+    return 5 * (scan + views + 6e-7 * table)
 
 
 def decode_in_views(
@@ -74,6 +85,9 @@ def decode_in_views(
     threshold: float = 30.0,
 ) -> Recovery:
     """Decode with the pool at hand: the last stage of `augmented-pool`.
+
+    Besides what `instahide.attacks.unmixing.viewfinish.local_in_views` hands in,
+    ``decoding.npz`` is kept as by `instahide.attacks.knownpool.finish.decode_with_pool`.
 
     Parameters
     ----------
@@ -164,18 +178,24 @@ def run_passes_in_views(task: Task, state: ViewedState) -> tuple[ViewedState, De
 
 
 def rescue(task: Task, state: ViewedState, decoding: Decoding) -> tuple[ViewedState, Decoding]:
-    """Decode rows in doubt for themselves, and begin images anew that no row holds."""
+    """Correct frames, decode rows in doubt for themselves, and begin lost images anew."""
+    state = measure(task, recentre(state), decoding)
     if task.settings.masked:
         state, decoding = decode_doubtful(task, state, decoding)
     return revive(task, state, decoding), decoding
+
+
+def measure(task: Task, state: ViewedState, decoding: Decoding) -> ViewedState:
+    """Return the state with what is left of each row as its level."""
+    public = task.dictionary.mix(decoding.public, decoding.coefficients)
+    return replace(state, level=remaining_level(task, state, public))
 
 
 def settle_frames(
     task: Task, state: ViewedState, decoding: Decoding
 ) -> tuple[ViewedState, Decoding]:
     """Run passes once images are in their frames."""
-    public = task.dictionary.mix(decoding.public, decoding.coefficients)
-    state = replace(state, level=remaining_level(task, state, public))
+    state = measure(task, state, decoding)
     for _ in range(FRAMED_PASSES):
         if count_open(state, decoding):
             state = replace(state, unmasked=take_masks_off(task, state, decoding))

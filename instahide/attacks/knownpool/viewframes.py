@@ -73,6 +73,16 @@ def narrow_state(state: ViewedState, views: Views) -> ViewedState:
     )
 
 
+def recentre(state: ViewedState) -> ViewedState:
+    """Return a state on canvases as large, each image's frame in the middle of its own.
+
+    What lies outside the frame is the fill again, and rows outside it get the nearest view.
+    """
+    wide = state.views
+    views = replace(wide, reach=wide.reach - FRAME_REACH, margin=wide.margin - FRAME_REACH)
+    return widen_state(narrow_state(state, views), views)
+
+
 def choose_frames_by_edges(state: ViewedState, views: Views) -> np.ndarray:
     """Return how far each image's frame lies off the middle of its canvas, int64 (n, 2).
 
