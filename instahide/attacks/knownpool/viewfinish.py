@@ -67,11 +67,11 @@ def decode_in_views_needs(size: Size) -> float:
 
 
 def decode_in_views_seconds(size: Size) -> float:
-    """Processor seconds of five passes of all rows: scan of the pool, views, solutions."""
+    """Processor seconds of eight passes of all rows: scan of the pool, views, solutions."""
     table = size.rows * size.pixels
     scan = size.pool * (1024 * PRODUCT * size.rows + 5 * TOUCH * size.pixels)
     views = 4 * PRODUCT * table * FRAMED_VIEWS * size.class_images
-    return 5 * (scan + views + 6e-7 * table)
+    return 8 * (scan + views + 6e-7 * table)
 
 
 def decode_in_views(
