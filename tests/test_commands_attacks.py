@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from smallchallenge import QUICK, make_small
 
+from instahide.attacks.catalogue import NAMED
 from instahide.cli import main
+from instahide.commands.attacks import STAGED
 
 
 def run(*arguments):
@@ -92,3 +94,7 @@ def test_rows_that_cannot_be_solved_are_a_sentence(made, tmp_path, capsys, monke
     given = ["attack", "whitened", made[0], "--public-sample", made[2], *QUICK]
     assert run(*given, "--out", tmp_path / "out") == 2
     assert "assignment (em,rounds=1) finds no solution" in capsys.readouterr().err
+
+
+def test_every_named_attack_is_a_command():
+    assert set(STAGED) == set(NAMED)

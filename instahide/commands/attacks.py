@@ -20,6 +20,10 @@ STAGED = {
     "whitened-inside": "the same for rows that mix private images only",
     "whitened-dp": "the same for rows of DP-InstaHide: means of private images under noise",
     "pool": "find the public images in a pool that is known, and solve exactly",
+    "augmented": "as `whitened`, where images were cropped and flipped before they were mixed",
+    "augmented-classes": "the same without the labels' coefficients",
+    "augmented-none": "the same without any labels",
+    "augmented-pool": "as `pool`, where images were cropped and flipped before they were mixed",
 }
 #: Attacks that begin with each row for itself.
 SINGLES = {
