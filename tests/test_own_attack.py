@@ -173,7 +173,7 @@ def test_an_edit_re_runs_its_step_and_what_follows(project):
     project.edit("several_steps.py", "% parts", "% (parts + 0)")
     assert "step" in stale(project)
     project.edit("several_steps.py", "% (parts + 0)", "% parts")
-    project.edit("instahide/attacks/unmixing/finish.py", "TRUST = 0.8", "TRUST = 0.7")
+    project.edit("instahide/attacks/unmixing/finish.py", "SOLUTIONS = 18", "SOLUTIONS = 19")
     assert stale(project) == {"attack", "score", "leaderboard", "ablation"}
 
 
