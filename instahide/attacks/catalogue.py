@@ -63,6 +63,7 @@ STAGES = {
         "none": f"{UNMIXING}.finish:none",
         "views": f"{UNMIXING}.viewfinish:local_in_views",
         "views-none": f"{UNMIXING}.viewfinish:none_in_views",
+        "views-denoise": f"{UNMIXING}.viewdenoise:denoise_in_views",
         "pool": f"{KNOWN_POOL}.finish:decode_with_pool",
         "views-pool": f"{KNOWN_POOL}.viewfinish:decode_in_views",
     },
