@@ -1,5 +1,6 @@
 """What the commands that attack say while they work and at their end."""
 
+import argparse
 import os
 import shlex
 
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 from smallchallenge import QUICK, make_small
 
-from instahide.attacks.catalogue import NAMED
+from instahide.attacks.catalogue import NAMED, unmixing
 from instahide.cli import main
+from instahide.commands import attacks
 from instahide.commands.attacks import STAGED
 
 
@@ -98,3 +100,15 @@ def test_rows_that_cannot_be_solved_are_a_sentence(made, tmp_path, capsys, monke
 
 def test_every_named_attack_is_a_command():
     assert set(STAGED) == set(NAMED)
+
+
+def test_commands_tell_attacks_how_images_were_augmented(monkeypatch):
+    told = {"crop_padding": 4, "flip": True}
+    manifest = {"scheme": {"name": "cross", "k": 6}, "images": 4, "augmentation": told}
+    monkeypatch.setattr(attacks, "told_of", lambda challenge: manifest)
+    monkeypatch.setattr(
+        "instahide.attacks.seen.load_seen", lambda challenge, about, images, **others: about
+    )
+    seen = attacks.see_published(argparse.Namespace(challenge=None), unmixing())
+    assert seen["augmentation"] == told
+    assert seen["scheme"]["k"] == 6

@@ -227,7 +227,8 @@ def see_published(options: argparse.Namespace, attack: "Attack", **others: Any) 
         return load_seen(options.challenge, None, about["images"], **others)
     known = published(options)
     images = known.pop("images")
-    return load_seen(options.challenge, {"scheme": known}, images, **others)
+    told = {"augmentation": about["augmentation"]} if "augmentation" in about else {}
+    return load_seen(options.challenge, {"scheme": known} | told, images, **others)
 
 
 def tell_recovered(out: Path, challenge: Path) -> None:
