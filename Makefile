@@ -30,7 +30,7 @@ $(VENV)/ready: requirements.lock pyproject.toml
 # TORCH='torch==2.13.0+cpu --extra-index-url …' takes another.
 TORCH ?= torch==2.13.0
 
-torch: setup ## Add PyTorch to the environment, for training on encryptions.
+torch: setup ## Add PyTorch to the environment, for training and for denoising.
 	$(BIN)/pip install --disable-pip-version-check $(TORCH)
 
 flower: $(FLOWER)/ready ## Make an environment with PyTorch and Flower, for training in several places.

@@ -30,9 +30,9 @@ from whitened import accuracy, match
 
 from instahide.attacks import running
 from instahide.attacks.catalogue import unmixing
-from instahide.attacks.knownpool.decoding import Decoding, Settings
+from instahide.attacks.knownpool.decoding import SURE, Decoding, Settings
 from instahide.attacks.knownpool.dictionary import make_dictionary
-from instahide.attacks.knownpool.finish import SURE, decode_rows
+from instahide.attacks.knownpool.finish import decode_rows
 from instahide.attacks.knownpool.selection import NONE
 from instahide.attacks.protocol import Released, load_released
 from instahide.attacks.seen import sample

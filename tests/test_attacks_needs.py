@@ -191,3 +191,12 @@ def test_named_attacks_are_made_of_stages_that_say_what_they_need():
         parts = {stage: text for stage, text in chosen.items() if stage in STAGES}
         choices = [step.choice for step in unmixing(**parts).steps]
         assert "unknown" not in check_needs(choices, DEFAULT, 2**50)
+
+
+def test_more_views_need_more_memory_and_time():
+    few, many = (replace(DEFAULT, reach=reach, flip=True) for reach in (4, 8))
+    assert (few.views(), many.views()) == (162, 578)
+    for stage in ("assignment", "retrieval"):
+        choice = choose_stage(stage, "views")
+        assert memory_of(choice, many) > 1.5 * memory_of(choice, few)
+        assert seconds_of(choice, many) > 1.5 * seconds_of(choice, few)

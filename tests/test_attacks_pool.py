@@ -7,8 +7,8 @@ from test_attacks_field import smooth_images
 from unmixing import unmix
 
 from instahide.attacks.catalogue import unmixing
-from instahide.attacks.knownpool.decoding import Settings
-from instahide.attacks.knownpool.finish import SURE, decode_rows, decode_with_pool
+from instahide.attacks.knownpool.decoding import SURE, Settings
+from instahide.attacks.knownpool.finish import decode_rows, decode_with_pool
 from instahide.attacks.knownpool.task import is_settled
 from instahide.attacks.protocol import Released
 from instahide.attacks.unmixing import retrieval

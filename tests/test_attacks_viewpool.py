@@ -13,7 +13,6 @@ from instahide.attacks.knownpool.dictionary import make_dictionary
 from instahide.attacks.knownpool.task import make_task
 from instahide.attacks.knownpool.viewfinish import decode_in_views
 from instahide.attacks.knownpool.viewframes import narrow_state, recentre, widen_state
-from instahide.attacks.knownpool.viewpasses import ViewedState
 from instahide.attacks.knownpool.viewrevival import lost_images, revive
 from instahide.attacks.knownpool.viewsums import choose_sums, split_views
 from instahide.attacks.protocol import Released
@@ -24,6 +23,7 @@ from instahide.attacks.unmixing.parts.canvases import (
     views_of,
 )
 from instahide.attacks.unmixing.parts.labels import parts_of_pairs
+from instahide.attacks.unmixing.parts.viewedstate import ViewedState
 from instahide.attacks.unmixing.parts.viewpairs import KnownWeights, ViewTable, choose_views
 from instahide.attacks.unmixing.problem import make_problem
 from instahide.attacks.unmixing.state import Assignment, State

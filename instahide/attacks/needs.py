@@ -24,6 +24,7 @@ FLOAT = 4  # bytes of a float32
 #: and for touching a number once where arrays are larger than its cache.
 PRODUCT, TOUCH = 2.5e-11, 4e-9
 MINUTE = 60
+TURNED_REACH = 4  # pixels: of images that are turned or grown, only so near views are known
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,10 @@ class Size:
         N, photos of the attacker's.
     pool : int
         Members of the pool, where it is known.
+    reach : int
+        Most pixels by which rows may hold an image shifted, see `reach_told`.
+    flip : bool
+        Whether they may hold it flipped.
     """
 
     rows: int
@@ -55,15 +60,38 @@ class Size:
     class_rows: int
     public: int = 0
     pool: int = 0
+    reach: int = 0
+    flip: bool = False
 
     @property
     def table(self) -> int:
         """Bytes of a float32 array with all rows, (E, d)."""
         return FLOAT * self.rows * self.pixels
 
+    def views(self, further: int = 0) -> int:
+        """Return in how many views a row may hold an image, looking so many pixels further.
+
+        >>> Size(1, 1, 1, 1, 1, reach=4, flip=True).views()
+        162
+        """
+        side = 2 * (self.reach + further * bool(self.reach)) + 1
+        return (1 + self.flip) * side**2
+
+
+def reach_told(augmentation: Any) -> int:
+    """Return by how many pixels rows may hold an image shifted; 0 without augmentation.
+
+    ASSUME: where images are also turned, moved further or grown, they are looked for in views
+    of up to four pixels' shift only; there are too many others to try them all.
+    """
+    if augmentation is None:
+        return 0
+    return max(augmentation.crop_padding, TURNED_REACH if augmentation.affine else 0)
+
 
 def size_of(view: Any) -> Size:
     """Return the size of what a step sees, such as `instahide.attacks.seen.Seen`."""
+    told = getattr(view, "augmentation", None)
     (rows, pixels), holds = view.table_shape, (view.label > 0).sum(axis=0)
     share = holds.max() / max(holds.sum(), 1)
     return Size(
@@ -74,6 +102,8 @@ def size_of(view: Any) -> Size:
         class_rows=int(holds.max()),
         public=len(view.public),
         pool=len(view.pool) if view.pool is not None else 0,
+        reach=reach_told(told),
+        flip=told is not None and told.flip,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse.linalg import LinearOperator, cg
 
 from instahide.encodings.augmentation import FILLS, source_pixels
 from instahide.encodings.plan import Plan
@@ -17,7 +18,7 @@ from instahide.memory import check_memory
 EQUATIONS_OF_ROWS = 256  # whose equations are put together at once
 ENTRY_BYTES = 8  # of a coefficient of the equations, and where it stands
 MOST_DIRECTIONS = 300
-ENOUGH = 1e-7  # of the first residual
+ENOUGH = 1e-7  # of the right side, where conjugate gradients stop
 RIDGE = 1e-6  # of the mean diagonal: pixels that no row shows stay at 0
 LEAST_PUBLIC_POWER = 1e-6  # a row that is all but private is not weighted beyond 1/this
 
@@ -55,11 +56,11 @@ def solve_transformed(mixed: np.ndarray, plan: Plan, images: int) -> np.ndarray:
         right += design.T @ (each * (mixed[rows].reshape(-1, channels) - known[:, None]))
         diagonal += (design**2).sum(axis=0)
         designs.append(design)
-    solved = conjugate_gradients(designs, diagonal, right)
+    solved = solve_normal(designs, diagonal, right)
     return solved.reshape(images + 1, height, width, channels)[:images]
 
 
-def conjugate_gradients(
+def solve_normal(
     designs: Sequence[sparse.csr_array], diagonal: np.ndarray, right: np.ndarray
 ) -> np.ndarray:
     """Solve the normal equations of a system in parts, for several right sides.
@@ -77,33 +78,22 @@ def conjugate_gradients(
         0 for unknowns without an equation.
     """
     ridge = RIDGE * diagonal.mean()
-    scale = 1 / (diagonal + ridge)[:, None]
-    solved, residual = np.zeros_like(right), right.copy()
-    direction = scale * residual
-    power = first = (residual * direction).sum(axis=0)
-    for _ in range(MOST_DIRECTIONS):
-        if (power <= ENOUGH**2 * first).all():
-            break
-        image = ridge * direction
-        for design in designs:
-            image += design.T @ (design @ direction)
-        along = _share(power, (direction * image).sum(axis=0))
-        solved += along * direction
-        residual -= along * image
-        before, power = power, (scale * residual**2).sum(axis=0)
-        direction = scale * residual + _share(power, before) * direction
-    return solved
+
+    def apply(values: np.ndarray) -> np.ndarray:
+        return sum((design.T @ (design @ values) for design in designs), ridge * values)
+
+    normal, scale = (
+        LinearOperator((len(right),) * 2, matvec=matvec, dtype=np.float64)
+        for matvec in (apply, lambda values: values / (diagonal + ridge))
+    )
+    how = {"rtol": ENOUGH, "maxiter": MOST_DIRECTIONS, "M": scale}
+    return np.stack([cg(normal, column, **how)[0] for column in right.T], axis=1)
 
 
 def _bytes(plan: Plan, pixels: int) -> int:
     """Estimate the memory of all equations."""
     taps = 4 if plan.augmentation.affine else 1
     return ENTRY_BYTES * len(plan) * pixels * (plan.members.shape[1] * taps + 1)
-
-
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Divide, with 0 for 0 / 0."""
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
 def _row_weights(plan: Plan) -> np.ndarray:

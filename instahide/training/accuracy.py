@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from instahide.training.arrays import import_torch
+from instahide.pytorch import import_torch
 from instahide.training.prediction import PREDICTED_ROWS
 from instahide.training.transform import InstaHide
 

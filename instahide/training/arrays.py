@@ -3,31 +3,14 @@
 PyTorch is an extra: NumPy's arrays are taken as well, and PyTorch is not imported for them.
 """
 
-import importlib
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from instahide.errors import InstaHideError
+from instahide.pytorch import import_torch
 
 ON_UNIT = "float images lie on [0, 1]: leave out normalisation, encryptions lie on [-1, 1]"
-
-
-def import_torch() -> ModuleType:
-    """Return PyTorch.
-
-    Raises
-    ------
-    InstaHideError
-        When it is not installed.
-    """
-    try:
-        return importlib.import_module("torch")
-    except ModuleNotFoundError:
-        raise InstaHideError(
-            "PyTorch is not installed: pip install 'instahide[torch]', or make torch in a clone"
-        ) from None
 
 
 def is_tensor(batch: Any) -> bool:

@@ -23,8 +23,8 @@ from scipy.stats import ks_2samp, poisson
 from instahide.encodings.instahide.plan import draw_coefficients
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
+from instahide.pytorch import import_torch
 from instahide.randomness.keystream import Key
-from instahide.training.arrays import import_torch
 from instahide.training.probes import (
     LABELS_OF_PROBES,
     PRIVATE,

@@ -18,7 +18,7 @@ import numpy as np
 from instahide.errors import InstaHideError
 from instahide.files import atomic
 from instahide.progress import Progress, progress_bar
-from instahide.training.arrays import import_torch
+from instahide.pytorch import import_torch
 from instahide.training.recorded import Recorded
 from instahide.training.schedule import Schedule
 

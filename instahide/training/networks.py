@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from instahide.training.arrays import import_torch
+from instahide.pytorch import import_torch
 
 
 def laptop_network(

@@ -8,7 +8,8 @@ import numpy as np
 from instahide.encodings.plan import Plan
 from instahide.encodings.protocol import Encoding
 from instahide.errors import InstaHideError
-from instahide.training.arrays import channels_first, import_torch
+from instahide.pytorch import import_torch
+from instahide.training.arrays import channels_first
 
 PREDICTED_ROWS = 256  # that the model sees at once
 

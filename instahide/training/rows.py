@@ -14,7 +14,8 @@ from instahide.encodings.plan import Plan
 from instahide.encodings.protocol import Encoding
 from instahide.errors import InstaHideError
 from instahide.labelled import LabelledImages
-from instahide.training.arrays import channels_first, import_torch
+from instahide.pytorch import import_torch
+from instahide.training.arrays import channels_first
 
 
 @dataclass(frozen=True)

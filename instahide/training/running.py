@@ -24,9 +24,9 @@ from instahide.files import atomic, save_json, sha256_of_file
 from instahide.labelled import LabelledImages
 from instahide.photos.split import SplitImages, load_split
 from instahide.pool.pool import open_pool
+from instahide.pytorch import import_torch
 from instahide.smalljson import read_object
 from instahide.training.accuracy import measure_accuracy
-from instahide.training.arrays import import_torch
 from instahide.training.loop import Epoch, Plain, train
 from instahide.training.recipe import SIGNED, Training
 from instahide.training.recorded import load_recorded, without

@@ -38,12 +38,12 @@ from instahide.encodings.protocol import Encoding, PublicImages
 from instahide.errors import InstaHideError
 from instahide.labelled import LabelledImages
 from instahide.pool.pool import Pool, empty_pool
+from instahide.pytorch import import_torch
 from instahide.randomness.keystream import Key
 from instahide.training.arrays import (
     as_classes,
     as_pixels,
     channels_first,
-    import_torch,
     like,
 )
 from instahide.training.prediction import predict_encrypted

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from instahide.errors import InstaHideError
-from instahide.training.arrays import as_array, import_torch
+from instahide.pytorch import import_torch
+from instahide.training.arrays import as_array
 from instahide.training.probes import LABELS_OF_PROBES, PRIVATE, Rows, probe_images, read_probes
 
 Inputs = Literal["uint8", "unit", "signed"]

@@ -8,12 +8,11 @@ on.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 
 from instahide.attacks.knownpool.decoding import (
-    SURE,
     Decoding,
     Settings,
     check_settings,
@@ -25,11 +24,11 @@ from instahide.attacks.knownpool.passes import run_pass
 from instahide.attacks.knownpool.publicsearch import SELECTED_NUMBERS
 from instahide.attacks.knownpool.task import (
     Task,
-    as_arrays,
     count_open,
-    is_settled,
     make_task,
+    settings_for,
     take_masks_off,
+    tell_decoding,
 )
 from instahide.attacks.needs import FLOAT, PRODUCT, TOUCH, Size
 from instahide.attacks.protocol import Recovery
@@ -37,7 +36,6 @@ from instahide.attacks.unmixing.parts.handin import hand_in
 from instahide.attacks.unmixing.parts.pairs import pairs_needs, pairs_seconds
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import State
-from instahide.errors import InstaHideError
 from instahide.pool.pool import MEMORY_BYTES
 from instahide.progress import tracked
 
@@ -91,30 +89,17 @@ def decode_with_pool(
     InstaHideError
         When the pool is not known, has another shape, or rows have no public images.
     """
-    if problem.pool is None:
-        raise InstaHideError("this stage decodes with the challenge's pool: public: pool")
-    settings = Settings(
-        k=problem.scheme.k,
-        masked=problem.scheme.masked,
-        passes=passes,
-        screen=screen,
-        shortlist=shortlist,
-        threshold=threshold,
+    settings = settings_for(
+        problem, passes=passes, screen=screen, shortlist=shortlist, threshold=threshold
     )
     state, decoding, used = decode_rows(problem, state, settings)
     recovery = hand_in(problem, state, state.images, rng)
+    told, kept = tell_decoding(problem, state, decoding, settings, used)
     return replace(
         recovery,
         complexity="O(E·d·(N + n))",
-        details={
-            **recovery.details,
-            "pool_images": len(problem.pool),
-            "passes": used,
-            "confident_rows": round(float((decoding.row_confidence > SURE).mean()), 4),
-            "settled_rows": round(float(is_settled(state, decoding).mean()), 4),
-            **asdict(settings),
-        },
-        arrays=as_arrays(state, decoding),
+        details=recovery.details | told,
+        arrays=recovery.arrays | {"decoding": kept},
     )
 
 

@@ -1,10 +1,11 @@
 """What decoding with the pool starts from, and how far rows have come."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from instahide.attacks.knownpool.decoding import Decoding, Settings
+from instahide.attacks.knownpool.decoding import SURE, Decoding, Settings
 from instahide.attacks.knownpool.dictionary import Dictionary
 from instahide.attacks.knownpool.selection import NONE
 from instahide.attacks.unmixing.parts.field import batches, cooling, unmask
@@ -89,16 +90,43 @@ def count_open(state: State, decoding: Decoding) -> int:
     return int((~is_settled(state, decoding)).sum())
 
 
-def as_arrays(state: State, decoding: Decoding) -> dict[str, dict[str, np.ndarray]]:
-    """Return what is kept of pairs and decoding beside a recovery."""
-    return {
-        "assignment": vars(state.assignment),
-        "decoding": {
-            **vars(decoding),
-            "row_confidence": decoding.row_confidence,
-            "level": state.level,
-        },
+def settings_for(problem: Problem, **chosen: Any) -> Settings:
+    """Return the settings of a finish with the pool, `chosen` being its options.
+
+    Raises
+    ------
+    InstaHideError
+        When the pool is not known.
+    """
+    if problem.pool is None:
+        raise InstaHideError("this stage decodes with the challenge's pool: public: pool")
+    return Settings(k=problem.scheme.k, masked=problem.scheme.masked, **chosen)
+
+
+def tell_decoding(
+    problem: Problem,
+    state: State,
+    decoding: Decoding,
+    settings: Settings,
+    passes: int,
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return what ``attack.json`` tells of a decoding, and what ``decoding.npz`` keeps.
+
+    Parameters
+    ----------
+    passes : int
+        How many it took, of those that the settings allow.
+    """
+    settled = float(is_settled(state, decoding).mean())
+    told = {
+        "pool_images": len(problem.pool),
+        **asdict(settings),
+        "passes": passes,
+        "confident_rows": round(float((decoding.row_confidence > SURE).mean()), 4),
+        "settled_rows": round(settled, 4),
     }
+    kept = {"row_confidence": decoding.row_confidence, "level": state.level}
+    return told, vars(decoding) | kept
 
 
 def take_masks_off(task: Task, state: State, decoding: Decoding) -> np.ndarray:

@@ -19,7 +19,8 @@ from instahide.attacks.knownpool.rowdecoding import (
     make_row_task,
 )
 from instahide.attacks.knownpool.task import Task, is_settled, remaining_level, take_masks_off
-from instahide.attacks.knownpool.viewpasses import ViewedState, choose_in_views
+from instahide.attacks.knownpool.viewpasses import choose_in_views
+from instahide.attacks.unmixing.parts.viewedstate import ViewedState
 from instahide.progress import tracked
 
 ALONE_AT_ONCE = 500  # rows

@@ -8,12 +8,11 @@ themselves (`instahide.attacks.knownpool.viewdoubts`), lost images are begun ane
 little larger than images, until their frames are clear (`viewframes`).
 """
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 
 from instahide.attacks.knownpool.decoding import (
-    SURE,
     Decoding,
     Settings,
     check_settings,
@@ -24,31 +23,35 @@ from instahide.attacks.knownpool.publicsearch import SELECTED_NUMBERS
 from instahide.attacks.knownpool.sharppool import HELD_BYTES
 from instahide.attacks.knownpool.task import (
     Task,
-    as_arrays,
     count_open,
-    is_settled,
     make_task,
     remaining_level,
+    settings_for,
     take_masks_off,
+    tell_decoding,
 )
 from instahide.attacks.knownpool.viewdoubts import decode_doubtful
-from instahide.attacks.knownpool.viewframes import narrow_state, recentre, widen_state
-from instahide.attacks.knownpool.viewpasses import ViewedState, run_pass_in_views
+from instahide.attacks.knownpool.viewframes import (
+    FRAME_REACH,
+    narrow_state,
+    recentre,
+    widen_state,
+)
+from instahide.attacks.knownpool.viewpasses import run_pass_in_views
 from instahide.attacks.knownpool.viewrevival import revive
 from instahide.attacks.needs import FLOAT, PRODUCT, TOUCH, Size
 from instahide.attacks.protocol import Recovery
 from instahide.attacks.unmixing.parts.canvases import Views, views_of
+from instahide.attacks.unmixing.parts.viewedstate import ViewedState
 from instahide.attacks.unmixing.parts.viewhandin import hand_in_views
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import State
-from instahide.errors import InstaHideError
 from instahide.pool.pool import MEMORY_BYTES
 from instahide.progress import tracked
 
 FIRST_PASSES, NEXT_PASSES = 5, 3  # before a rescue
 SLOW = 0.8  # of the rows in doubt: a pass that leaves more of them gains little
 FRAMED_PASSES = 2  # once images are in their frames
-FRAMED_VIEWS = 338  # of crops by 4 pixels and flips, two pixels further, for estimates
 
 
 def decode_in_views_needs(size: Size) -> float:
@@ -57,8 +60,8 @@ def decode_in_views_needs(size: Size) -> float:
     Rows in doubt take the pool twice sharpened, where it is held.
     """
     held = min(size.pool * size.pixels, MEMORY_BYTES)
-    views = FLOAT * FRAMED_VIEWS * size.image_count * size.pixels
-    costs = 2 * FLOAT * FRAMED_VIEWS * size.class_rows * size.class_images
+    views = FLOAT * size.views(FRAME_REACH) * size.image_count * size.pixels
+    costs = 2 * FLOAT * size.views(FRAME_REACH) * size.class_rows * size.class_images
     chunk = min(max(ATOM_NUMBERS // size.pixels, 1), size.pool)
     scan = 3 * FLOAT * chunk * (size.pixels + size.rows) + 60 * FLOAT * SELECTED_NUMBERS
     sharp = FLOAT * size.pool * size.pixels
@@ -70,7 +73,7 @@ def decode_in_views_seconds(size: Size) -> float:
     """Processor seconds of eight passes of all rows: scan of the pool, views, solutions."""
     table = size.rows * size.pixels
     scan = size.pool * (1024 * PRODUCT * size.rows + 5 * TOUCH * size.pixels)
-    views = 4 * PRODUCT * table * FRAMED_VIEWS * size.class_images
+    views = 4 * PRODUCT * table * size.views(FRAME_REACH) * size.class_images
     return 8 * (scan + views + 6e-7 * table)
 
 
@@ -101,30 +104,18 @@ def decode_in_views(
     InstaHideError
         When the pool is not known, has another shape, or rows have no public images.
     """
-    if problem.pool is None:
-        raise InstaHideError("this stage decodes with the challenge's pool: public: pool")
-    settings = Settings(
-        k=problem.scheme.k,
-        masked=problem.scheme.masked,
-        passes=passes,
-        screen=screen,
-        shortlist=shortlist,
-        threshold=threshold,
+    settings = settings_for(
+        problem, passes=passes, screen=screen, shortlist=shortlist, threshold=threshold
     )
     views = views_of(problem)
     state, decoding, used = decode_rows_in_views(problem, state, views, settings)
     recovery = hand_in_views(problem, state, views, state.images, rng)
-    told = {
-        "pool_images": len(problem.pool),
-        "passes": used,
-        "confident_rows": round(float((decoding.row_confidence > SURE).mean()), 4),
-        "settled_rows": round(float(is_settled(state, decoding).mean()), 4),
-    }
+    told, kept = tell_decoding(problem, state, decoding, settings, used)
     return replace(
         recovery,
         complexity="O(E·d·(N + n·F))",
-        details={**recovery.details, **told, **asdict(settings)},
-        arrays=as_arrays(state, decoding) | recovery.arrays,
+        details=recovery.details | told,
+        arrays=recovery.arrays | {"decoding": kept},
     )
 
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from instahide.attacks.knownpool.viewpasses import ViewedState
 from instahide.attacks.unmixing.parts.canvases import RowViews, Views
+from instahide.attacks.unmixing.parts.viewedstate import ViewedState
 from instahide.attacks.unmixing.state import Assignment, State
 
 FRAME_REACH = 2  # pixels

@@ -6,7 +6,7 @@ anew. What asks only what the images make of a row takes a `ViewedState` as it t
 solving for images and choosing know that the views are of one image.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,18 +14,13 @@ from instahide.attacks.knownpool.decoding import Decoding
 from instahide.attacks.knownpool.publicsearch import find_public
 from instahide.attacks.knownpool.task import Task, is_settled, remaining_level
 from instahide.attacks.knownpool.viewsums import split_views
-from instahide.attacks.unmixing.parts.canvases import (
-    RowViews,
-    ViewedMixtures,
-    Views,
-    rows_of,
-    solve_canvases,
-)
+from instahide.attacks.unmixing.parts.canvases import RowViews, solve_canvases
 from instahide.attacks.unmixing.parts.field import batches
 from instahide.attacks.unmixing.parts.labels import Parts
 from instahide.attacks.unmixing.parts.leastsquares import IMAGE_RIDGE
+from instahide.attacks.unmixing.parts.viewedstate import ViewedState
 from instahide.attacks.unmixing.parts.viewpairs import KnownWeights, ViewTable, choose_views
-from instahide.attacks.unmixing.state import Assignment, State
+from instahide.attacks.unmixing.state import Assignment
 from instahide.images import to_bytes, to_unit_range
 
 NEARLY_BYTES = 0.05  # mean distance from 8-bit values; 0.25 where there is no relation
@@ -33,37 +28,6 @@ POOL_STEPS = 80  # of conjugate gradients: rows are exact in the end
 CLOSER = 0.03  # than rows are known, images are solved for
 FINEST_DETAIL = 1e-6  # of the right side, where conjugate gradients stop at last
 LEAST_LEFT_OVER = 1e-6  # of the largest variance of what is left
-
-
-@dataclass(frozen=True)
-class ViewedState(State):
-    """A state whose members are images in views, see `Views.join`.
-
-    Attributes
-    ----------
-    views : Views
-        Of canvases that may be larger than rows.
-    """
-
-    views: Views
-
-    @property
-    def mixtures(self) -> ViewedMixtures:
-        """What the images make of the rows."""
-        rows = rows_of(self.views, self.assignment, self.image_count)
-        return ViewedMixtures(rows, self.images)
-
-    def plain(self) -> State:
-        """Return the state without its views, as stages hand it on."""
-        return State(self.images, self.assignment, self.level, self.unmasked)
-
-    def take(self, rows: np.ndarray) -> "ViewedState":
-        """Return some rows; images are all there."""
-        return ViewedState(**vars(super().take(rows)), views=self.views)
-
-    def put(self, rows: np.ndarray, new: State) -> "ViewedState":
-        """Return all rows, some of them replaced; the images stay."""
-        return ViewedState(**vars(super().put(rows, new)), views=self.views)
 
 
 def run_pass_in_views(

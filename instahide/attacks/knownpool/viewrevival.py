@@ -12,9 +12,9 @@ import numpy as np
 
 from instahide.attacks.knownpool.decoding import Decoding
 from instahide.attacks.knownpool.task import Task, is_settled, remaining_level
-from instahide.attacks.knownpool.viewpasses import ViewedState
 from instahide.attacks.unmixing.parts.alignment import choose_frames
 from instahide.attacks.unmixing.parts.canvases import RowViews, Views
+from instahide.attacks.unmixing.parts.viewedstate import ViewedState
 from instahide.attacks.unmixing.state import Assignment
 
 LOST = 0.25  # of an image's mean share of rows: fewer of them settle with it
@@ -54,11 +54,11 @@ def revive(task: Task, state: ViewedState, decoding: Decoding) -> ViewedState:
         The same where no image is lost.
     """
     lost = lost_images(state, decoding)
-    for roster in task.parts.roster:
+    for number, roster in enumerate(task.parts.roster):
         images = np.intersect1d(roster, lost)
         if not len(images):
             continue
-        slots = open_slots(task, state, decoding, roster)
+        slots = open_slots(task, state, decoding, number)
         for image in images:
             found = find_alike(task, state.views, slots)
             if found is None:
@@ -78,13 +78,10 @@ def lost_images(state: ViewedState, decoding: Decoding) -> np.ndarray:
     return np.flatnonzero(uses < LOST * uses.mean())
 
 
-def open_slots(task: Task, state: ViewedState, decoding: Decoding, roster: np.ndarray) -> Slots:
-    """Return the places of a class in rows that are not settled, of two classes."""
-    mean, (numbers,) = (
-        task.dictionary.field.mean,
-        np.where((task.parts.roster == roster).all(1)),
-    )
-    holds = (task.parts.classes == numbers[0]) & ~task.parts.same[:, None]
+def open_slots(task: Task, state: ViewedState, decoding: Decoding, number: int) -> Slots:
+    """Return the places of a class, by number, in rows of two that are not settled."""
+    mean = task.dictionary.field.mean
+    holds = (task.parts.classes == number) & ~task.parts.same[:, None]
     row, place = np.nonzero(holds & ~is_settled(state, decoding)[:, None])
     some, every = state.take(row), np.arange(len(row))
     weights = task.parts.coefficients[row]

@@ -20,6 +20,8 @@ from instahide.attacks.unmixing.parts.pairs import KnownPairs
 from instahide.attacks.unmixing.parts.pixelwise import first_images
 from instahide.attacks.unmixing.parts.reassignment import reassign, reassign_evenly
 from instahide.attacks.unmixing.parts.rounds import (
+    FIELD_ROUNDS,
+    FIRST_ROUNDS,
     PUBLIC_RIDGE,
     Fixed,
     Observer,
@@ -37,18 +39,6 @@ from instahide.attacks.unmixing.parts.rounds import (
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import Assignment, State
 
-#: Annealing steps, error of the images, median filter. Later rounds trust the images more.
-FIELD_ROUNDS = (
-    Round(12, 0.3, 9),
-    Round(12, 0.2, 7),
-    Round(16, 0.05, 3),
-    Round(20, 0.2, 7),
-    Round(20, 0.05, 3),
-    Round(20, 0.02),
-    Round(32, 0.01),
-)
-#: Before them, where rows were unmasked one by one.
-FIRST_ROUNDS = (Round(16, 0.5, turn=False), Round(16, 0.3, turn=False))
 #: For rows without masks.
 PLAIN_ROUNDS = (Round(0, 0.05), Round(0, 0.01), Round(0, 0.01))
 

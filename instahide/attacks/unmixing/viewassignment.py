@@ -51,19 +51,18 @@ FURTHER = 2  # pixels
 REFRAMINGS = 2  # after each, EM begins with the frames found
 VIEW_RIDGE = 0.1  # of profiles, as a share of the normal matrix's mean diagonal
 COMMON_RIDGE = 1e-3  # of that: for what is common to all rows
-WIDE_VIEWS = 338  # of crops by 4 pixels and flips, two pixels further: what estimates count on
 
 
 def em_in_views_needs(size: Size) -> float:
     """Bytes: features, and less the common part; profiles in all views; costs of a class."""
-    profiles = FLOAT * WIDE_VIEWS * size.image_count * size.pixels
-    costs = 2 * FLOAT * size.class_rows * WIDE_VIEWS * size.class_images
+    profiles = FLOAT * size.views(FURTHER) * size.image_count * size.pixels
+    costs = 2 * FLOAT * size.class_rows * size.views(FURTHER) * size.class_images
     return 3 * size.table + profiles + costs
 
 
 def em_in_views_seconds(size: Size) -> float:
     """Processor seconds: four products a round of each row with a class in all views."""
-    products = 4 * PRODUCT * size.rows * size.class_images * WIDE_VIEWS * size.pixels
+    products = 4 * PRODUCT * size.rows * size.class_images * size.views(FURTHER) * size.pixels
     return 3 * (products + 100 * TOUCH * size.rows * size.pixels)
 
 

@@ -24,7 +24,6 @@ from instahide.attacks.unmixing.parts.canvases import Views, views_of
 from instahide.attacks.unmixing.parts.denoiser import (
     PATCH,
     Pairs,
-    require_torch,
     train_denoiser,
 )
 from instahide.attacks.unmixing.parts.field import Field, batches, learn_field
@@ -39,6 +38,7 @@ from instahide.attacks.unmixing.parts.viewhandin import hand_in_views
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import Assignment, State
 from instahide.errors import InstaHideError
+from instahide.pytorch import import_torch
 
 NETWORK_EPOCHS = 2  # with six it has learned what is true of made errors only, and harms
 LEAST_PHOTOS = 20  # fewer teach nothing, and nothing could be held out
@@ -106,7 +106,7 @@ def _check_training(photos: int, epochs: int) -> None:
         raise InstaHideError(f"epochs={epochs}: give a whole number of 1 or more")
     if photos < LEAST_PHOTOS:
         raise InstaHideError(f"{photos} photos: the network learns from {LEAST_PHOTOS} or more")
-    require_torch()
+    import_torch("the finish views does without")
 
 
 def variance_in_views(state: State, views: Views) -> np.ndarray:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numba
 import numpy as np
 
+from instahide.attacks.needs import reach_told
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import NOBODY, Assignment
 from instahide.encodings.augmentation import FILLS
@@ -24,7 +25,6 @@ from instahide.images import to_unit_range
 _compiled = numba.njit(nogil=True, cache=True)
 CANVAS_TOLERANCE = 1e-4  # of the right side, where conjugate gradients stop
 CANVAS_STEPS = 25
-TURNED_REACH = 4  # pixels: of images that are turned or grown, only so near views are known
 
 
 @dataclass(frozen=True)
@@ -135,17 +135,12 @@ class Views:
 
 
 def views_of(problem: Problem) -> Views:
-    """Return the views in which rows may hold an image, as far as the challenge tells.
-
-    ASSUME: where images are also turned, moved further or grown, they are looked for in views
-    of up to four pixels' shift only; there are too many others to try them all.
-    """
+    """Return the views in which rows may hold an image, as far as the challenge tells."""
     told = problem.augmentation
     if told is None:
         return Views(problem.shape, reach=0, flip=False)
-    reach = max(told.crop_padding, TURNED_REACH if told.affine else 0)
     fill = float(to_unit_range(np.array(FILLS[told.fill], np.uint8)))
-    return Views(problem.shape, reach, told.flip, fill=fill)
+    return Views(problem.shape, reach_told(told), told.flip, fill=fill)
 
 
 @dataclass(frozen=True)

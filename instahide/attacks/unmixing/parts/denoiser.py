@@ -8,17 +8,15 @@ PyTorch is an extra, and is imported when a network is asked for.
 """
 
 import contextlib
-import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from instahide.errors import InstaHideError
 from instahide.progress import tracked
+from instahide.pytorch import import_torch
 from instahide.ssim import K1, K2, WINDOW, ssim
 
 WIDTH, DEPTH = 48, 5  # channels and convolutions
@@ -86,23 +84,6 @@ class Denoiser:
             return _denoise(self.network, images, deviation)
 
 
-def require_torch() -> ModuleType:
-    """Return PyTorch.
-
-    Raises
-    ------
-    InstaHideError
-        When it is not installed.
-    """
-    try:
-        return importlib.import_module("torch")
-    except ModuleNotFoundError:
-        raise InstaHideError(
-            "this finish trains a network, and PyTorch is not installed: pip install "
-            "'instahide[torch]', or make torch in a clone; the finish views does without"
-        ) from None
-
-
 def train_denoiser(pairs: Pairs, epochs: int, rng: np.random.Generator) -> Denoiser:
     """Train a network on pairs by Adam: mean square over the errors' variance, and SSIM.
 
@@ -115,7 +96,7 @@ def train_denoiser(pairs: Pairs, epochs: int, rng: np.random.Generator) -> Denoi
     rng : numpy.random.Generator
         The same one makes the same network on the same processor.
     """
-    torch = require_torch()
+    torch = import_torch()
     held_out = min(HELD_OUT, len(pairs) // 5)
     known, learned = pairs[:held_out], pairs[held_out:]
     with _steadily(int(rng.integers(2**63))):
@@ -163,14 +144,14 @@ def _cut(pairs: Pairs, rng: np.random.Generator) -> Pairs:
 def _loss(network: Any, pairs: Pairs) -> Any:
     """Return the mean square of what is left of errors, in their variance, and lost SSIM."""
     found, clean = _apply(network, _planes(pairs.seen), pairs.deviation), _planes(pairs.clean)
-    scale = require_torch().from_numpy(1 / pairs.deviation)[:, None, None, None]
+    scale = import_torch().from_numpy(1 / pairs.deviation)[:, None, None, None]
     square = ((found - clean) * scale).square().mean()
     return square + SIMILARITY * (1 - similarity_of_planes(found, clean))
 
 
 def similarity_of_planes(one: Any, other: Any) -> Any:
     """Return the mean `instahide.ssim.ssim` of tensors (n, C, H, W) on [-1, 1], with slopes."""
-    functional, count = require_torch().nn.functional, WINDOW**2
+    functional, count = import_torch().nn.functional, WINDOW**2
 
     def average(x: Any) -> Any:
         return functional.avg_pool2d(x, WINDOW, stride=1)
@@ -186,7 +167,7 @@ def similarity_of_planes(one: Any, other: Any) -> Any:
 
 def _make_network(shape: tuple[int, ...]) -> Any:
     """Return the network for pictures (N, H, W, C), with He's initial weights."""
-    nn = require_torch().nn
+    nn = import_torch().nn
     inner = FACTOR**2 * shape[3]
     widths = [inner + 1, *[WIDTH] * (DEPTH - 1), inner]
     layers = []
@@ -201,7 +182,7 @@ def _make_network(shape: tuple[int, ...]) -> Any:
 
 def _apply(network: Any, images: Any, deviation: np.ndarray) -> Any:
     """Return images, a tensor (n, C, H, W), less what the network predicts of errors."""
-    torch = require_torch()
+    torch = import_torch()
     functional, (height, width) = torch.nn.functional, images.shape[2:]
     scale = torch.from_numpy(deviation)[:, None, None, None]
     whole = functional.pad(images, (0, -width % FACTOR, 0, -height % FACTOR), mode="replicate")
@@ -215,7 +196,7 @@ def _apply(network: Any, images: Any, deviation: np.ndarray) -> Any:
 
 def _denoise(network: Any, images: np.ndarray, deviation: np.ndarray) -> np.ndarray:
     found = np.empty_like(images)
-    with require_torch().no_grad():
+    with import_torch().no_grad():
         for start in range(0, len(images), DENOISED_AT_ONCE):
             some = slice(start, start + DENOISED_AT_ONCE)
             clean = _apply(network, _planes(images[some]), deviation[some])
@@ -225,7 +206,7 @@ def _denoise(network: Any, images: np.ndarray, deviation: np.ndarray) -> np.ndar
 
 def _planes(images: np.ndarray) -> Any:
     """Return pictures (n, H, W, C) as a tensor (n, C, H, W)."""
-    return require_torch().from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+    return import_torch().from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
 
 
 @contextlib.contextmanager
@@ -234,7 +215,7 @@ def _steadily(seed: int) -> Iterator[None]:
 
     Sums of several threads are in no fixed order.
     """
-    torch = require_torch()
+    torch = import_torch()
     threads = torch.get_num_threads()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

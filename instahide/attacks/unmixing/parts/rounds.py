@@ -19,6 +19,7 @@ back, while details do.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from cv2 import medianBlur
@@ -115,6 +116,20 @@ class Round:
     error: float
     median: int = 1
     turn: bool = True
+
+
+#: Annealing steps, error of the images, median filter. Later rounds trust the images more.
+FIELD_ROUNDS = (
+    Round(12, 0.3, 9),
+    Round(12, 0.2, 7),
+    Round(16, 0.05, 3),
+    Round(20, 0.2, 7),
+    Round(20, 0.05, 3),
+    Round(20, 0.02),
+    Round(32, 0.01),
+)
+#: Before them, where rows were unmasked one by one.
+FIRST_ROUNDS = (Round(16, 0.5, turn=False), Round(16, 0.3, turn=False))
 
 
 def rounds_needs(size: Size) -> float:
@@ -230,12 +245,24 @@ def turn_negatives(fixed: Fixed, state: State, level: np.ndarray) -> State:
 
 
 def run_rounds(
-    fixed: Fixed, state: State, rounds: Iterable[Round], observe: Observer = ignore
+    fixed: Any,
+    state: State,
+    rounds: Iterable[Round],
+    observe: Observer = ignore,
+    refine_once: Callable[[Any, Any, Round], Any] = refine,
 ) -> State:
-    """Run rounds, see `refine`; `observe` sees the state before them and after each."""
+    """Run rounds, see `refine`; `observe` sees the state before them and after each.
+
+    Parameters
+    ----------
+    fixed : Fixed
+        Or what another `refine_once` takes.
+    refine_once : callable
+        Runs one round on states of another kind.
+    """
     observe("first images", state)
     for number, round_ in enumerate(tracked(list(rounds), "images and pairs", "rounds")):
-        state = refine(fixed, state, round_)
+        state = refine_once(fixed, state, round_)
         observe(f"round {number + 1}", state)
     return state
 
