@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from instahide.attacks.recipe import Labels
 from instahide.attacks.running import run_steps
 from instahide.attacks.seen import sample
 from instahide.attacks.unmixing.problem import Problem, make_problem
+from instahide.attacks.unmixing.untold import estimate
 from instahide.challenge.encryption import BATCH_ROWS, encode_rows
 from instahide.challenge.selection import read_labelled, select
 from instahide.challenge.sources import combine
@@ -175,7 +176,10 @@ def measure_attack(
         knows_pool=pool,
         augmentation=augmentation,
     )
-    recovery, watch = run_steps(attack.steps, made.problem)
+    problem = made.problem
+    if NAMED[name].get("augmentation") == "estimated":
+        problem = replace(problem, augmentation=estimate(problem))
+    recovery, watch = run_steps(attack.steps, problem)
     return Figures(
         seconds=tuple(stage["cpu_seconds"] for stage in watch.stages),
         gigabytes=watch.stages[-1]["peak_memory_bytes"] / 2**30,

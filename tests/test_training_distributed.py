@@ -201,7 +201,9 @@ def test_a_party_that_sends_plain_images_is_caught(name, tmp_path, monkeypatch):
 @WITH_FLOWER
 def test_clients_of_flower_learn_together():
     found = ACCURACY.search(output([sys.executable, EXAMPLES / "flower_loopback.py"]))
-    assert float(found[1]) > 35
+    # Chance is 10, with a standard error of 3.4. The order in which clients answer differs from
+    # run to run, and with it what is learned: 34 to 64 were seen.
+    assert float(found[1]) > 20
 
 
 def flower(folder, spoilt=()):

@@ -97,6 +97,7 @@ NAMED = {
     "augmented-classes": VIEWS | {"labels": "classes"},
     "augmented-none": VIEWS | {"labels": "none"},
     "augmented-pool": VIEWS | {"public": "pool", "finish": "views-pool"},
+    "augmented-untold": VIEWS | {"augmentation": "estimated"},
 }
 #: Names of stages that are on another encoding than InstaHide.
 ON_OTHERS = {"equal": DP_INSTAHIDE}
@@ -119,8 +120,9 @@ def unmixing(name: str = "whitened", **chosen: str) -> Attack:
     name : str
         Of the attack.
     chosen : str
-        `labels`, `public`, and the text of a choice for stages, see `NAMED`; what is not given
-        is as in the attack ``whitened``.
+        `labels`, `public`, `augmentation` (``told``, or ``estimated`` from the rows), and the
+        text of a choice for stages, see `NAMED`; what is not given is as in the attack
+        ``whitened``.
 
     Raises
     ------
@@ -133,20 +135,27 @@ def unmixing(name: str = "whitened", **chosen: str) -> Attack:
     ['whitened', 'em', 'field,rounds=1', 'local']
     """
     stages = WHITENED | {stage: chosen[stage] for stage in STAGES if stage in chosen}
-    _check_together(stages)
+    untold = chosen.get("augmentation") == "estimated"
+    _check_together(stages, untold)
     others = {ON_OTHERS.get(text.partition(",")[0]) for text in stages.values()} - {None}
     return Attack(
         name,
         tuple(step for stage, text in stages.items() for step in _steps(stage, text)),
-        family="unmixing",
-        view=f"{UNMIXING}.problem:view",
+        family="unmixing-untold" if untold else "unmixing",
+        view=f"{UNMIXING}.untold:view_untold" if untold else f"{UNMIXING}.problem:view",
         labels=chosen.get("labels", "coefficients"),
         public=chosen.get("public", "sample"),
         encodings=tuple(others) or (INSTAHIDE,),
+        unmoved=_unmoved(stages["assignment"].partition(",")[0]),
     )
 
 
-def _check_together(stages: Mapping[str, str]) -> None:
+def _unmoved(assignment: str) -> bool:
+    """Tell whether an assignment of the project's own looks for images as they are."""
+    return assignment in STAGES["assignment"] and not assignment.startswith("views")
+
+
+def _check_together(stages: Mapping[str, str], untold: bool) -> None:
     """Refuse to mix stages on images in views with others: they would not know the members.
 
     Functions of one's own may stand beside either.
@@ -160,6 +169,11 @@ def _check_together(stages: Mapping[str, str]) -> None:
         raise InstaHideError(
             f"{seen[0]} {stages[seen[0]]!r} and {other} {stages[other]!r} do not go together: "
             "choose 'views' for similarity, assignment, retrieval and finish, or for none"
+        )
+    if untold and known and not seen:
+        raise InstaHideError(
+            "augmentation 'estimated' is for stages on images in views: choose 'views' for "
+            "similarity, assignment, retrieval and finish"
         )
 
 
@@ -238,6 +252,7 @@ def _rows_first(name: str, labels: Labels, *others: Step) -> Attack:
         labels=labels,
         public="pool",
         encodings=(INSTAHIDE,),
+        unmoved=True,
     )
 
 

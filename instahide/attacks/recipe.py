@@ -117,6 +117,8 @@ class Attack:
         It is a measure for comparison, and no attack.
     encodings : tuple of str
         The names of the encodings that it attacks; empty for any.
+    unmoved : bool
+        It looks for images as they are, not cropped or flipped.
     """
 
     name: str
@@ -129,6 +131,7 @@ class Attack:
     secrets: bool = False
     baseline: bool = False
     encodings: tuple[str, ...] = ()
+    unmoved: bool = False
 
     def suits(self, encoding: str) -> bool:
         """Tell whether it attacks an encoding of this name."""

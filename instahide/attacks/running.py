@@ -26,6 +26,11 @@ from instahide.progress import announce
 from instahide.smalljson import read_object
 
 StepObserver = Callable[[str, Any], object]
+UNMOVED = (
+    "this attack looks for images as they are, and those of the challenge were cropped, "
+    "flipped or turned before they were mixed: it will find next to nothing; take one of the "
+    "attacks augmented, augmented-classes, augmented-none and augmented-pool"
+)
 
 
 def step_rng(number: int, seed: int, part: int | None = None) -> np.random.Generator:
@@ -42,8 +47,13 @@ def step_rng(number: int, seed: int, part: int | None = None) -> np.random.Gener
 
 
 def view_of(attack: Attack, seen: Seen) -> Any:
-    """Return what an attack's steps are called with, see also `check_encoding`."""
+    """Return what an attack's steps are called with, see also `check_encoding`.
+
+    Warns where images were augmented and the attack does not look for that.
+    """
     check_encoding(attack, seen.encoding)
+    if attack.unmoved and seen.about.get("augmentation"):
+        announce(UNMOVED)
     return load_function(attack.view)(seen) if attack.view else seen
 
 

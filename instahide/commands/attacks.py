@@ -24,6 +24,7 @@ STAGED = {
     "augmented-classes": "the same without the labels' coefficients",
     "augmented-none": "the same without any labels",
     "augmented-pool": "as `pool`, where images were cropped and flipped before they were mixed",
+    "augmented-untold": "as `augmented`, and find out how images were cropped and flipped",
 }
 #: Attacks that begin with each row for itself.
 SINGLES = {

@@ -59,7 +59,7 @@ def even_lines(features: np.ndarray, shape: tuple[int, ...], most: float = 2.0) 
     return np.clip(pictures, -most, most).reshape(features.shape)
 
 
-def register(features: np.ndarray, views: Views) -> Registered:
+def register(features: np.ndarray, views: Views, *, evenly: bool = False) -> Registered:
     """Register all pairs of rows.
 
     Parameters
@@ -68,10 +68,13 @@ def register(features: np.ndarray, views: Views) -> Registered:
         Those without a sign, and then those with one.
     views : Views
         Of rows over an image; over each other they are shifted by twice as much.
+    evenly : bool
+        All shifts are as likely, as nobody knows how far windows were moved.
     """
     rows, reach = len(features), 2 * views.reach
     spectra = _spectra(features, views, reach)
-    weight = _weights(views, reach)
+    scale, prior = _weights(views, reach)
+    weight = scale, np.zeros_like(prior) if evenly else prior
     score = np.zeros((rows, rows), np.float32)
     flipped, shift = np.zeros((rows, rows), bool), np.zeros((rows, rows, 2), np.int8)
     for row in range(rows - 1):
