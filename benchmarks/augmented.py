@@ -66,9 +66,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[50], help="for each image")
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--finish", help="instead of the attacks' own, such as views-denoise")
     parser.add_argument("--csv", type=Path, help="where to add all results, line by line")
     options = parser.parse_args()
     photos = Photos(options.private, options.pool, options.sample)
+    chosen = {"finish": options.finish} if options.finish else None
     for name, text, rows in itertools.product(
         options.attacks, options.augmentations, options.rows
     ):
@@ -76,7 +78,7 @@ def main() -> None:
         print("seed  " + "".join(f"{column:>10}" for column in COLUMNS))
         found = []
         for seed in options.seeds:
-            given = options.images, rows, seed, name, None, augmentation_of(text)
+            given = options.images, rows, seed, name, chosen, augmentation_of(text)
             with quiet():
                 figures = in_own_process(measure_attack, photos, *given)
             values = figures.max_ssim, figures.set_ssim, figures.total, figures.gigabytes
