@@ -36,7 +36,7 @@ from instahide.training.configured import training_of
 from instahide.training.recipe import UNENCRYPTED
 from snakemake.exceptions import WorkflowError
 
-if not {"challenges", "training"} & config.keys():
+if not {"challenges", "training", "sweeps"} & config.keys():
 
     configfile: "config/config.yaml"
 
@@ -61,6 +61,7 @@ wildcard_constraints:
     set=one_of(config["private"]),
     data=one_of(config["data"]),
     training=one_of(config["training"]),
+    sweep=one_of(config["sweeps"]),
     run=r"\d+",
     array=one_of({name for given in config["challenges"].values() for name in given["arrays"]}),
     kind="public|private|data",
@@ -86,10 +87,11 @@ rule all:
     input:
         pictures,
         "results/ablation.md" if len(staged("")) > 1 else [],
-        "results/training/table.md" if config["training"] else [],
+        "results/training/table.md" if listed("training") else [],
+        expand("results/sweeps/{sweep}.csv", sweep=config["sweeps"]),
         expand(
             "results/{challenge}/{file}",
-            challenge=config["challenges"],
+            challenge=listed("challenges"),
             file=["release.zip", "verification.txt", "leaderboard.html", "check.html"],
         ),
 
@@ -147,9 +149,9 @@ rule crops:
 rule key_points:
     """Keep the crops with enough SIFT key points, shrunk to the images' size."""
     input:
-        f"{PUBLIC}/crops/{{shard}}.zarr.sha256",
+        lambda w: f"{crops_folder(w)}/{w.shard}.zarr.sha256",
         # Only so that temporary crops stay until they are read: the digest tells changes.
-        crops=ancient(f"{PUBLIC}/crops/{{shard}}.zarr"),
+        crops=lambda w: ancient(f"{crops_folder(w)}/{w.shard}.zarr"),
     output:
         store=directory(f"{PUBLIC}/patches/{{shard}}.zarr"),
         digest=f"{PUBLIC}/patches/{{shard}}.zarr.sha256",
@@ -163,7 +165,7 @@ rule key_points:
     params:
         code=code("key_points", "opencv-python-headless"),
         more_than=lambda w: config["public"][w.pool]["key_points"],
-        size=config["image"]["size"],
+        size=lambda w: image_of("public", w.pool)["size"],
     message:
         "Count key points of {wildcards.pool}, shard {wildcards.shard}"
     script:
@@ -174,7 +176,7 @@ rule pool:
     """Join the patches of all shards."""
     input:
         digests=shards(f"{PUBLIC}/patches/{{shard}}.zarr.sha256"),
-        reports=shards(f"{PUBLIC}/crops/{{shard}}.json"),
+        reports=lambda w: shards(f"{crops_folder(w)}/{{shard}}.json")(w),
     output:
         store=directory(f"{PUBLIC}/pool.zarr"),
         digest=f"{PUBLIC}/pool.zarr.sha256",
@@ -224,7 +226,8 @@ rule private:
     log:
         "results/logs/private-{set}.log",
     params:
-        **config["image"],
+        size=lambda w: image_of("private", w.set)["size"],
+        channels=config["image"]["channels"],
         code=code("private", "opencv-python-headless"),
         source=private_source,
         inventory=private_inventory,
@@ -408,4 +411,5 @@ rule verify:
 
 
 include: "workflow/rules/training.smk"
+include: "workflow/rules/sweeps.smk"
 include: "workflow/rules/asked.smk"

@@ -4,6 +4,7 @@ Nothing heavier than NumPy is imported: it runs whenever the workflow is parsed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,7 +26,15 @@ from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.lookup import check_choice
 from instahide.randomness import historical
-from instahide.schema import check_schema, check_values, fill_defaults, in_yaml, suggest
+from instahide.schema import (
+    check_schema,
+    check_values,
+    fill_defaults,
+    in_yaml,
+    resolve,
+    suggest,
+)
+from instahide.sweeps.expansion import Fill, check_attacks_suit, expand_sweeps
 from instahide.training.configured import (
     challenge_of_training,
     recorded_challenges,
@@ -58,28 +67,80 @@ def check_config(config: dict, schema: dict) -> dict:
         pool or private set that is not there; says where and what would do.
     """
     try:
-        check_values(config)
-        named = config.get("attacks")
-        if named is None or isinstance(named, dict):
-            config = {**config, "attacks": NAMED | (named or {})}
-        filled = fill_defaults(with_other_encodings(config), schema, schema)
-        check_schema(filled, schema)
+        filled = _filled(config, schema)
     except InstaHideError as error:
         raise InstaHideError(f"configuration: {error}") from None
+    _check_sources_and_attacks(filled)
+    if not filled["challenges"] and not filled["training"] and not filled["sweeps"]:
+        raise InstaHideError(
+            "configuration: it has neither challenges nor training, and no sweeps: add one"
+        )
+    filled, where = _with_sweeps(filled, schema)
+    for name, challenge in filled["challenges"].items():
+        _check_challenge(where.get(name, f"challenges/{name}"), challenge, filled)
+    filled |= _checked_trainings(filled, where)
+    try:
+        check_attacks_suit(filled["sweeps"])
+    except InstaHideError as error:
+        raise InstaHideError(f"configuration: {error}") from None
+    return filled
+
+
+def _filled(config: dict, schema: dict) -> dict:
+    """Return a configuration with its defaults, checked against the schema."""
+    check_values(config)
+    named = config.get("attacks")
+    if named is None or isinstance(named, dict):
+        config = {**config, "attacks": NAMED | (named or {})}
+    filled = fill_defaults(with_other_encodings(config), schema, schema)
+    check_schema(filled, schema)
+    return filled
+
+
+def _check_sources_and_attacks(config: dict) -> None:
+    """Check what challenges and trainings are made from, and the attacks."""
     for kind in ("public", "private"):
-        for name, given in filled[kind].items():
+        for name, given in config[kind].items():
             _check_source(f"{kind}/{name}/source", given["source"])
-    for name, pool in filled["public"].items():
+    for name, pool in config["public"].items():
         _check_crops(name, pool)
-    for name, attack in filled["attacks"].items():
+    for name, attack in config["attacks"].items():
         _check_length(f"attacks/{name}", map(attack.get, STAGES), LONGEST_OWN_NAME)
         _check_attack(name, attack)
-    _check_beginnings(filled["attacks"])
-    for name, challenge in filled["challenges"].items():
-        _check_challenge(f"challenges/{name}", challenge, filled)
-    if not filled["challenges"] and not filled["training"]:
-        raise InstaHideError("configuration: it has neither challenges nor training: add one")
-    return filled | _checked_trainings(filled)
+    _check_beginnings(config["attacks"])
+
+
+def _with_sweeps(config: dict, schema: dict) -> tuple[dict, dict[str, str]]:
+    """Return a configuration with what its sweeps expand to, and what to call that."""
+    kinds = ("public", "private", "challenges", "training")
+    keys = {kind: schema["properties"][kind]["additionalProperties"] for kind in kinds[2:]}
+    keys = {kind: part["properties"] for kind, part in keys.items()}
+    try:
+        made = expand_sweeps(config, _filler(schema), keys)
+    except InstaHideError as error:
+        raise InstaHideError(f"configuration: {error}") from None
+    sweeps = {
+        name: sweep | {"points": made.points[name]} for name, sweep in config["sweeps"].items()
+    }
+    more = {kind: config[kind] | getattr(made, kind) for kind in kinds}
+    return config | more | {"sweeps": sweeps}, made.where
+
+
+def _filler(schema: dict) -> Fill:
+    """Return what fills in the defaults of one entry, and checks it."""
+
+    def fill(kind: str, where: str, given: dict[str, Any]) -> dict[str, Any]:
+        part = resolve(schema["properties"][kind], schema)
+        named = part["additionalProperties"]
+        part = named if isinstance(named, dict) else part
+        filled = fill_defaults(_suited(where, given), part, schema)
+        try:
+            check_schema(filled, part | {"$defs": schema["$defs"]})
+        except InstaHideError as error:
+            raise InstaHideError(f"{where}: {error}") from None
+        return filled
+
+    return fill
 
 
 def _check_challenge(where: str, challenge: dict, config: dict) -> None:
@@ -88,15 +149,16 @@ def _check_challenge(where: str, challenge: dict, config: dict) -> None:
     _check_references(where, challenge, config)
     images = config["private"][challenge["private"]]["images"]
     _check_encoding(where, challenge, images)
-    _check_augmentation(where, challenge, config["image"]["size"])
+    size = config["private"][challenge["private"]].get("size", config["image"]["size"])
+    _check_augmentation(where, challenge, size)
 
 
-def _checked_trainings(config: dict) -> dict:
+def _checked_trainings(config: dict, named: Mapping[str, str]) -> dict:
     """Check the trainings; return private sets and challenges with those they record."""
     for name, data in config["data"].items():
         _check_source(f"data/{name}/source", data["source"])
     for name, given in config["training"].items():
-        where = f"training/{name}"
+        where = named.get(name, f"training/{name}")
         if given["data"] not in config["data"]:
             raise InstaHideError(
                 f"configuration: {where}/data names {given['data']!r}, which is not among the "
@@ -285,6 +347,10 @@ def _check_references(where: str, challenge: dict, config: dict) -> None:
                 f"configuration: {where}/{key} names {wanted!r}, which is not among "
                 f"the keys of {kind!r}{suggest(wanted, list(config[kind]))}"
             )
+    if challenge.get("pool_known", 1) != 1 and "public" not in challenge:
+        raise InstaHideError(
+            f"configuration: {where}/pool_known: this challenge has no pool: remove it"
+        )
     pools = [config["public"].get(challenge.get(key)) for key in ("public", "public_sample")]
     if pools[0] is not None and pools[0] == pools[1]:
         raise InstaHideError(
@@ -402,13 +468,16 @@ def _check_augmentation(where: str, challenge: dict, size: int) -> None:
 def _check_scheme(where: str, challenge: dict, images: int) -> None:
     """Refuse impossible bounds, and too few private images, before any work is done."""
     try:
-        scheme = Scheme(
-            challenge["scheme"],
-            *(challenge[key] for key in ("k", "c1", "c2", "rows_per_image")),
-        )
+        scheme = _scheme(challenge["scheme"], *(challenge[key] for key in ("k", "c1", "c2")))
         scheme.check_images(images, pool=scheme.public_count)  # the pool is not made yet
     except InstaHideError as error:
         raise InstaHideError(f"configuration: {where}: {error}") from None
+
+
+@lru_cache(maxsize=1000)
+def _scheme(name: str, k: int, c1: float, c2: float) -> Scheme:
+    """Return a scheme; it draws thousands of coefficients to tell whether it can be met."""
+    return Scheme(name, k, c1, c2)
 
 
 def _check_generator(where: str, challenge: dict) -> None:

@@ -120,7 +120,7 @@ def test_a_recovery_has_no_word_of_what_was_given():
 
 def test_other_photos_are_other_photos(folder):
     given, line = told(folder, "others.zarr", modest, labels="classes")
-    assert given == Knowledge("classes", True, True, False, False).__dict__
+    assert given == Knowledge("classes", True, True, False, False).told()
     assert "| classes, number of images, public distribution |" in line
 
 

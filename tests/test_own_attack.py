@@ -120,7 +120,7 @@ def test_what_an_attack_knows_is_in_the_path_of_its_stages_and_on_the_leaderboar
         about = json.loads(
             (results / f"attacks/{attack}/attack.json").read_text(encoding="utf-8")
         )
-        assert about["given"] == vars(Knowledge(public_distribution=True))
+        assert about["given"] == Knowledge(public_distribution=True).told()
 
 
 def test_a_step_that_attacks_on_two_encodings_begin_with_is_run_for_its_own(

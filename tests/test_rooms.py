@@ -18,12 +18,13 @@ LEVELS = {
     "attacks": 6,
     "scoring": 6,
     "training": 6,
-    "config": 7,
-    "leaderboard": 7,
-    "commands": 8,
-    "cli": 9,
-    "notebook": 9,
-    "__main__": 10,
+    "sweeps": 7,
+    "config": 8,
+    "leaderboard": 8,
+    "commands": 9,
+    "cli": 10,
+    "notebook": 10,
+    "__main__": 11,
 }
 
 

@@ -47,16 +47,19 @@ EDITS = {
     "config.py": set(),
     "attacks/catalogue.py": set(),
     "attacks/seen.py": {"step"},
+    "attacks/partofpool.py": {"step"},
     "encodings/catalogue.py": set(),
     "encodings/dpinstahide.py": set(),
     "encodings/perimage.py": set(),
     "encodings/labels.py": {"accuracy", "check", "label", "train", "verify"},
     "training/configured.py": set(),
-    "training/recipe.py": {"accuracy", "train", "training_table"},
+    "training/recipe.py": {"accuracy", "sweep_table", "train", "training_table"},
     "training/loop.py": {"accuracy", "train"},
     "training/accuracy.py": {"accuracy", "train"},
     "leaderboard/tables.py": {"leaderboard"},
-    "scoring/metrics.py": {"check", "leaderboard", "score"},
+    "leaderboard/sweeptable.py": {"sweep_table"},
+    "scoring/metrics.py": {"check", "leaderboard", "score", "sweep_table"},
+    "sweeps/expansion.py": set(),
 }
 
 

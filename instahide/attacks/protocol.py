@@ -62,6 +62,8 @@ class Knowledge:
         The pool itself.
     generator : bool
         The generator's algorithm, without its seed.
+    pool_share : float
+        How much of the pool, where it was given; told where it is not all.
     """
 
     labels: Literal["coefficients", "classes", "none"] = "coefficients"
@@ -69,6 +71,14 @@ class Knowledge:
     public_distribution: bool = False
     public_pool: bool = False
     generator: bool = False
+    pool_share: float = 1.0
+
+    def told(self) -> dict[str, Any]:
+        """Return what files have of it: the share of the pool only where it is not all."""
+        content = asdict(self)
+        if self.pool_share == 1:
+            del content["pool_share"]
+        return content
 
 
 @dataclass(frozen=True)
@@ -256,7 +266,7 @@ def describe_recovery(recovery: Recovery, run: Run) -> dict[str, Any]:
     return {
         "attack": run.attack,
         "version": __version__,
-        "given": asdict(run.given),
+        "given": run.given.told(),
         "baseline": run.baseline,
         "complexity": recovery.complexity,
         "wall_seconds": round(sum(stage["wall_seconds"] for stage in stages), 3),

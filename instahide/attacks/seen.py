@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from instahide.attacks.partofpool import part_of_pool
 from instahide.attacks.protocol import Knowledge, Released, load_released
 from instahide.attacks.recipe import Labels
 from instahide.challenge.folder import ChallengeFolder
@@ -45,6 +46,8 @@ class Seen:
         it; `public` is then a sample of it.
     secrets : ChallengeFolder or None
         The folder with the truth; for baselines only.
+    pool_share : float
+        How much of the challenge's pool `pool` is.
     """
 
     released: Released
@@ -54,6 +57,7 @@ class Seen:
     labels: Labels = "coefficients"
     pool: Pool | None = None
     secrets: ChallengeFolder | None = field(default=None, repr=False)
+    pool_share: float = 1.0
 
     @property
     def encoding(self) -> str:
@@ -83,6 +87,7 @@ class Seen:
             labels=self.labels,
             public_distribution=len(self.public) > 0,
             public_pool=self.pool is not None,
+            pool_share=self.pool_share,
         )
 
 
@@ -94,6 +99,7 @@ def see(
     labels: Labels = "coefficients",
     *,
     pool: Pool | None = None,
+    pool_share: float = 1.0,
     secrets: ChallengeFolder | None = None,
 ) -> Seen:
     """Put together what an attacker sees.
@@ -124,7 +130,7 @@ def see(
             "thousands"
         )
     stripped = replace(released, label=strip_labels(released.label, labels))
-    return Seen(stripped, public, about, image_count, labels, pool, secrets)
+    return Seen(stripped, public, about, image_count, labels, pool, secrets, pool_share)
 
 
 def load_seen(
@@ -135,6 +141,7 @@ def load_seen(
     public: Path | str | None = None,
     labels: Labels = "coefficients",
     knows_pool: bool = False,
+    pool_share: float = 1.0,
     secrets: bool = False,
 ) -> Seen:
     """Read a challenge's released files and, if any, the attacker's public photos.
@@ -152,6 +159,8 @@ def load_seen(
         A pool of public photos.
     knows_pool : bool
         Whether it is the pool of the challenge, and known to be.
+    pool_share : float
+        How much of that pool is shown; which images, the challenge's digest decides.
     secrets : bool
         Whether the truth is shown too.
 
@@ -168,6 +177,9 @@ def load_seen(
     pool, photos = None, None
     if public is not None:
         pool = open_pool(public)
+        if pool_share != 1:
+            told = read_manifest(folder.manifest, ("files",))["files"]
+            pool = part_of_pool(pool, pool_share, told["encryption.npy"]["sha256"])
         held = sample_size(pool) * int(np.prod(pool.shape))
         needed = FLOAT_BYTES * released.encryption.size + (FLOAT_BYTES + 1) * held
         check_memory(needed, f"reading {challenge} and {public}")
@@ -179,6 +191,7 @@ def load_seen(
             )
         photos = to_unit_range(sample(pool))
     known = {"pool": pool if knows_pool else None, "secrets": folder if secrets else None}
+    known |= {"pool_share": pool_share} if knows_pool else {}
     return see(released, photos, about, image_count, labels, **known)
 
 

@@ -195,6 +195,8 @@ def save_record(path: Path | str, record: Record) -> None:
     content = asdict(record)
     del content["rechecked"]
     content["metrics"] = {name: _told(value) for name, value in content["metrics"].items()}
+    if record.given:
+        content["given"] = record.given.told()
     if content["recovered_set"]:
         content["recovered_set"] = _told(content["recovered_set"])
     save_json(path, {key: item for key, item in content.items() if item not in (None, "")})

@@ -146,7 +146,9 @@ def _given(record: Record) -> str:
     if record.given is None:
         return "not stated"
     labels = {"coefficients": ["labels"], "classes": ["classes"], "none": []}
-    others = [text for key, text in _GIVEN.items() if getattr(record.given, key)]
+    share = record.given.pool_share
+    named = _GIVEN | ({"public_pool": f"{share:.3g} of the public pool"} if share != 1 else {})
+    others = [text for key, text in named.items() if getattr(record.given, key)]
     return ", ".join(labels[record.given.labels] + others) or "nothing"
 
 

@@ -25,6 +25,7 @@ NAMES = {
     "attack": ATTACKS,
     "data": config["data"],
     "training": config["training"],
+    "sweep": config["sweeps"],
     "run": {seed for given in config["training"].values() for seed in given["seeds"]},
 }
 
@@ -83,6 +84,7 @@ def things_for(target):
         folders += [f"results/public/{wildcards['pool']}"] if "pool" in wildcards else []
         folders += [f"results/private/{wildcards['set']}"] if "set" in wildcards else []
         folders += [f"results/data/{wildcards['data']}"] if "data" in wildcards else []
+        folders += points_from(wildcards["sweep"]) if "sweep" in wildcards else []
         if "training" in wildcards:
             given = config["training"][wildcards["training"]]
             folders += [
@@ -90,6 +92,12 @@ def things_for(target):
                 *sources_of_training(given),
             ]
     return folders
+
+
+def points_from(sweep):
+    """The folders of pools that a sweep is made from; its points are named by their content."""
+    points = config["sweeps"][sweep]["points"]
+    return sorted({f"results/public/{point['pool']}" for point in points if point["pool"]})
 
 
 RULES = {rule.name for rule in workflow.rules}

@@ -23,8 +23,29 @@ def code(script, *libraries):
     return code_digest(f"{workflow.basedir}/workflow/scripts/{script}.py", libraries)
 
 
+# Names of the challenges and trainings that are points of sweeps.
+SWEPT = {
+    kind: {point[key] for sweep in config["sweeps"].values() for point in sweep["points"]}
+    for kind, key in (("challenges", "challenge"), ("training", "training"))
+}
+
+
 def challenge_of(wildcards):
     return config["challenges"][wildcards.challenge]
+
+
+def listed(kind):
+    """The challenges or trainings that stand for themselves, and are no points of sweeps.
+
+    Points make the table of their sweep; what else can be made of them is made by name.
+    """
+    return {name: given for name, given in config[kind].items() if name not in SWEPT[kind]}
+
+
+def image_of(kind, name):
+    """What the images of a pool or private set have in common; sweeps go over sizes."""
+    given = config[kind][name]
+    return config["image"] | ({"size": given["size"]} if "size" in given else {})
 
 
 def growing(first):
@@ -81,7 +102,8 @@ def shards(pattern):
 
 
 def downloaded(kind, name):
-    """The place of a source that is downloaded."""
+    """The place of a source that is downloaded, once for all private sets of a sweep."""
+    name = config[kind][name].get("source_of", name)
     source = config[kind][name]["source"]
     if "url_list" in source:
         return f"results/downloads/lists/{kind}/{name}"
@@ -166,6 +188,12 @@ def crop_settings(wildcards):
         "largest": pool["crop_size"][1],
         "channels": config["image"]["channels"],
     }
+
+
+def crops_folder(wildcards):
+    """Where a pool's crops are; pools of other sizes have those of the pool they are of."""
+    pool = config["public"][wildcards.pool].get("crops_of", wildcards.pool)
+    return f"results/public/{pool}/crops"
 
 
 def crops_output(path):
@@ -254,7 +282,7 @@ def sample_digest(wildcards):
 def seen(wildcards):
     """What `seen.load_seen` needs; all of it is public, but for baselines."""
     given, (attack, _, _) = challenge_of(wildcards), job_of(wildcards)
-    private, image = config["private"][given["private"]], config["image"]
+    private, image = config["private"][given["private"]], image_of("private", given["private"])
     shape = [image["size"], image["size"], image["channels"]]
     chosen = encoding_of(given)
     known = {**chosen.options, "image_shape": shape} if chosen.name == INSTAHIDE else None
@@ -266,7 +294,14 @@ def seen(wildcards):
         "labels": attack.labels,
         "knows_pool": attack.public == "pool",
         "secrets": attack.secrets,
+        **pool_share(given, attack),
     }
+
+
+def pool_share(challenge, attack):
+    """The share of the pool that an attack is given, where it is not all of it."""
+    share = challenge.get("pool_known", 1)
+    return {"pool_share": share} if attack.public == "pool" and share != 1 else {}
 
 
 # ---- scores
@@ -303,7 +338,7 @@ def staged(file):
     """A file of every configured attack of several steps, on every challenge."""
     return [
         f"results/{challenge}/attacks/{attack}/{file}"
-        for challenge, given in config["challenges"].items()
+        for challenge, given in listed("challenges").items()
         for attack in given["attacks"]
         if attack in STAGED
     ]
@@ -313,7 +348,7 @@ def attacked(file):
     """A file of every challenge that has such an attack."""
     return [
         f"results/{challenge}/{file}"
-        for challenge, given in config["challenges"].items()
+        for challenge, given in listed("challenges").items()
         if any(attack in STAGED for attack in given["attacks"])
     ]
 
@@ -330,12 +365,12 @@ def submissions(*suffixes):
 
 def pictures(wildcards):
     """The figures of all challenges that have attacks."""
-    for challenge, given in config["challenges"].items():
+    for challenge, given in listed("challenges").items():
         for attack in given["attacks"]:
             yield f"results/{challenge}/attacks/{attack}/gallery.png"
         if given["attacks"]:
             yield f"results/{challenge}/ssim.png"
-    if any(given.get("augmentation") for given in config["challenges"].values()):
+    if any(given.get("augmentation") for given in listed("challenges").values()):
         yield "results/protection.png"
 
 
@@ -404,9 +439,29 @@ def with_training(script):
 
 
 def trained(file):
-    """A file of all runs, training by training."""
+    """A file of all runs, training by training; those of sweeps are not among them."""
     return [
         f"results/training/{name}/{seed}/{file}"
-        for name, given in config["training"].items()
+        for name, given in listed("training").items()
         for seed in given["seeds"]
     ]
+
+
+# ---- sweeps
+
+
+def sweep_points(wildcards):
+    """The points of a sweep, as `sweeptable.save_sweep_table` takes them."""
+    return config["sweeps"][wildcards.sweep]["points"]
+
+
+def point_files(wildcards):
+    """What a sweep's table is made from: manifests, records and accuracies of its points."""
+    for point in sweep_points(wildcards):
+        challenge, training = point["challenge"], point["training"]
+        if training:
+            yield f"results/training/{training}/{point['seed']}/accuracy.json"
+        if challenge:
+            yield f"results/{challenge}/challenge.json"
+        for attack in point["attacks"]:
+            yield f"results/{challenge}/attacks/{attack}/record.json"

@@ -102,7 +102,7 @@ rule training_table:
         "results/logs/training_table.log",
     params:
         code=code("training_table"),
-        made_from=[config["data"], config["training"]],
+        made_from=[config["data"], listed("training")],
     message:
         "Compare the trainings"
     script:
