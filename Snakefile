@@ -81,6 +81,7 @@ localrules:
 include: "workflow/rules/sources.smk"
 include: "workflow/rules/attacks.smk"
 include: "workflow/rules/scores.smk"
+include: "workflow/rules/curves.smk"
 
 
 rule all:
@@ -89,6 +90,7 @@ rule all:
         "results/ablation.md" if len(staged("")) > 1 else [],
         "results/training/table.md" if listed("training") else [],
         expand("results/sweeps/{sweep}.csv", sweep=config["sweeps"]),
+        "results/index.html" if OVERVIEWED or SWEEPS else [],
         expand(
             "results/{challenge}/{file}",
             challenge=listed("challenges"),

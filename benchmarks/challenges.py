@@ -25,7 +25,7 @@ from instahide.encodings.labels import label_rows
 from instahide.encodings.plan import Plan
 from instahide.images import to_unit_range
 from instahide.labelled import LabelledImages
-from instahide.pool.pool import open_pool
+from instahide.pool.pool import Pool, open_pool
 from instahide.randomness.keystream import Key
 from instahide.scoring.metrics import challenge_scores
 from instahide.scoring.mixed import mixed_images
@@ -99,9 +99,13 @@ def make(
     labels: Labels = "coefficients",
     knows_pool: bool = False,
     augmentation: Augmentation | None = None,
+    pool: Pool | None = None,
 ) -> Made:
-    """Make a challenge of `images` private images, `scheme.rows_per_image` rows for each."""
-    key, pool = Key.from_seed(seed), open_pool(photos.pool)
+    """Make a challenge of `images` private images, `scheme.rows_per_image` rows for each.
+
+    `pool` stands in for that of `photos`.
+    """
+    key, pool = Key.from_seed(seed), pool or open_pool(photos.pool)
     height, width, channels = pool.shape
     assert height == width
     source = read_labelled(photos.private, size=height, channels=channels)

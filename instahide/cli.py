@@ -10,12 +10,12 @@ import sys
 from typing import NoReturn
 
 from instahide import __version__
-from instahide.commands import attacks, challenge, running, scoring, training, upkeep
+from instahide.commands import attacks, challenge, running, scoring, sweeps, training, upkeep
 from instahide.errors import InstaHideError
 from instahide.placing import keeping
 from instahide.stopping import Stopped, stoppable
 
-TOPICS = (running, challenge, attacks, scoring, training, upkeep)
+TOPICS = (running, challenge, attacks, scoring, sweeps, training, upkeep)
 MOST_SHOWN = 200  # characters of a path in a message
 
 

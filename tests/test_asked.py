@@ -31,7 +31,10 @@ def said(project, *arguments):
         ("results/inner/attacks/oracel/score.json", "attacks/oracle/score.json'?"),
         ("results/public/pool/crops/7.zarr", "nothing makes results/public/pool/crops/7.zarr"),
         ("results/inner/steps/none/odd/features.npy", "nothing makes results/inner/steps"),
-        ("results/other/release.zip", "in results/ there are ablation.md, challenge, inner"),
+        (
+            "results/other/release.zip",
+            "there are ablation.md, challenge, index.html",
+        ),
         ("al", "did you mean 'all'?"),
     ],
 )

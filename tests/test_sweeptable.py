@@ -13,7 +13,7 @@ from instahide.leaderboard.records import Record, Value, load_record, save_recor
 from instahide.leaderboard.sweeptable import (
     SWEEP_COLUMNS,
     attack_cells,
-    augmentation_text,
+    encoding_cells,
     save_sweep_table,
     sweep_csv,
 )
@@ -155,7 +155,9 @@ def test_what_an_attacker_knows_is_told_in_one_word(given, truth, knowledge):
     ],
 )
 def test_augmentations_are_told_in_short(told, text):
-    assert augmentation_text(told) == text
+    scheme = {"name": "cross", "k": 6, "c1": 0.65, "c2": 0.3, "rows_per_image": 50}
+    options = {"scheme": scheme, "generator": "aes256-ctr", "augmentation": told}
+    assert encoding_cells("instahide", options).get("augmentation", "") == text
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", "[" * 5000, '{"training": 5}'])

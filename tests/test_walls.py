@@ -56,10 +56,21 @@ EDITS = {
     "training/recipe.py": {"accuracy", "sweep_table", "train", "training_table"},
     "training/loop.py": {"accuracy", "train"},
     "training/accuracy.py": {"accuracy", "train"},
-    "leaderboard/tables.py": {"leaderboard"},
     "leaderboard/sweeptable.py": {"sweep_table"},
-    "scoring/metrics.py": {"check", "leaderboard", "score", "sweep_table"},
     "sweeps/expansion.py": set(),
+    "leaderboard/tables.py": {"leaderboard", "overview"},
+    "leaderboard/points.py": {"plane", "sweep_figures"},
+    "leaderboard/curves.py": {"plane", "sweep_figures"},
+    "leaderboard/plane.py": {"plane"},
+    "scoring/metrics.py": {
+        "check",
+        "leaderboard",
+        "overview",
+        "plane",
+        "score",
+        "sweep_figures",
+        "sweep_table",
+    },
 }
 
 

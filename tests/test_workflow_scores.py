@@ -19,6 +19,7 @@ SECRET = {"decryption.npy", "private.npy", "rows.csv", "gallery.png"}  # of an a
 def scored(tmp_path_factory):
     config = yaml.safe_load(yaml.safe_dump(CONFIG))
     del config["challenges"]["inner"]
+    config["challenges"]["challenge"]["reported"] = True
     # Fewer equations than unknowns have no one solution: give the oracle enough rows.
     config["challenges"]["challenge"]["rows_per_image"] = 10
     project = Project(tmp_path_factory.mktemp("project"), config)
@@ -86,8 +87,10 @@ def test_a_record_of_a_submission_joins_the_leaderboard_and_nothing_else_runs(sc
     folder = scored.root / "results/challenge/submissions"
     folder.mkdir()
     (folder / "theirs.json").write_text(json.dumps(record), encoding="utf-8")
-    assert scored.stale("all") == {"leaderboard"}
+    assert scored.stale("all") == {"leaderboard", "overview"}
     scored.run("--cores", "2")
+    overview = (scored.root / "results/index.md").read_text(encoding="utf-8")
+    assert "| 1 | [leaderboard](challenge/leaderboard.html)" in overview
     board = scored.root / "results/challenge/leaderboard.md"
     line = next(
         line for line in board.read_text(encoding="utf-8").splitlines() if "theirs" in line
@@ -129,6 +132,17 @@ def test_the_report_is_one_page_with_everything(scored):
         assert f"results/challenge/{picture}" in page
     for caption in ("Baselines, shaded, have no", "Pixels on [-1, 1]", "the red\\nline"):
         assert caption in page
+
+
+def test_results_of_2020_stand_on_other_challenges_only_where_asked_for(scored):
+    board = scored.root / "results/challenge/leaderboard.csv"
+    asked = board.read_text(encoding="utf-8")
+    scored.edit("config/config.yaml", "reported: true", "reported: false")
+    assert "leaderboard" in scored.stale("results/challenge/leaderboard.csv")
+    scored.run("--cores", "2", "results/challenge/leaderboard.csv")
+    left = board.read_text(encoding="utf-8").splitlines()
+    assert len(left) == len(asked.splitlines()) - 3
+    assert "Carlini" in asked and not any("Carlini" in line for line in left)
 
 
 def test_unknown_attacks_are_named_before_anything_runs(scored, tmp_path):

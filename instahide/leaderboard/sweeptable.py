@@ -12,10 +12,10 @@ from typing import Any
 
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.manifest import load_manifest
-from instahide.encodings.augmentation import Augmentation
 from instahide.encodings.choice import INSTAHIDE
 from instahide.errors import InstaHideError
 from instahide.files import save_text
+from instahide.leaderboard.of2020 import augmentation_in_short
 from instahide.leaderboard.records import Record, Value, load_record
 from instahide.scoring.metrics import METRICS
 from instahide.smalljson import read_object
@@ -142,28 +142,14 @@ def encoding_cells(name: str, options: Mapping[str, Any]) -> Cells:
         scheme = options["scheme"]
         line = {key: scheme.get(key) for key in ("k", "c1", "c2")}
         line |= {"scheme": scheme["name"], "T": scheme["rows_per_image"]}
-        transforms = augmentation_text(options.get("augmentation"))
-        line |= {"generator": options["generator"], "augmentation": transforms}
+        line |= {"generator": options["generator"]}
+        if options.get("augmentation"):
+            line["augmentation"] = augmentation_in_short(options["augmentation"])
         return {"encoding": name, **line}
     own = {key: value for key, value in options.items() if key not in SHARED_OPTIONS}
     line = {SHARED_OPTIONS[key]: options[key] for key in SHARED_OPTIONS if key in options}
     line["options"] = ",".join(f"{key}={cell(value)}" for key, value in own.items())
     return {"encoding": name, **line} | {f"option:{key}": own[key] for key in own}
-
-
-def augmentation_text(told: Mapping[str, Any] | None) -> str:
-    """Name what of an augmentation is not as it is without one.
-
-    Examples
-    --------
-    >>> augmentation_text({"crop_padding": 4, "flip": True, "fill": "black"})
-    'crop_padding=4,flip'
-    """
-    if not told:
-        return ""
-    usual = vars(Augmentation(flip=True)) | {"flip": False}
-    used = {key: told[key] for key in usual if key in told and told[key] != usual[key]}
-    return ",".join(key if used[key] is True else f"{key}={cell(used[key])}" for key in used)
 
 
 def _point_line(

@@ -77,7 +77,7 @@ def as_markdown(records: list[Record], title: str) -> str:
     titles += ["given", "complexity", "time", "memory", "hardware", "date", "challenge", "note"]
     right = {"#", "memory", *TITLES.values()}
     lines = [
-        f"# {_markdown(title)}",
+        f"# {escape_markdown(title)}",
         "",
         INTRODUCTION,
         "",
@@ -90,7 +90,7 @@ def as_markdown(records: list[Record], title: str) -> str:
         cells += [_given(record), record.complexity, _time(record)]
         challenge = (record.challenge or "")[:8]
         cells += [_memory(record), record.hardware, record.date, challenge, _note(record)]
-        lines.append(f"| {' | '.join(map(_markdown, cells))} |")
+        lines.append(f"| {' | '.join(map(escape_markdown, cells))} |")
     return "\n".join(lines) + "\n\n" + "\n\n".join(_remarks(records)) + "\n"
 
 
@@ -207,7 +207,7 @@ def _challenges(records: list[Record]) -> set[str]:
     return {record.challenge for record in records if record.challenge}
 
 
-def _markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Escape what Markdown and the HTML in it would not show as it is."""
     text = " ".join(text.split())
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -19,7 +19,7 @@ LONGEST_LABEL = 80
 NO_CONTENT = ("shards", "most_skipped", "credentials", "crops_of", "source_of")
 #: Keys that challenges have had since there are sweeps -> their defaults, which count as
 #: nothing: names stay what they were when a key is added.
-ADDED = {"pool_known": 1}
+ADDED = {"pool_known": 1, "reported": False}
 
 
 def name_of(label: str, content: Any) -> str:

@@ -363,6 +363,52 @@ def submissions(*suffixes):
     return found
 
 
+# Sweeps, and the challenges that the overview lists one by one: not the points of sweeps.
+SWEEPS = config["sweeps"]
+OF_SWEEPS = ("sweeps/", "training/sweeps/")
+OVERVIEWED = [name for name in config["challenges"] if not name.startswith(OF_SWEEPS)]
+
+
+def curves():
+    """The curves of every sweep that attacks something."""
+    return [
+        f"results/sweeps/{name}/curves"
+        for name, sweep in SWEEPS.items()
+        if any(point["attacks"] for point in sweep["points"])
+    ]
+
+
+def planes():
+    """Privacy against utility of every sweep that trains, plainly and on what is attacked."""
+    found = []
+    for name, sweep in SWEEPS.items():
+        points = [point for point in sweep["points"] if point["training"]]
+        trained = {config["training"][point["training"]]["encoding"] for point in points}
+        if UNENCRYPTED in trained and any(point["attacks"] for point in points):
+            found.append(f"results/sweeps/{name}/plane.png")
+    return found
+
+
+def overviewed(*files):
+    """Some files of every challenge in the overview."""
+    return [f"results/{name}/{file}" for name in OVERVIEWED for file in files]
+
+
+def overviewed_attacks(file):
+    """A file of every attack on the challenges in the overview."""
+    return [
+        f"results/{name}/attacks/{attack}/{file}"
+        for name in OVERVIEWED
+        for attack in config["challenges"][name]["attacks"]
+    ]
+
+
+def overviewed_submissions(wildcards):
+    """The records of submissions to the challenges in the overview."""
+    folders = (Path(f"results/{name}/submissions") for name in OVERVIEWED)
+    return sorted(str(path) for folder in folders for path in folder.glob("*.json"))
+
+
 def pictures(wildcards):
     """The figures of all challenges that have attacks."""
     for challenge, given in listed("challenges").items():

@@ -1,4 +1,4 @@
-"""Scores: baselines and attacks against the truth, leaderboard, galleries, organiser's page.
+"""Scores: baselines and attacks against the truth, leaderboards, galleries, organiser's page.
 
 What is scored is any folder `results/{challenge}/attacks/{attack}/` with a
 `decryption.npy`; the rules of the attacks make them. Only the rules here open the truth.
@@ -14,6 +14,7 @@ localrules:
     ssim,
     check,
     ablation,
+    overview,
 
 
 # A report shows private images: only its maker may read it, even where it is made by hand.
@@ -132,10 +133,42 @@ rule leaderboard:
         f"{CHALLENGE}/logs/leaderboard.log",
     params:
         code=code("leaderboard"),
+        reported=lambda w: challenge_of(w).get("reported", False),
     message:
         "Rank the results on {wildcards.challenge}"
     script:
         "../scripts/leaderboard.py"
+
+
+rule overview:
+    """List all challenges, and the best attacks on each."""
+    input:
+        package_files("leaderboard/templates/*"),
+        expand("results/sweeps/{sweep}.csv", sweep=SWEEPS),
+        curves(),
+        planes(),
+        overviewed("challenge.json", "leaderboard.html"),
+        overviewed_attacks("record.json"),
+        overviewed_attacks("gallery.png"),
+        overviewed_submissions,
+    output:
+        "results/index.md",
+        report(
+            "results/index.html",
+            caption="../report/overview.rst",
+            category="Scores",
+            labels={"challenge": "all", "what": "overview"},
+        ),
+    log:
+        "results/logs/overview.log",
+    params:
+        code=code("overview"),
+        attacks={name: config["challenges"][name]["attacks"] for name in OVERVIEWED},
+        sweeps=list(SWEEPS),
+    message:
+        "List all challenges"
+    script:
+        "../scripts/overview.py"
 
 
 rule ablation:
