@@ -95,14 +95,14 @@ def test_what_is_made_is_not_made_again(project):
 def test_a_sweep_that_grows_makes_what_is_new(project):
     point = dict.fromkeys(["seed", "plan", "encrypt", "label", "manifest"], 1)
     project.configure(swept(grid={"T": [2, 3, 4], "seeds": [1]}))
-    assert planned(project) == point | {"attack": 2, "score": 2, "sweep_table": 1}
+    assert planned(project, TABLE) == point | {"attack": 2, "score": 2, "sweep_table": 1}
     project.configure(swept(attacks=["mean", "absolute", "oracle"]))
-    assert planned(project) == {"attack": 2, "score": 2, "sweep_table": 1}
+    assert planned(project, TABLE) == {"attack": 2, "score": 2, "sweep_table": 1}
     project.configure(swept(grid={"T": [2, 3], "seeds": [1], "c1": [0.65, 0.8]}))
     twice = dict.fromkeys(point, 2)
-    assert planned(project) == twice | {"attack": 4, "score": 4, "sweep_table": 1}
+    assert planned(project, TABLE) == twice | {"attack": 4, "score": 4, "sweep_table": 1}
     project.configure(swept() | {"sweeps": {"other": SWEEP}})
-    assert planned(project) == {"sweep_table": 1}
+    assert planned(project, TABLE.replace("mine", "other")) == {"sweep_table": 1}
 
 
 def test_another_size_shares_the_crops(project):

@@ -19,7 +19,7 @@ LONGEST_LABEL = 80
 NO_CONTENT = ("shards", "most_skipped", "credentials", "crops_of", "source_of")
 #: Keys that challenges have had since there are sweeps -> their defaults, which count as
 #: nothing: names stay what they were when a key is added.
-ADDED = {"pool_known": 1, "reported": False}
+ADDED = {"pool_known": 1}
 
 
 def name_of(label: str, content: Any) -> str:
@@ -31,9 +31,10 @@ def name_of(label: str, content: Any) -> str:
 def content_of(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what makes a pool, a private set, data, a challenge or a training.
 
-    Attacks are left out: they come later.
+    Attacks, and what else leaderboards show, are left out: they come later.
     """
-    kept = {key: value for key, value in given.items() if key not in (*NO_CONTENT, "attacks")}
+    later = (*NO_CONTENT, "attacks", "reported")
+    kept = {key: value for key, value in given.items() if key not in later}
     kept = {key: value for key, value in kept.items() if ADDED.get(key, ...) != value}
     if "source" in kept:
         kept["source"] = content_of(kept["source"])
