@@ -6,6 +6,7 @@ from workflow_project import CONFIG, Project
 
 from instahide.leaderboard.points import read_points
 
+
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
     config = yaml.safe_load(yaml.safe_dump(CONFIG))
