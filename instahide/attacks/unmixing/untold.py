@@ -77,7 +77,7 @@ def estimate(problem: Problem) -> Augmentation | None:
     largest = min(min(problem.shape[:2]) // PADDING_SHARE, MOST_PADDING)
     flipped, shifts = sure_pairs(problem, largest, rng)
     padding = likeliest_padding(shifts, largest, problem.shape)
-    flip = flipped.mean() > FLIPPED_SHARE
+    flip = len(flipped) > 0 and flipped.mean() > FLIPPED_SHARE
     if not (padding or flip):
         announce("augmentation, estimated: none")
         return None
