@@ -24,8 +24,8 @@ from instahide.attacks.unmixing.parts.clustering import ROWS_PER_IMAGE, led_rows
 from instahide.attacks.unmixing.parts.coefficients import simulate_coefficients
 from instahide.attacks.unmixing.parts.labels import read_classes, read_pairs, rows_of_class
 from instahide.attacks.unmixing.parts.registration import register
+from instahide.attacks.unmixing.parts.viewfeatures import view_features
 from instahide.attacks.unmixing.problem import Problem
-from instahide.attacks.unmixing.viewsimilarity import in_views
 from instahide.encodings.augmentation import FILLS, Augmentation
 from instahide.images import to_unit_range
 from instahide.progress import announce
@@ -112,7 +112,7 @@ def sure_pairs(
             label=problem.label[rows],
             image_count=min(problem.image_count, len(rows)),
         )
-        features = in_views(some, rng)
+        features = view_features(some, rng)
         found = register(features, Views(problem.shape, largest), evenly=True)
         first, second = np.triu_indices(len(rows), k=1)
         expected = max(FEWEST_PAIRS, int(SURE_SHARE * len(first) / images))
