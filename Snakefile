@@ -90,7 +90,7 @@ rule all:
         "results/ablation.md" if len(staged("")) > 1 else [],
         "results/training/table.md" if listed("training") else [],
         expand("results/sweeps/{sweep}.csv", sweep=config["sweeps"]),
-        "results/index.html" if OVERVIEWED or SWEEPS else [],
+        "results/index.html" if listed("challenges") or config["sweeps"] else [],
         expand(
             "results/{challenge}/{file}",
             challenge=listed("challenges"),

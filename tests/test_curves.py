@@ -4,21 +4,18 @@ from sweeptable import ATTACKS, CROSS, as_csv, lines_of, score_of, scored
 
 from instahide.cli import main
 from instahide.errors import InstaHideError
-from instahide.leaderboard.curves import (
-    View,
-    check_view,
-    draw_sweep,
-    draw_view,
-    intervals_in_words,
-    marks_of_2020,
-    panels_of,
-    save_curves,
-    views_of_sweep,
-    with_several_values,
-)
+from instahide.leaderboard.curves import draw_sweep, draw_view, marks_of_2020, save_curves
 from instahide.leaderboard.of2020 import is_like_2020
 from instahide.leaderboard.points import parse_points, where_told
 from instahide.leaderboard.records import reported_records
+from instahide.leaderboard.sweepviews import (
+    View,
+    check_view,
+    intervals_in_words,
+    panels_of,
+    views_of_sweep,
+    with_several_values,
+)
 
 
 def table(axes, **others):

@@ -11,9 +11,10 @@ from instahide.challenge.private import save_private
 from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
-from instahide.leaderboard.of2020 import is_like_2020, parameters_of, reported_beside
+from instahide.leaderboard.of2020 import is_like_2020, reported_beside
 from instahide.leaderboard.overview import save_overview
 from instahide.leaderboard.records import encryption_digest
+from instahide.leaderboard.sweepcolumns import manifest_cells
 from instahide.randomness.keystream import Key
 
 
@@ -155,7 +156,7 @@ def test_reported_results_stand_beside_their_like():
     ],
 )
 def test_they_do_not_stand_elsewhere_but_where_asked_for(other):
-    assert not is_like_2020(parameters_of(LIKE | other))
+    assert not is_like_2020(manifest_cells(LIKE | other))
     assert reported_beside(LIKE | other) == []
     assert len(reported_beside(LIKE | other, asked=True)) == 3
 
@@ -164,5 +165,5 @@ def test_other_encodings_are_not_that_of_2020():
     other = {key: LIKE[key] for key in ("images", "image_shape", "pool")}
     other["encoding"] = {"name": "dp-instahide", "options": {"k": 6, "rows_per_image": 50}}
     assert reported_beside(other) == []
-    told = parameters_of(other)
-    assert (told["T"], told["options"], told["encoding"]) == (50, "k=6", "dp-instahide")
+    told = manifest_cells(other)
+    assert (told["T"], told["k"], told["encoding"]) == (50, 6, "dp-instahide")

@@ -8,13 +8,13 @@ import pytest
 import zarr
 from workflow_project import CONFIG
 
-from instahide.attacks.partofpool import part_of_pool
 from instahide.attacks.seen import load_seen
 from instahide.challenge.making import make_challenge
 from instahide.config import check_config
 from instahide.encodings.choice import of_scheme
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
+from instahide.pool.partofpool import part_of_pool
 from instahide.pool.pool import Pool, open_pool
 from instahide.pool.stores import put_array, put_names
 from instahide.randomness.keystream import Key

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from sweeptable import CROSS, as_csv, lines_of, scored
 
 from instahide.errors import InstaHideError
-from instahide.leaderboard.curves import Spot
 from instahide.leaderboard.plane import (
     Place,
     draw_plane,
@@ -15,6 +14,7 @@ from instahide.leaderboard.plane import (
     with_frontier,
 )
 from instahide.leaderboard.points import parse_points
+from instahide.leaderboard.sweepviews import Spot
 
 NONE = {"encoding": "none", "n": 100, "size": 32, "channels": 3}
 NOISE = NONE | {"encoding": "dp-instahide"}

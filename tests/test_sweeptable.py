@@ -10,10 +10,9 @@ from instahide.attacks.protocol import Knowledge
 from instahide.challenge.manifest import FORMAT_VERSION
 from instahide.errors import InstaHideError
 from instahide.leaderboard.records import Record, Value, load_record, save_record
+from instahide.leaderboard.sweepcolumns import SWEEP_COLUMNS, encoding_cells
 from instahide.leaderboard.sweeptable import (
-    SWEEP_COLUMNS,
     attack_cells,
-    encoding_cells,
     save_sweep_table,
     sweep_csv,
 )

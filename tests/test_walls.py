@@ -47,7 +47,7 @@ EDITS = {
     "config.py": set(),
     "attacks/catalogue.py": set(),
     "attacks/seen.py": {"step"},
-    "attacks/partofpool.py": {"step"},
+    "pool/partofpool.py": {"step"},
     "encodings/catalogue.py": set(),
     "encodings/dpinstahide.py": set(),
     "encodings/perimage.py": set(),
@@ -61,6 +61,7 @@ EDITS = {
     "leaderboard/tables.py": {"leaderboard", "overview"},
     "leaderboard/points.py": {"plane", "sweep_figures"},
     "leaderboard/curves.py": {"plane", "sweep_figures"},
+    "leaderboard/sweepviews.py": {"plane", "sweep_figures"},
     "leaderboard/plane.py": {"plane"},
     "scoring/metrics.py": {
         "check",

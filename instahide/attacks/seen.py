@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from instahide.attacks.partofpool import part_of_pool
 from instahide.attacks.protocol import Knowledge, Released, load_released
 from instahide.attacks.recipe import Labels
 from instahide.challenge.folder import ChallengeFolder
@@ -17,6 +16,7 @@ from instahide.encodings.choice import INSTAHIDE
 from instahide.errors import InstaHideError
 from instahide.images import to_unit_range
 from instahide.memory import check_memory
+from instahide.pool.partofpool import part_of_pool
 from instahide.pool.pool import Pool, open_pool
 
 FLOAT_BYTES = 4

@@ -61,9 +61,10 @@ def run_plot(options: argparse.Namespace) -> int:
     """Draw a view of a sweep."""
     from instahide.errors import InstaHideError
     from instahide.figures import save_figure
-    from instahide.leaderboard.curves import View, draw_view, title_of_view
+    from instahide.leaderboard.curves import draw_view
     from instahide.leaderboard.points import read_points, where_told
     from instahide.leaderboard.records import reported_records
+    from instahide.leaderboard.sweepviews import View, title_of_view
 
     if options.out.suffix not in FORMATS_OF_FIGURES:
         raise InstaHideError(

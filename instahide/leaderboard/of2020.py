@@ -5,6 +5,7 @@ from typing import Any
 
 from instahide.encodings.choice import INSTAHIDE
 from instahide.leaderboard.records import Record, reported_records
+from instahide.leaderboard.sweepcolumns import manifest_cells
 
 #: By the names of a sweep's columns; T = rows for each image, n = private images.
 PARAMETERS_OF_2020 = {
@@ -13,64 +14,14 @@ PARAMETERS_OF_2020 = {
 }  # fmt: skip
 
 
-def parameters_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters that a manifest tells, by the names of a sweep's columns.
-
-    Parameters
-    ----------
-    manifest : mapping
-        The content of `challenge.json`.
-
-    Returns
-    -------
-    dict
-        ``augmentation`` is ``none``, or a text such as ``crop_padding=4,flip``;
-        ``pool_size`` is None without public images.
-    """
-    height, width, channels = manifest["image_shape"]
-    size = height if height == width else None
-    pool = manifest.get("pool")
-    told = {"n": manifest["images"], "size": size, "channels": channels}
-    told["pool_size"] = pool["patches"] if pool else None
-    if "encoding" in manifest:
-        other = manifest["encoding"]
-        options = dict(other["options"])
-        told["T"] = options.pop("rows_per_image", None)
-        told["options"] = ",".join(f"{key}={value}" for key, value in options.items())
-        return {"encoding": other["name"], **told, "augmentation": "none"}
-    scheme = manifest["scheme"]
-    told |= {name: scheme[name] for name in ("k", "c1", "c2")}
-    told |= {"scheme": scheme["name"], "T": scheme["rows_per_image"]}
-    told["augmentation"] = augmentation_in_short(manifest.get("augmentation", {}))
-    return {"encoding": INSTAHIDE, **told, "generator": manifest["generator"]}
-
-
-def augmentation_in_short(augmentation: Mapping[str, Any]) -> str:
-    """Return what an augmentation does in a few characters.
-
-    Examples
-    --------
-    >>> augmentation_in_short({"crop_padding": 4, "flip": True, "rotation": 0})
-    'crop_padding=4,flip'
-    """
-    used = {key: value for key, value in augmentation.items() if value}
-    if not used.keys() - {"fill", "public"}:  # where nothing moves, nothing is filled
-        return "none"
-    if used.get("fill") == "black":
-        del used["fill"]
-    texts = {
-        key: value if isinstance(value, str) else f"{value:g}" for key, value in used.items()
-    }
-    return ",".join(key if used[key] is True else f"{key}={texts[key]}" for key in used)
-
-
 def is_like_2020(told: Mapping[str, Any]) -> bool:
     """Tell whether parameters are those of the challenge of 2020, with a public pool.
 
     Parameters
     ----------
     told : mapping
-        As `parameters_of` returns them, or a line of a sweep's CSV.
+        As `instahide.leaderboard.sweepcolumns.manifest_cells` returns them, or a line of a
+        sweep's CSV.
 
     Examples
     --------
@@ -79,6 +30,7 @@ def is_like_2020(told: Mapping[str, Any]) -> bool:
     >>> is_like_2020(PARAMETERS_OF_2020 | {"pool_size": 9000, "k": 4})
     False
     """
+    told = {**told, "augmentation": told.get("augmentation") or "none"}
     alike = all(told.get(name) == value for name, value in PARAMETERS_OF_2020.items())
     return alike and bool(told.get("pool_size"))
 
@@ -98,4 +50,4 @@ def reported_beside(manifest: Mapping[str, Any], asked: bool = False) -> list[Re
     list of Record
         All of them, or none.
     """
-    return reported_records() if asked or is_like_2020(parameters_of(manifest)) else []
+    return reported_records() if asked or is_like_2020(manifest_cells(manifest)) else []

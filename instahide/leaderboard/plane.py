@@ -19,14 +19,7 @@ import numpy as np
 from instahide.errors import InstaHideError
 from instahide.figures import save_figure
 from instahide.files import save_text
-from instahide.leaderboard.curves import (
-    COLOURS_OF_LINES,
-    MARKERS,
-    PALE,
-    Spot,
-    once_for_each_training,
-    spot_of,
-)
+from instahide.leaderboard.curves import COLOURS_OF_LINES, MARKERS, PALE
 from instahide.leaderboard.knowledge import knowledge_in_words, strength
 from instahide.leaderboard.points import (
     OWN_OPTION,
@@ -38,6 +31,7 @@ from instahide.leaderboard.points import (
     title_of,
 )
 from instahide.leaderboard.spots import Stroke, place_labels
+from instahide.leaderboard.sweepviews import Spot, once_for_each_training, spot_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,19 +15,22 @@ from pathlib import Path
 
 from instahide.errors import InstaHideError
 from instahide.files import check_file
+from instahide.leaderboard.sweepcolumns import (
+    COST_COLUMNS,
+    SWEPT_METRICS,
+    TRAINING_COLUMNS,
+)
 from instahide.schema import suggest
-from instahide.scoring.metrics import METRICS
 
 #: A number, a text, or None where nothing is told.
 Told = float | str | None
 
 WORDS = ("sweep", "point", "encoding", "scheme", "pool", "augmentation", "generator", "options")
 WORDS += ("attack", "labels", "knowledge", "training")
-ENDS = tuple(f"{name}_{end}" for name in (*METRICS, "set_ssim") for end in ("low", "high"))
-OF_TRAINING = ("accuracy", "accuracy_encrypted_10", "accuracy_lost")
-COSTS = ("cpu_seconds", "wall_seconds", "peak_memory_bytes")
+ENDS = tuple(f"{name}_{end}" for name in SWEPT_METRICS for end in ("low", "high"))
+OF_TRAINING = tuple(name for name in TRAINING_COLUMNS if name.startswith("accuracy"))
 #: What may be drawn upwards.
-UPWARDS = (*METRICS, "set_ssim", *COSTS, *OF_TRAINING)
+UPWARDS = (*SWEPT_METRICS, *COST_COLUMNS, *OF_TRAINING)
 #: What a point is made with, the first named first; options of its encoding follow.
 MADE_WITH = (
     "encoding",
@@ -240,7 +243,7 @@ def _check_line(line: Mapping[str, Told], where: str) -> None:
             raise InstaHideError(f"{where}: {name} is empty")
     if line["attack"] is None and line["max_ssim"] is not None:
         raise InstaHideError(f"{where}: it has a max_ssim, and names no attack")
-    for name in (*METRICS, "set_ssim"):
+    for name in SWEPT_METRICS:
         low, middle, high = (line.get(f"{name}{end}") for end in ("_low", "", "_high"))
         ends = [value for value in (low, middle, high) if value is not None]
         if any(b < a - END_TOLERANCE * max(1, abs(a)) for a, b in pairwise(ends)):

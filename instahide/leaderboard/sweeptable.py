@@ -12,33 +12,21 @@ from typing import Any
 
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.manifest import load_manifest
-from instahide.encodings.choice import INSTAHIDE
 from instahide.errors import InstaHideError
 from instahide.files import save_text
-from instahide.leaderboard.of2020 import augmentation_in_short
+from instahide.leaderboard.knowledge import in_two_words
 from instahide.leaderboard.records import Record, Value, load_record
+from instahide.leaderboard.sweepcolumns import (
+    COST_COLUMNS,
+    SWEEP_COLUMNS,
+    Cells,
+    cell,
+    encoding_cells,
+    manifest_cells,
+)
 from instahide.scoring.metrics import METRICS
 from instahide.smalljson import read_object
 from instahide.training.recipe import UNENCRYPTED
-
-SETTINGS_COLUMNS = ("sweep", "point", "seed", "encoding", "scheme", "k", "c1", "c2", "T", "n")
-SETTINGS_COLUMNS += ("size", "channels", "pool", "pool_size", "pool_known", "augmentation")
-SETTINGS_COLUMNS += ("generator", "options")
-ATTACK_COLUMNS = ("attack", "baseline", "labels", "knowledge")
-COST_COLUMNS = ("cpu_seconds", "wall_seconds", "peak_memory_bytes")
-TRAINING_COLUMNS = ("training", "epochs", "accuracy", "accuracy_encrypted_10", "accuracy_lost")
-SWEPT_METRICS = (*METRICS, "set_ssim")
-SWEEP_COLUMNS = (
-    *SETTINGS_COLUMNS,
-    *ATTACK_COLUMNS,
-    *(f"{name}{end}" for name in SWEPT_METRICS for end in ("", "_low", "_high")),
-    *COST_COLUMNS,
-    *TRAINING_COLUMNS,
-)
-#: Options of encodings that have columns of their own -> the column.
-SHARED_OPTIONS = {"k": "k", "rows_per_image": "T"}
-
-Cells = dict[str, Any]
 
 
 def save_sweep_table(
@@ -100,56 +88,18 @@ def sweep_csv(lines: Iterable[Cells]) -> str:
     return text.getvalue()
 
 
-def cell(value: Any) -> str:
-    """Return a value as a cell has it.
-
-    Examples
-    --------
-    >>> cell(0.1234567), cell(12345678), cell(True), cell(None)
-    ('0.123457', '12345678', '1', '')
-    """
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(int(value))
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
 def attack_cells(record: Record, sees_truth: bool) -> Cells:
     """Return what a record tells: what was given, metrics with their intervals, cost."""
     given = record.given
     line: Cells = {"baseline": record.baseline}
     if given:
-        knowledge = "sample" if given.public_distribution else "none"
-        knowledge = "pool" if given.public_pool else knowledge
-        line |= {"labels": given.labels, "knowledge": "truth" if sees_truth else knowledge}
+        knowledge, labels = in_two_words(given)
+        line |= {"labels": labels, "knowledge": "truth" if sees_truth else knowledge}
     for name in METRICS:
         line |= _interval(name, record.metrics[name])
     if record.recovered_set:
         line |= _interval("set_ssim", record.recovered_set)
     return line | {name: getattr(record, name) for name in COST_COLUMNS}
-
-
-def encoding_cells(name: str, options: Mapping[str, Any]) -> Cells:
-    """Return an encoding's name and options as cells.
-
-    Examples
-    --------
-    >>> encoding_cells("dp-instahide", {"k": 4, "noise": 0.2, "rows_per_image": 10})["options"]
-    'noise=0.2'
-    """
-    if name == INSTAHIDE:
-        scheme = options["scheme"]
-        line = {key: scheme.get(key) for key in ("k", "c1", "c2")}
-        line |= {"scheme": scheme["name"], "T": scheme["rows_per_image"]}
-        line |= {"generator": options["generator"]}
-        if options.get("augmentation"):
-            line["augmentation"] = augmentation_in_short(options["augmentation"])
-        return {"encoding": name, **line}
-    own = {key: value for key, value in options.items() if key not in SHARED_OPTIONS}
-    line = {SHARED_OPTIONS[key]: options[key] for key in SHARED_OPTIONS if key in options}
-    line["options"] = ",".join(f"{key}={cell(value)}" for key, value in own.items())
-    return {"encoding": name, **line} | {f"option:{key}": own[key] for key in own}
 
 
 def _point_line(
@@ -166,20 +116,8 @@ def _point_line(
         cells, run = _training_cells(path)
         line |= cells | {"training": point["training"]}
     if point["challenge"]:
-        line |= _challenge_cells(results / point["challenge"])
+        line |= manifest_cells(load_manifest(ChallengeFolder(results / point["challenge"])))
     return line, run
-
-
-def _challenge_cells(folder: Path) -> Cells:
-    """Return what `challenge.json` tells."""
-    told = load_manifest(ChallengeFolder(folder))
-    if "encoding" in told:
-        line = encoding_cells(told["encoding"]["name"], told["encoding"]["options"])
-    else:
-        line = encoding_cells(INSTAHIDE, told)
-    size, _, channels = (*told["image_shape"], None, None)[:3]
-    line |= {"n": told["images"], "size": size, "channels": channels}
-    return line | {"pool_size": told["pool"]["patches"] if told["pool"] else None}
 
 
 def _training_cells(path: Path) -> tuple[Cells, Cells]:

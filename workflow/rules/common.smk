@@ -363,17 +363,11 @@ def submissions(*suffixes):
     return found
 
 
-# Sweeps, and the challenges that the overview lists one by one: not the points of sweeps.
-SWEEPS = config["sweeps"]
-OF_SWEEPS = ("sweeps/", "training/sweeps/")
-OVERVIEWED = [name for name in config["challenges"] if not name.startswith(OF_SWEEPS)]
-
-
 def curves():
     """The curves of every sweep that attacks something."""
     return [
         f"results/sweeps/{name}/curves"
-        for name, sweep in SWEEPS.items()
+        for name, sweep in config["sweeps"].items()
         if any(point["attacks"] for point in sweep["points"])
     ]
 
@@ -381,7 +375,7 @@ def curves():
 def planes():
     """Privacy against utility of every sweep that trains, plainly and on what is attacked."""
     found = []
-    for name, sweep in SWEEPS.items():
+    for name, sweep in config["sweeps"].items():
         points = [point for point in sweep["points"] if point["training"]]
         trained = {config["training"][point["training"]]["encoding"] for point in points}
         if UNENCRYPTED in trained and any(point["attacks"] for point in points):
@@ -391,21 +385,21 @@ def planes():
 
 def overviewed(*files):
     """Some files of every challenge in the overview."""
-    return [f"results/{name}/{file}" for name in OVERVIEWED for file in files]
+    return [f"results/{name}/{file}" for name in listed("challenges") for file in files]
 
 
 def overviewed_attacks(file):
     """A file of every attack on the challenges in the overview."""
     return [
         f"results/{name}/attacks/{attack}/{file}"
-        for name in OVERVIEWED
-        for attack in config["challenges"][name]["attacks"]
+        for name, given in listed("challenges").items()
+        for attack in given["attacks"]
     ]
 
 
 def overviewed_submissions(wildcards):
     """The records of submissions to the challenges in the overview."""
-    folders = (Path(f"results/{name}/submissions") for name in OVERVIEWED)
+    folders = (Path(f"results/{name}/submissions") for name in listed("challenges"))
     return sorted(str(path) for folder in folders for path in folder.glob("*.json"))
 
 

@@ -144,7 +144,7 @@ rule overview:
     """List all challenges, and the best attacks on each."""
     input:
         package_files("leaderboard/templates/*"),
-        expand("results/sweeps/{sweep}.csv", sweep=SWEEPS),
+        expand("results/sweeps/{sweep}.csv", sweep=config["sweeps"]),
         curves(),
         planes(),
         overviewed("challenge.json", "leaderboard.html"),
@@ -163,8 +163,8 @@ rule overview:
         "results/logs/overview.log",
     params:
         code=code("overview"),
-        attacks={name: config["challenges"][name]["attacks"] for name in OVERVIEWED},
-        sweeps=list(SWEEPS),
+        attacks={name: given["attacks"] for name, given in listed("challenges").items()},
+        sweeps=list(config["sweeps"]),
     message:
         "List all challenges"
     script:
