@@ -42,7 +42,7 @@ def add_commands(commands) -> None:
         help="what it takes (default: torch where PyTorch is installed)",
     )
     command.add_argument(
-        "--batches", type=int, default=40, help="of 32 images; more find subtler faults"
+        "--batches", type=int, default=80, help="of 32 images; more find subtler faults"
     )
 
 

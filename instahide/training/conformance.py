@@ -105,7 +105,7 @@ def check(
     make: Callable[[Any], Callable[[Any, Any], tuple[Any, Any]]],
     scheme: Scheme | None = None,
     *,
-    batches: int = 40,
+    batches: int = 80,
     inputs: Inputs = "uint8",
     torch: bool | None = None,
 ) -> Report:
