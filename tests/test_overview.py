@@ -111,6 +111,8 @@ def test_sweeps_are_listed_with_what_there_is(results):
         "sweeps/rows/curves/max_ssim-by-T.png",
         "sweeps/rows/plane.png",
     ]
+    for name in ("index.html", "index.md"):
+        assert "no challenges besides" in (results / name).read_text(encoding="utf-8")
 
 
 def test_records_of_another_challenge_are_refused(results):

@@ -9,6 +9,7 @@ from instahide.errors import InstaHideError
 from instahide.leaderboard.plane import (
     Place,
     draw_plane,
+    plane_as_markdown,
     plane_of,
     save_plane,
     with_frontier,
@@ -137,6 +138,13 @@ def test_tables_stand_beside_the_figure(points, tmp_path):
         "| Mixup, k = 4 | 15.0 (14.0 – 16.0) | whitened | 0.950 (0.949 – 0.951) | yes |" in page
     )
     assert (tmp_path / "plane.png").stat().st_size > 20_000
+
+
+def test_names_are_escaped_in_the_page():
+    spot = Spot(0.5, 0.4, 0.6, 3)
+    planes = {("sample", "none"): [Place("a|b", "mine", "<b>mine", spot, spot)]}
+    page = plane_as_markdown(planes)
+    assert "a\\|b" in page and "<b>" not in page
 
 
 def test_one_seed_is_enough():

@@ -133,6 +133,18 @@ def test_accuracy_is_lost_against_the_plain_training_that_is_alike(results):
     assert alone["accuracy_lost"] == ""
 
 
+def test_a_plain_training_with_another_schedule_is_not_alike(results):
+    other = accuracy(None, 0.75)
+    other["training"]["schedule"]["rate"] = 0.3
+    path = results / "training/sweeps/d/1/accuracy.json"
+    path.write_text(json.dumps(other), encoding="utf-8")
+    points = [
+        point("training/sweeps/c/seen", "sweeps/c"), point(None, "sweeps/d", attacks=[])
+    ]  # fmt: skip
+    lost, plain = table(results, *points)
+    assert (lost["accuracy_lost"], plain["accuracy_lost"]) == ("", "0")
+
+
 @pytest.mark.parametrize(
     ("given", "truth", "knowledge"),
     [

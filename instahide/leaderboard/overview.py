@@ -23,6 +23,7 @@ EXPLANATION = (
     "attack. Galleries show private images, and are for the organiser."
 )
 BASELINES_ONLY = "no attack yet, baselines only"
+ONLY_SWEEPS = "The configuration has no challenges besides the points of its sweeps."
 NOT_STATED = "what it was given is not stated"
 
 
@@ -172,6 +173,7 @@ def overview_as_html(listed: Sequence[Listed], sweeps: Sequence[Shown]) -> str:
         title=TITLE_OF_OVERVIEW,
         explanation=EXPLANATION,
         nobody=BASELINES_ONLY,
+        only_sweeps=ONLY_SWEEPS,
         challenges=listed,
         sweeps=sweeps,
     )
@@ -181,8 +183,11 @@ def overview_as_markdown(listed: Sequence[Listed], sweeps: Sequence[Shown]) -> s
     """Return the overview as Markdown, safe to show whatever the records hold."""
     given = "best attack, by what it was given"
     head = ["challenge", given, "parameters", "submissions", "more"]
-    lines = [f"# {TITLE_OF_OVERVIEW}", "", EXPLANATION, "", f"| {' | '.join(head)} |"]
-    lines.append("| --- | --- | --- | ---: | --- |")
+    lines = [f"# {TITLE_OF_OVERVIEW}", "", EXPLANATION, ""]
+    if listed:
+        lines += [f"| {' | '.join(head)} |", "| --- | --- | --- | ---: | --- |"]
+    else:
+        lines.append(ONLY_SWEEPS)
     for entry in listed:
         best = "<br>".join(map(_best_in_markdown, entry.best)) or BASELINES_ONLY
         name = _link(entry.name, entry.links["leaderboard"])

@@ -32,6 +32,7 @@ from instahide.leaderboard.points import (
 )
 from instahide.leaderboard.spots import Stroke, place_labels
 from instahide.leaderboard.sweepviews import Spot, once_for_each_training, spot_of
+from instahide.leaderboard.tables import escape_markdown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -304,8 +305,9 @@ def plane_as_markdown(planes: Plane) -> str:
     parts = ["# What leaks, and what it costs"]
     for pair, places in planes.items():
         rows = [
-            f"| {place.setting} | {_range(place.lost, 100, '.1f')} | {place.attack} | "
-            f"{_range(place.leaked, 1, '.3f')} | {'yes' if place.frontier else ''} |"
+            f"| {escape_markdown(place.setting)} | {_range(place.lost, 100, '.1f')} | "
+            f"{escape_markdown(place.attack)} | {_range(place.leaked, 1, '.3f')} | "
+            f"{'yes' if place.frontier else ''} |"
             for place in sorted(places, key=lambda place: place.lost.mean)
         ]
         head = "| encoding | accuracy lost, points | best attack | Max_SSIM | frontier |"

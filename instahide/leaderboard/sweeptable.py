@@ -6,6 +6,7 @@ training, `accuracy.json`. None of them is made for the table.
 
 import csv
 import io
+import json
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -137,8 +138,8 @@ def _training_cells(path: Path) -> tuple[Cells, Cells]:
             "accuracy_encrypted_10": None if encrypted is None else float(encrypted),
         }
         run = {
-            "alike": (found["data"], line["epochs"], training["network"]["text"],
-                      schedule["seed"]),
+            "alike": (found["data"], training["network"]["text"],
+                      json.dumps(schedule, sort_keys=True)),
             "plain": training["encoding"] is None,
             "accuracy": line["accuracy"],
         }  # fmt: skip
