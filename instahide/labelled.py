@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from instahide.errors import InstaHideError
+from instahide.names import UNFIT
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +20,10 @@ class LabelledImages:
         Index of each image's class, in [0, len(class_names)).
     class_names : tuple of str
         Unique and not empty. A class may have no image.
+    files : tuple of str, optional
+        The file that each image was read from, a line of text each, relative to the source.
+        Empty where they are not known. They may tell who is to be seen, so they belong to the
+        secrets; they are shown and never opened.
 
     Raises
     ------
@@ -29,6 +34,7 @@ class LabelledImages:
     images: np.ndarray
     classes: np.ndarray
     class_names: tuple[str, ...]
+    files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         images, classes, names = self.images, self.classes, self.class_names
@@ -56,3 +62,23 @@ class LabelledImages:
                 f"classes must lie in [0, {len(names)}), as there are {len(names)} names; "
                 f"found {classes.min()} to {classes.max()}"
             )
+        self._check_files()
+
+    def at(self, places: np.ndarray) -> "LabelledImages":
+        """Return the images at some places, int64, with all classes' names."""
+        files = tuple(self.files[place] for place in places) if self.files else ()
+        return LabelledImages(
+            self.images[places], self.classes[places], self.class_names, files
+        )
+
+    def _check_files(self) -> None:
+        files = self.files
+        if not isinstance(files, tuple) or not all(isinstance(n, str) and n for n in files):
+            raise InstaHideError("names of files must be a tuple of non-empty texts")
+        if len(files) not in (0, len(self.images)):
+            raise InstaHideError(
+                f"there are {len(self.images)} images and the names of {len(files)} files: "
+                "give one for each image, or none"
+            )
+        if any(UNFIT.search(name) for name in files):
+            raise InstaHideError("the name of a file is not plain UTF-8 text in one line")

@@ -59,6 +59,9 @@ def test_training_batches_are_read_in_their_order(pack, tmp_path):
     rows = np.concatenate([BATCHES[1], BATCHES[2], BATCHES[10]])
     assert read.class_names == tuple(META.decode().split())
     np.testing.assert_array_equal(read.classes, rows[:, 0])
+    assert read.files == tuple(
+        f"data_batch_{batch}.bin:{place}" for batch in (1, 2, 10) for place in range(3)
+    )
     for image, row in zip(read.images, rows, strict=True):
         for channel in range(3):  # red, green, blue; each row by row
             plane = row[1 + 1024 * channel : 1 + 1024 * (channel + 1)]

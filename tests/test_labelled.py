@@ -61,6 +61,38 @@ def test_inconsistent_images_are_refused(images, classes, names, message):
         LabelledImages(images, classes, names)
 
 
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (("a.png",), "3 images and the names of 1 files"),
+        (["a.png"] * 3, "a tuple of non-empty texts"),
+        (("a.png", "b.png", ""), "a tuple of non-empty texts"),
+        (("a.png", "b.png", 3), "a tuple of non-empty texts"),
+        (("a.png", "b.png", "c\nd.png"), "not plain UTF-8 text in one line"),
+        (("a.png", "b.png", "c\udcff.png"), "not plain UTF-8 text in one line"),
+    ],
+)
+def test_names_of_files_that_are_none_are_refused(files, message):
+    with pytest.raises(InstaHideError, match=message):
+        LabelledImages(IMAGES, CLASSES, ("a", "b"), files)
+
+
+def test_images_at_places_keep_their_files():
+    images = LabelledImages(IMAGES, CLASSES, ("a", "b"), ("a/1.png", "b/二.png", "b/3.png"))
+    found = images.at(np.array([2, 0]))
+    assert found.files == ("b/3.png", "a/1.png")
+    assert found.classes.tolist() == [1, 0] and found.class_names == ("a", "b")
+    assert LabelledImages(IMAGES, CLASSES, ("a", "b")).at(np.array([1])).files == ()
+
+
+def test_images_are_named_after_their_files(folder):
+    (folder / "dog" / "broken.jpg").write_bytes(b"no photo")
+    files = read(folder).files
+    assert files == tuple(
+        f"{name}/{number}.png" for name in ("cat", "dog") for number in range(10)
+    )
+
+
 def test_folders_become_classes_in_the_order_of_their_names(folder):
     images = read(folder)
     assert images.class_names == ("cat", "dog")

@@ -1,11 +1,14 @@
 import hashlib
 import struct
+import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from instahide.challenge.making import make_challenge
 from instahide.challenge.private import (
     load_private,
     load_selection,
@@ -13,6 +16,8 @@ from instahide.challenge.private import (
     save_private,
 )
 from instahide.challenge.selection import read_labelled, select
+from instahide.encodings.choice import of_scheme
+from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.files import sha256_of_arrays
 from instahide.labelled import LabelledImages
@@ -44,6 +49,67 @@ def test_files_give_back_what_was_saved_and_only_to_the_owner(private, tmp_path)
     assert private_digest(again) == private_digest(private)
     assert again.class_names == private.class_names
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def with_files(private):
+    files = tuple(
+        f"{place}/\u67d0\u4eba \u0645\u0631\u064a\u0645 \U0001f600.png" for place in range(20)
+    )
+    return replace(private, files=files)
+
+
+def test_names_of_files_are_selected_with_their_images_and_kept(private, tmp_path):
+    chosen = select(with_files(private), 10, STREAM)
+    for image, file in zip(chosen.images, chosen.files, strict=True):
+        np.testing.assert_array_equal(image, private.images[int(file.split("/")[0])])
+    save_private(tmp_path / "set.npz", chosen)
+    assert load_private(tmp_path / "set.npz").files == chosen.files
+
+
+def test_sets_that_do_not_name_their_files_are_still_read(private, tmp_path):
+    save_private(tmp_path / "set.npz", private)
+    with np.load(tmp_path / "set.npz") as arrays:
+        assert "files" not in arrays
+    assert load_private(tmp_path / "set.npz").files == ()
+
+
+def test_names_of_files_do_not_move_the_digest(private):
+    named = with_files(private)
+    assert private_digest(named) == private_digest(private)
+    assert private_digest(named, 1) == private_digest(private, 1)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        np.arange(20),
+        np.array(["a.png"] * 19),
+        np.array([["a.png"]] * 20),
+        np.array(["a\nb.png"] * 20),
+        np.array([""] * 20),
+    ],
+)
+def test_names_of_files_that_are_none_are_refused(files, private, tmp_path):
+    arrays = {name: getattr(private, name) for name in ("images", "classes", "class_names")}
+    np.savez(tmp_path / "set.npz", **arrays, files=files)
+    with pytest.raises(InstaHideError, match=r"set\.npz is no private set"):
+        load_private(tmp_path / "set.npz")
+
+
+def test_names_of_files_are_in_the_secret_part_only(private, pool, tmp_path):
+    marked = replace(private, files=tuple(f"Smith-Jane-{place}.png" for place in range(20)))
+    save_private(tmp_path / "set.npz", marked)
+    key, chosen = Key.from_seed(5), of_scheme(Scheme("inside", k=3, rows_per_image=3))
+    make_challenge(tmp_path / "made", tmp_path / "set.npz", None, key, chosen)
+    kept = load_private(tmp_path / "made" / "secret" / "private.npz")
+    assert kept.files == marked.files
+    public = [path for path in (tmp_path / "made").iterdir() if path.is_file()]
+    assert {path.name for path in public} >= {"challenge.json", "label.npy", "release.zip"}
+    with zipfile.ZipFile(tmp_path / "made" / "release.zip") as archive:
+        contents = [archive.read(name) for name in archive.namelist()]
+    for content in (*contents, *(path.read_bytes() for path in public)):
+        assert b"Smith" not in content
+        assert "Smith".encode("utf-32-le") not in content
 
 
 def test_a_set_says_what_it_was_selected_with_and_not_the_seed(private, tmp_path):

@@ -137,6 +137,7 @@ def test_what_is_written_is_read_and_kept_from_others(tmp_path):
     for name in ("train", "test"):
         assert np.array_equal(getattr(read, name).images, getattr(made, name).images)
         assert np.array_equal(getattr(read, name).classes, getattr(made, name).classes)
+        assert getattr(read, name).files == getattr(made, name).files != ()
     assert out.stat().st_mode & 0o777 == 0o600
     assert '"test_also_in_train": 0' in about.read_text(encoding="utf-8")
 
@@ -156,6 +157,8 @@ def test_an_image_that_is_there_twice_is_told(tmp_path, caplog):
         lambda arrays: arrays.pop("test_images"),
         lambda arrays: arrays.update(test_classes=np.array([7])),
         lambda arrays: arrays.update(class_names=np.array([1, 2])),
+        lambda arrays: arrays.update(train_files=np.array([1, 2])),
+        lambda arrays: arrays.update(test_files=np.array(["one.png", "two.png"])),
         lambda arrays: arrays.update(train_images=np.zeros((2, 4, 4, 3))),
     ],
 )

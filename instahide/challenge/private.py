@@ -24,7 +24,7 @@ RANDOM, INTEGER, UNKNOWN = get_args(Selection)
 def save_private(
     path: Path | str, private: LabelledImages, selection: Selection = UNKNOWN
 ) -> None:
-    """Write a private set as `.npz` (mode 0600).
+    """Write a private set as `.npz` (mode 0600), with the names of its files where there are.
 
     Parameters
     ----------
@@ -33,6 +33,8 @@ def save_private(
         The seed itself never is.
     """
     arrays = _arrays(private)
+    if private.files:
+        arrays["files"] = np.array(private.files)
     if selection != UNKNOWN:
         arrays["selection"] = np.array(selection)
     save_npz(path, arrays, secret=True)
@@ -48,21 +50,28 @@ def load_selection(path: Path | str) -> Selection:
 
 
 def load_private(path: Path | str) -> LabelledImages:
-    """Read a private set.
+    """Read a private set; those made by earlier versions do not name their files.
 
     Raises
     ------
     InstaHideError
         When the file is no private set.
     """
-    images, classes, names = load_npz(path, ["images", "classes", "class_names"]).values()
+    arrays = load_npz(path, ["images", "classes", "class_names"], ["files"])
+    images, classes, names = (arrays[name] for name in ("images", "classes", "class_names"))
+    files = arrays.get("files", np.array([], "U1"))
     if classes.dtype.kind not in "iu" or names.dtype.kind != "U" or names.ndim != 1:
         raise InstaHideError(
             f"{path} is no private set: its classes are {classes.dtype}, and the names of the "
             f"classes {names.dtype} {names.shape}"
         )
+    if files.dtype.kind != "U" or files.ndim != 1:
+        raise InstaHideError(
+            f"{path} is no private set: the names of its files are {files.dtype} {files.shape}"
+        )
+    named = tuple(names.tolist()), tuple(files.tolist())
     try:
-        return LabelledImages(images, classes.astype(np.int64), tuple(names.tolist()))
+        return LabelledImages(images, classes.astype(np.int64), *named)
     except InstaHideError as error:
         raise InstaHideError(f"{path} is no private set: {error}") from None
 
@@ -74,6 +83,10 @@ def private_digest(private: LabelledImages, version: int = 2) -> str:
     ``instahide private set 2``; the shape of the images, such as ``100,32,32,3``; the images,
     uint8; the classes, int64, little-endian; the name of each class, UTF-8. Arrays are in C
     order.
+
+    The names of files are not hashed. They are in no encryption and in no label, so a set
+    without them makes the same challenge; and the commitments of challenges that were published
+    before sets named their files stay what they were.
 
     Parameters
     ----------

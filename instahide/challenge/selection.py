@@ -61,8 +61,7 @@ def select(source: LabelledImages, count: int, stream: Stream) -> LabelledImages
             )
         order = stream.permutations(number, len(members))[0]
         chosen.append(members[order[:wanted]])
-    places = np.concatenate(chosen)
-    return LabelledImages(source.images[places], source.classes[places], source.class_names)
+    return source.at(np.concatenate(chosen))
 
 
 def select_private(

@@ -40,7 +40,8 @@ def read_cifar10(path: Path | str, *, test: bool = False) -> LabelledImages:
     Returns
     -------
     LabelledImages
-        Images uint8 (n, 32, 32, 3), in the order of the batches' numbers.
+        Images uint8 (n, 32, 32, 3), in the order of the batches' numbers. The file of each
+        is its batch and its place there, from 0 on: ``data_batch_1.bin:17``.
 
     Raises
     ------
@@ -50,14 +51,18 @@ def read_cifar10(path: Path | str, *, test: bool = False) -> LabelledImages:
     data = _unpacked(path)
     members = _members(data, path)
     names = _class_names(members.pop("meta", b""), path)
-    tests = [members.pop("test")] if "test" in members else []
-    batches = tests if test else [members[number] for number in sorted(members)]
+    tests = {"test_batch.bin": members.pop("test")} if "test" in members else {}
+    trains = {f"data_batch_{number}.bin": members[number] for number in sorted(members)}
+    batches = tests if test else trains
     if not batches:
         wanted = "test_batch.bin" if test else "data_batch_*.bin"
         raise InstaHideError(f"{path} holds no {wanted}: give the binary version, whole")
-    rows = np.concatenate([_rows(batch, path) for batch in batches])
+    parts = {name: _rows(batch, path) for name, batch in batches.items()}
+    rows = np.concatenate(list(parts.values()))
+    files = tuple(f"{name}:{place}" for name in parts for place in range(len(parts[name])))
     images = rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-    return LabelledImages(np.ascontiguousarray(images), rows[:, 0].astype(np.int64), names)
+    classes = rows[:, 0].astype(np.int64)
+    return LabelledImages(np.ascontiguousarray(images), classes, names, files)
 
 
 def is_cifar10(path: Path | str) -> bool:

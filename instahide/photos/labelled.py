@@ -46,7 +46,7 @@ def read_class_folders(
     Returns
     -------
     LabelledImages
-        Classes in the order of their names, images in the order of theirs.
+        Classes in the order of their names, images in the order of theirs, which are told.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def read_class_folders(
     place = Path(path, within) if within and os.path.isdir(path) else path
     class_names = _class_names(photos, place)
     class_index = {name: index for index, name in enumerate(class_names)}
-    images, classes, skipped = [], [], []
+    images, classes, files, skipped = [], [], [], []
     with progress_bar(len(photos), "reading labelled images", "image") as bar:
         for photo in photos:
             try:
@@ -68,9 +68,12 @@ def read_class_folders(
                 skipped.append((photo.name, error))
             else:
                 classes.append(class_index[_class_of(photo)])
+                files.append(photo.name)
             bar.update()
     _report_skipped(skipped, len(photos), path)
-    return LabelledImages(np.stack(images), np.array(classes, np.int64), class_names)
+    return LabelledImages(
+        np.stack(images), np.array(classes, np.int64), class_names, tuple(files)
+    )
 
 
 def _photos_within(photos: Sequence[Photo], within: str, path: Path | str) -> Sequence[Photo]:

@@ -52,7 +52,7 @@ class SplitImages:
 
 def take(images: LabelledImages, places: np.ndarray) -> LabelledImages:
     """Return the images at some places, with all classes' names."""
-    return LabelledImages(images.images[places], images.classes[places], images.class_names)
+    return images.at(places)
 
 
 def save_split(path: Path | str, split: SplitImages) -> None:
@@ -61,11 +61,13 @@ def save_split(path: Path | str, split: SplitImages) -> None:
     for name in PARTS:
         part = getattr(split, name)
         arrays |= {f"{name}_images": part.images, f"{name}_classes": part.classes}
+        if part.files:
+            arrays[f"{name}_files"] = np.array(part.files)
     save_npz(path, arrays, secret=True)
 
 
 def load_split(path: Path | str) -> SplitImages:
-    """Read what `save_split` wrote.
+    """Read what `save_split` wrote, now or before it kept the names of files.
 
     Raises
     ------
@@ -73,20 +75,27 @@ def load_split(path: Path | str) -> SplitImages:
         When the file is missing, damaged or something else.
     """
     names = ["class_names", *(f"{part}_{what}" for part in PARTS for what in _ARRAYS)]
-    arrays = load_npz(path, names)
-    classes = arrays["class_names"]
+    arrays = load_npz(path, names, [f"{part}_files" for part in PARTS])
     try:
-        if classes.dtype.kind != "U" or classes.ndim != 1:
-            raise InstaHideError(f"class_names are {classes.dtype} {classes.shape}")
+        classes = _texts(arrays, "class_names")
         parts = [
             LabelledImages(
-                *(arrays[f"{part}_{what}"] for what in _ARRAYS), tuple(classes.tolist())
+                *(arrays[f"{part}_{what}"] for what in _ARRAYS),
+                classes,
+                _texts(arrays, f"{part}_files") if f"{part}_files" in arrays else (),
             )
             for part in PARTS
         ]
     except InstaHideError as error:
         raise InstaHideError(f"{path} holds no images to train and to test: {error}") from None
     return SplitImages(*parts)
+
+
+def _texts(arrays: dict[str, np.ndarray], name: str) -> tuple[str, ...]:
+    texts = arrays[name]
+    if texts.dtype.kind != "U" or texts.ndim != 1:
+        raise InstaHideError(f"{name} are {texts.dtype} {texts.shape}")
+    return tuple(texts.tolist())
 
 
 def _by_class(images: LabelledImages) -> list[int]:
