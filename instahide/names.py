@@ -22,10 +22,15 @@ def shown(name: Path | str) -> str:
     >>> shown("a\nb\udcff.jpg")
     'a\\x0ab\\xff.jpg'
     """
-    text = UNFIT.sub(_escape, str(name))
+    text = in_one_line(name)
     if len(text) <= LONGEST_SHOWN:
         return text
     return f"{text[: LONGEST_SHOWN // 2]}…{text[-LONGEST_SHOWN // 2 :]}"
+
+
+def in_one_line(name: Path | str) -> str:
+    """Return a name whole, with what is no plain text in one line escaped, see `shown`."""
+    return UNFIT.sub(_escape, str(name))
 
 
 def checked_name(name: str, path: Path | str) -> str:

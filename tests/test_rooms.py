@@ -21,10 +21,11 @@ LEVELS = {
     "sweeps": 7,
     "config": 8,
     "leaderboard": 8,
-    "commands": 9,
-    "cli": 10,
-    "notebook": 10,
-    "__main__": 11,
+    "auditing": 9,
+    "commands": 10,
+    "cli": 11,
+    "notebook": 11,
+    "__main__": 12,
 }
 
 

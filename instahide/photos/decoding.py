@@ -92,13 +92,28 @@ def checked_header(data: bytes, channels: int, min_side: int) -> Header:
     """
     if channels not in (1, 3):
         raise InstaHideError(f"images have 1 channel (grey) or 3 (RGB), not {channels}")
+    header = bounded_header(data, min_side)
+    for reason, fact in _faults(header, channels):
+        raise PhotoError(reason, f"{fact}; {REASONS[reason]}")
+    return header
+
+
+def bounded_header(data: bytes, min_side: int) -> Header:
+    """Return the header of a photo whose decoding has bounds, of any depth and with any alpha.
+
+    Raises
+    ------
+    PhotoError
+        ``unreadable``, ``truncated``, ``large``, ``tiny`` or ``animated``, as for
+        `checked_header`.
+    """
     try:
         header = read_header(data)
     except Truncated as error:
         raise PhotoError("truncated", str(error)) from None
     except Unreadable as error:
         raise PhotoError("unreadable", str(error)) from None
-    for reason, fact in _faults(header, channels, min_side):
+    for reason, fact in _excesses(header, min_side):
         raise PhotoError(reason, f"{fact}; {REASONS[reason]}")
     return header
 
@@ -124,8 +139,8 @@ def decode_pixels(data: bytes, header: Header, channels: int) -> np.ndarray:
     return _converted(pixels, channels)
 
 
-def _faults(header: Header, channels: int, min_side: int) -> Iterator[tuple[str, str]]:
-    """Yield the reasons to refuse a header, each with what is the matter."""
+def _excesses(header: Header, min_side: int) -> Iterator[tuple[str, str]]:
+    """Yield the reasons not to decode at all, each with what is the matter."""
     if header.animated:
         yield "animated", "is an animation"
     if header.pixels > MAX_PIXELS:
@@ -136,6 +151,10 @@ def _faults(header: Header, channels: int, min_side: int) -> Iterator[tuple[str,
         yield "large", f"its scans have {header.work} pixels together, more than {MAX_WORK}"
     if min(header.width, header.height) < min_side:
         yield "tiny", f"{_size(header)}, and both sides must have at least {min_side}"
+
+
+def _faults(header: Header, channels: int) -> Iterator[tuple[str, str]]:
+    """Yield the reasons to refuse what could be decoded, each with what is the matter."""
     if header.depth > 8:
         yield "depth", f"has {header.depth} bits per sample"
     if header.alpha:

@@ -26,6 +26,8 @@ class Header:
         Bits of a sample.
     alpha, animated : bool
         Whether there is transparency, or more than one picture in time.
+    inverted : bool
+        Whether 0 stands for white; told of TIFFs only.
     work : int
         Pixels that a decoder computes: those of all scans, and of tiles beyond the edge.
     buffers : int
@@ -39,6 +41,7 @@ class Header:
     depth: int = 8
     alpha: bool = False
     animated: bool = False
+    inverted: bool = False
     work: int = 0
     buffers: int = 0
 

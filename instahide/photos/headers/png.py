@@ -33,13 +33,17 @@ def read(data: bytes) -> Header:
     )
 
 
-def essential(data: bytes) -> bytes:
-    """Return a PNG without the chunks that decoders may skip.
+def essential(data: bytes, also: tuple[bytes, ...] = ()) -> bytes:
+    """Return a PNG without the chunks that decoders may skip, but for those of some kinds.
 
     Each of a thousand texts in it may unpack to 8 MB, and what is animated has frames: what
     remains is the still picture alone, bit for bit.
     """
-    kept = [data[start:end] for kind, start, end in _chunks(data) if not kind[0] & _ANCILLARY]
+    kept = [
+        data[start:end]
+        for kind, start, end in _chunks(data)
+        if not kind[0] & _ANCILLARY or kind in also
+    ]
     return b"".join([MAGIC, *kept])
 
 

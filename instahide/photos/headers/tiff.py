@@ -28,7 +28,8 @@ _JPEG = 7
 _COMPRESSIONS = (1, 5, _JPEG, 8, 32773, 32946)  # none, LZW, JPEG, Deflate, PackBits, Deflate
 _SCAN = b"\xff\xda"
 _NOT_HUFFMAN = re.compile(rb"\xff[\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]")  # other frames of JPEG
-_GREY, _PALETTE, _CMYK = (0, 1), 3, 5
+_WHITE_IS_ZERO, _BLACK_IS_ZERO = 0, 1
+_GREY, _PALETTE, _CMYK = (_WHITE_IS_ZERO, _BLACK_IS_ZERO), 3, 5
 _COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 6: 3, 8: 3}  # samples that the photometric needs
 _TILE_STEP = 16  # sides of tiles are multiples of it
 
@@ -68,6 +69,7 @@ def read(data: bytes) -> Header:
         channels=1 if grey else 3,
         depth=depth,
         alpha=alpha,
+        inverted=tags[_PHOTOMETRIC][0] == _WHITE_IS_ZERO,
         work=area * max(pieces.number, scans),
         buffers=(4 + samples) * area + 2 * described,  # decoded, and then as 32 bits
     )
