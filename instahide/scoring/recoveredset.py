@@ -83,7 +83,9 @@ def recovered_set_scores(
         raise InstaHideError(f"shifts of {shift} pixels leave too little to compare")
     both = [recovered, recovered[:, :, ::-1]] if flip else [recovered]
     turned = np.concatenate(both).astype(np.float32)
-    best = [_best(turned, image, shift) for image in private.astype(np.float32)]
+    private = private.astype(np.float32)
+    maps = correlation_maps(turned, private, shift)
+    best = [_best(turned, image, one) for image, one in zip(private, maps, strict=True)]
     similarity, chosen, shifts = zip(*best, strict=True)
     chosen = np.array(chosen)
     return SetScores(
@@ -108,24 +110,62 @@ def largest_shift(augmentation: Augmentation | None, shape: tuple[int, ...]) -> 
 
 
 def _best(
-    turned: np.ndarray, image: np.ndarray, shift: int
+    turned: np.ndarray, image: np.ndarray, maps: np.ndarray
 ) -> tuple[float, int, tuple[int, int]]:
     """Return the best SSIM of a private image, and which recovered image and shift have it."""
-    correlations = np.concatenate(list(_correlations(turned, image, shift)))
-    order = np.argsort(-correlations, axis=None, kind="stable")[:SHORTLIST]
-    listed = np.stack(np.unravel_index(order, correlations.shape), axis=1)
+    shift = maps.shape[1] // 2
+    order = np.argsort(-maps, axis=None, kind="stable")[:SHORTLIST]
+    listed = np.stack(np.unravel_index(order, maps.shape), axis=1)
     found = []
     for number, y, x in listed.tolist():
         dy, dx = y - shift, x - shift
-        there, here = _overlap(turned[number], dy, dx), _overlap(image, -dy, -dx)
+        there, here = overlap(turned[number], dy, dx), overlap(image, -dy, -dx)
         found.append((float(ssim(there[None], here[None])[0]), number, (dy, dx)))
     return max(found, key=lambda entry: entry[0])
 
 
-def _overlap(image: np.ndarray, dy: int, dx: int) -> np.ndarray:
-    """Return the part of an image that one moved by (dy, dx) has too."""
+def overlap(image: np.ndarray, dy: int, dx: int) -> np.ndarray:
+    """Return the part of an image (H, W, C) that one moved by (dy, dx) pixels has too."""
     height, width = image.shape[:2]
     return image[max(dy, 0) : height + min(dy, 0), max(dx, 0) : width + min(dx, 0)]
+
+
+def correlation_maps(
+    others: np.ndarray, images: np.ndarray, shift: int
+) -> Iterator[np.ndarray]:
+    """Yield for each image its correlations with others at all shifts.
+
+    Parameters
+    ----------
+    others : ndarray of float32, shape (m, H, W, C)
+    images : ndarray of float32, shape (n, H, W, C)
+    shift : int
+        Largest shift in either direction.
+
+    Yields
+    ------
+    ndarray of float64, shape (m, 2·shift + 1, 2·shift + 1)
+        At [i, dy + shift, dx + shift] that of ``others[i, y + dy, x + dx, c]`` with
+        ``image[y, x, c]``, means taken for each channel over the pixels that both have.
+    """
+    if shift:
+        for image in images:
+            yield np.concatenate(list(_correlations(others, image, shift)))
+    elif len(images):
+        there = _contrasts(others)
+        for start in range(0, len(images), TEMPLATES_AT_ONCE):
+            here = _contrasts(images[start : start + TEMPLATES_AT_ONCE])
+            yield from (here @ there.T)[:, :, None, None]
+
+
+def _contrasts(images: np.ndarray) -> np.ndarray:
+    """Return images without the means of their channels, of length 1, float64 (n, d)."""
+    wide = images.astype(np.float64)
+    wide -= wide.mean(axis=(1, 2), keepdims=True)
+    wide = wide.reshape(len(wide), -1)
+    power = (wide**2).sum(axis=1, keepdims=True)
+    wide /= np.sqrt(np.maximum(power, LEAST_CONTRAST * wide.shape[1]))
+    return wide
 
 
 def _correlations(turned: np.ndarray, image: np.ndarray, shift: int) -> Iterator[np.ndarray]:
