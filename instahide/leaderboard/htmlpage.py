@@ -1,14 +1,17 @@
 """Small self-contained HTML pages from templates: escaped text, tables that scroll in a box.
 
-The templates lie in `templates/`; what is put into them is escaped by Jinja2, and a name that a
-template asks for and does not get is an error.
+The templates lie in `templates/` of this room or of the one that asks, whose pages may extend
+those here; what is put into them is escaped by Jinja2, and a name that a template asks for and
+does not get is an error.
 """
 
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+ROOM = "instahide.leaderboard"
 
 
 @dataclass(frozen=True)
@@ -27,23 +30,25 @@ class Cell:
     style: str = "line"
 
 
-def render(template: str, **values: Any) -> str:
+def render(template: str, *, room: str = ROOM, **values: Any) -> str:
     """Return a page.
 
     Parameters
     ----------
     template : str
         Name of a file in `templates/`, such as ``"leaderboard.html.j2"``.
+    room : str
+        Package whose `templates/` are looked into first.
     values
         What it asks for, unescaped; ``title`` always.
     """
-    return _environment().get_template(template).render(values)
+    return _environment(room).get_template(template).render(values)
 
 
 @cache
-def _environment() -> Environment:
+def _environment(room: str) -> Environment:
     return Environment(
-        loader=PackageLoader("instahide.leaderboard"),
+        loader=ChoiceLoader([PackageLoader(name) for name in dict.fromkeys([room, ROOM])]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -12,6 +12,7 @@ from instahide.leaderboard.htmlpage import Cell, render
 from instahide.leaderboard.records import Record, rank
 from instahide.scoring.metrics import METRICS
 from instahide.scoring.score import TITLES
+from instahide.spreadsheets import harmless
 
 INTRODUCTION = (
     "Ranked by Max_SSIM: the structural similarity of each recovered image to the closer of "
@@ -227,10 +228,5 @@ def _flat(place: str, record: Record) -> dict[str, str | float | None]:
             for entry in fields(Knowledge):
                 row[f"given_{entry.name}"] = item and item[entry.name]
         else:
-            row[name] = _harmless(item) if isinstance(item, str) else item
+            row[name] = harmless(item) if isinstance(item, str) else item
     return row
-
-
-def _harmless(text: str) -> str:
-    """Keep spreadsheets from taking a text for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
