@@ -10,12 +10,21 @@ import sys
 from typing import NoReturn
 
 from instahide import __version__
-from instahide.commands import attacks, challenge, running, scoring, sweeps, training, upkeep
+from instahide.commands import (
+    attacks,
+    audit,
+    challenge,
+    running,
+    scoring,
+    sweeps,
+    training,
+    upkeep,
+)
 from instahide.errors import InstaHideError
 from instahide.placing import keeping
 from instahide.stopping import Stopped, stoppable
 
-TOPICS = (running, challenge, attacks, scoring, sweeps, training, upkeep)
+TOPICS = (running, audit, challenge, attacks, scoring, sweeps, training, upkeep)
 MOST_SHOWN = 200  # characters of a path in a message
 
 

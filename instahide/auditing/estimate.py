@@ -1,0 +1,63 @@
+"""What an audit will take, before it begins: processor time and memory, roughly."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from instahide.auditing.settings import AuditSettings
+
+MEASURED_VALUES = 32 * 32 * 3  # of the images that the costs were measured on
+BASE_MEMORY = 4 * 10**8  # bytes of a process that has loaded all it needs
+BYTES_OF_VALUE = 4
+POOL_SECONDS = 6  # of both pools of bundled photos
+
+
+class Cost(NamedTuple):
+    """What an attacker takes: seconds at least and for each row, copies of rows held."""
+
+    least: float
+    per_row: float
+    copies: int
+
+
+#: Of 500 to 25,000 rows (benchmarks/audit.py prints what was estimated and what was taken).
+COSTS = {"photos": Cost(10, 0.009, 9), "pool": Cost(10, 0.035, 18), "blind": Cost(8, 0.011, 9)}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Roughly, within a factor of two: seconds of one processor, and bytes at the peak."""
+
+    seconds: float
+    memory: float
+
+    def in_words(self) -> str:
+        """Return a sentence."""
+        minutes = max(1, round(self.seconds / 60))
+        unit = "minute" if minutes == 1 else "minutes"
+        return (
+            f"This takes about {minutes} {unit} of one processor and "
+            f"{self.memory / 1e9:.1f} GB of memory (half or twice as much is possible)."
+        )
+
+
+def estimate_audit(settings: AuditSettings, count: int, shape: tuple[int, ...]) -> Estimate:
+    """Estimate an audit of `count` images of a shape (H, W, C).
+
+    Examples
+    --------
+    >>> estimate_audit(AuditSettings(rows_per_image=10), 50, (32, 32, 3)).in_words()[:40]
+    'This takes about 1 minute of one process'
+    """
+    height, width, channels = shape
+    pixels = height * width * channels
+    costs = [COSTS[attacker.name] for attacker in settings.attackers()]
+    each_row = 2 if settings.inside else 1  # rows hold k images instead of two
+    seconds, memory = float(POOL_SECONDS), 0.0
+    for rows_per_image in settings.all_rows:
+        rows = count * rows_per_image / each_row
+        seconds += sum(
+            cost.least + cost.per_row * rows * pixels / MEASURED_VALUES for cost in costs
+        )
+        copies = max(cost.copies for cost in costs)
+        memory = max(memory, BASE_MEMORY + copies * BYTES_OF_VALUE * rows * pixels)
+    return Estimate(seconds * (4 if settings.augment else 1), memory)

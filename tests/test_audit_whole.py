@@ -1,0 +1,136 @@
+import csv
+import json
+import stat
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from instahide.auditing.estimate import estimate_audit
+from instahide.auditing.reading import Reading
+from instahide.auditing.result import load_result
+from instahide.auditing.running import public_photos, with_best_attacks
+from instahide.auditing.settings import AuditSettings
+from instahide.auditing.whole import run_audit
+from instahide.errors import InstaHideError
+from instahide.photos.samples import save_samples
+
+SETTINGS = AuditSettings(rows_per_image=12)
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
+    """Six photos and what is no photo, audited with photos of one's own."""
+    place = tmp_path_factory.mktemp("audit")
+    save_samples(place / "public", place / "all")
+    (place / "mine").mkdir()
+    for number, file in enumerate(sorted((place / "all").glob("*/00.png"))[:6]):
+        image = cv2.imread(str(file))
+        cv2.imwrite(str(place / "mine" / f"größe {number}.png"), image[:, : 60 - number])
+    (place / "mine" / "notes.txt.png").write_text("no picture", encoding="utf-8")
+    before = {file.name: file.read_bytes() for file in (place / "mine").iterdir()}
+    page = place / "out" / "page.html"
+    given = {"reading": Reading(size=16), "public": place / "public"}
+    result = run_audit(place / "mine", page, SETTINGS, **given)
+    assert {file.name: file.read_bytes() for file in (place / "mine").iterdir()} == before
+    return place, page, given, result
+
+
+def test_an_audit_says_what_came_back(audited):
+    _, page, _, result = audited
+    assert len(result.files) == 6 and result.files[0] == "größe 0.png"
+    assert [name for name, _ in result.unreadable] == ["notes.txt.png"]
+    assert result.found["photos"].recognised.sum() >= 3
+    counts = {one.attacker: one.recognised for one in result.points}
+    assert counts["blind"] <= counts["photos"] <= counts["pool"]
+    assert result.chance < 0.5
+    assert "recognisably" in page.read_text(encoding="utf-8")
+
+
+def test_only_the_owner_may_read_what_is_made(audited):
+    _, page, *_ = audited
+    for file in (page, page.with_suffix(".csv"), page.with_suffix(".json")):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(page.with_suffix("").stat().st_mode) == 0o700
+
+
+def test_the_table_and_the_json_say_the_same(audited):
+    _, page, _, result = audited
+    text = page.with_suffix(".csv").read_text(encoding="utf-8-sig")
+    rows = list(csv.DictReader(text.splitlines()))
+    assert len(rows) == 6 * len(result.attackers)
+    told = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
+    assert told["files"] == list(result.files)
+
+
+def test_what_was_found_is_kept(audited):
+    _, page, _, result = audited
+    kept = load_result(page.with_suffix("") / "result.npz")
+    assert kept.told() == result.told()
+    np.testing.assert_array_equal(kept.found["pool"].images, result.found["pool"].images)
+
+
+def test_an_audit_goes_on_and_is_the_same(audited):
+    place, page, given, _ = audited
+    before = page.read_bytes()
+    page.unlink()
+    attacked = page.with_suffix("") / "rows-12" / "photos.npz"
+    made = attacked.stat().st_mtime_ns
+    run_audit(place / "mine", page, SETTINGS, **given)
+    assert page.read_bytes() == before
+    assert attacked.stat().st_mtime_ns == made
+
+
+def test_another_audit_is_not_mixed_with_it(audited):
+    place, page, given, _ = audited
+    with pytest.raises(InstaHideError, match="another name with --out"):
+        run_audit(place / "mine", page, replace(SETTINGS, k=6), **given)
+    with pytest.raises(InstaHideError, match=r"end in \.html"):
+        run_audit(place / "mine", page.with_suffix(".htm"), SETTINGS, **given)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"k": 1}, "mix 2 to"),
+        ({"rows_per_image": 0}, "make 1 or more"),
+        ({"curve": (0,)}, "make 1 or more"),
+        ({"threshold": 0}, "threshold"),
+        ({"inside": True, "augment": True}, "no attack"),
+    ],
+)
+def test_settings_that_cannot_be_audited_are_refused(wrong, message):
+    with pytest.raises(InstaHideError, match=message):
+        AuditSettings(**wrong)
+
+
+def test_attackers_are_those_whom_the_encryptions_suit():
+    names = [one.name for one in AuditSettings(k=2).attackers()]
+    assert names == ["photos", "blind"]
+    assert AuditSettings().attack_on("pool", 50) == "pool"
+    assert AuditSettings().attack_on("pool", 2) == "single-labels"
+    assert AuditSettings(augment=True).attack_on("pool", 2) == "augmented-pool"
+
+
+def test_who_knows_more_may_use_what_needs_less():
+    def found(count, ssim):
+        recognised = np.arange(4) < count
+        return {"recognised": recognised, "ssim": np.full(4, ssim)}
+
+    looked = {("photos", 5): found(1, 0.3), ("pool", 5): found(4, 0.9)}
+    looked |= {("blind", 5): found(3, 0.7)}
+    best = with_best_attacks(looked)
+    assert best["photos", 5] is looked["blind", 5]
+    assert best["pool", 5] is looked["pool", 5]
+
+
+def test_the_attacker_has_other_photos_than_those_that_are_mixed_in():
+    pool, others = public_photos(None)
+    assert not {one.name for one in pool} & {one.name for one in others}
+
+
+def test_more_is_estimated_to_take_longer():
+    few, many = (estimate_audit(SETTINGS, count, (32, 32, 3)) for count in (50, 500))
+    large = estimate_audit(SETTINGS, 50, (224, 224, 3))
+    assert few.seconds < many.seconds and few.memory < many.memory < large.memory
