@@ -60,7 +60,7 @@ EDITS = {
     "training/accuracy.py": {"accuracy", "train"},
     "leaderboard/sweeptable.py": {"sweep_table"},
     "sweeps/expansion.py": set(),
-    "leaderboard/tables.py": {"leaderboard", "overview"},
+    "leaderboard/tables.py": {"leaderboard", "overview", "plane"},
     "leaderboard/points.py": {"plane", "sweep_figures"},
     "leaderboard/curves.py": {"plane", "sweep_figures"},
     "leaderboard/sweepviews.py": {"plane", "sweep_figures"},

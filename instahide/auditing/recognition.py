@@ -33,9 +33,7 @@ from instahide.ssim import ssim
 THRESHOLD = 0.6
 # ASSUME: .05. Recovered images that show nothing are about as like to all originals.
 LEAST_LEAD = 0.05
-LIKELIEST = (
-    16  # originals that are compared with a recovered image by SSIM, the most correlated
-)
+LIKELIEST = 16  # originals that a recovered image is compared with, the most correlated
 GUESSES = 20  # times that images are guessed to tell what chance gives
 
 

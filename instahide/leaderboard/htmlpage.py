@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-ROOM = "instahide.leaderboard"
+_ROOM = "instahide.leaderboard"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Cell:
     style: str = "line"
 
 
-def render(template: str, *, room: str = ROOM, **values: Any) -> str:
+def render(template: str, *, room: str = _ROOM, **values: Any) -> str:
     """Return a page.
 
     Parameters
@@ -48,7 +48,7 @@ def render(template: str, *, room: str = ROOM, **values: Any) -> str:
 @cache
 def _environment(room: str) -> Environment:
     return Environment(
-        loader=ChoiceLoader([PackageLoader(name) for name in dict.fromkeys([room, ROOM])]),
+        loader=ChoiceLoader([PackageLoader(name) for name in dict.fromkeys([room, _ROOM])]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
