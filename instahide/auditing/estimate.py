@@ -19,13 +19,14 @@ class Cost(NamedTuple):
     copies: int
 
 
-#: Of 500 to 25,000 rows (benchmarks/audit.py prints what was estimated and what was taken).
+# ASSUME: rounded from `cpu_seconds` and `peak_memory_bytes` of docs/sweep-images.csv, 1,000 to
+# 25,000 rows; of other settings the cost is guessed to grow with rows and pixels.
 COSTS = {"photos": Cost(10, 0.009, 9), "pool": Cost(10, 0.035, 18), "blind": Cost(8, 0.011, 9)}
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Roughly, within a factor of two: seconds of one processor, and bytes at the peak."""
+    """Roughly: seconds of one processor, and bytes at the peak."""
 
     seconds: float
     memory: float
@@ -51,10 +52,9 @@ def estimate_audit(settings: AuditSettings, count: int, shape: tuple[int, ...]) 
     height, width, channels = shape
     pixels = height * width * channels
     costs = [COSTS[attacker.name] for attacker in settings.attackers()]
-    each_row = 2 if settings.inside else 1  # rows hold k images instead of two
     seconds, memory = float(POOL_SECONDS), 0.0
     for rows_per_image in settings.all_rows:
-        rows = count * rows_per_image / each_row
+        rows = count * rows_per_image
         seconds += sum(
             cost.least + cost.per_row * rows * pixels / MEASURED_VALUES for cost in costs
         )

@@ -1,6 +1,6 @@
 """The steps of an audit, from a folder of images to what came back; each leaves its files.
 
-`instahide.auditing.whole` runs them one after the other, the workflow each as a job.
+`instahide.auditing.whole` runs them one after the other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,7 @@ from instahide.attacks.needs import check_needs, size_of
 from instahide.attacks.recipe import Attack
 from instahide.attacks.running import recover, view_of
 from instahide.attacks.seen import Seen, load_seen, sample
-from instahide.auditing.ownfiles import TOP
-from instahide.auditing.reading import Reading, read_own_images
+from instahide.auditing.reading import OwnImages, Reading, read_own_images
 from instahide.auditing.recognition import Rule, chance_of, recognise
 from instahide.auditing.result import AuditResult, CameBack, Point
 from instahide.auditing.settings import AuditSettings
@@ -175,9 +174,7 @@ def _recovered(attack: Attack, seen: Seen, seed: int) -> tuple[np.ndarray, float
 
     None are where the rows are too few for it; too little memory stays an error.
     """
-    announce(
-        check_needs([step.choice for step in attack.steps], size_of(view_of(attack, seen)))
-    )
+    check_needs([step.choice for step in attack.steps], size_of(view_of(attack, seen)))
     try:
         recovery, watch = recover(attack, seen, seed=seed)
     except InstaHideError as error:
@@ -221,8 +218,10 @@ def gather(
     found : mapping of (attacker, rows) to path
         What `save_found` wrote.
     """
-    images, read = load_private(private), read_object(told, MOST_TOLD)
-    names = ["" if name == TOP else name for name in images.class_names]
+    read = read_object(told, MOST_TOLD)
+    unreadable = tuple((file, reason) for file, reason in read["unreadable"])
+    own = OwnImages(load_private(private), tuple(read["reading"]), unreadable)
+    images = own.images
     looked = with_best_attacks({who: load_npz(path) for who, path in found.items()})
     rule = rule_of(settings, images.images.shape[1:])
     guesses = to_unit_range(sample(open_pool(others)))
@@ -231,9 +230,9 @@ def gather(
         title=title,
         images=images.images,
         files=images.files,
-        classes=tuple(names[one] for one in images.classes),
-        reading=tuple(read["reading"]),
-        unreadable=tuple((file, reason) for file, reason in read["unreadable"]),
+        classes=own.folders,
+        reading=own.reading,
+        unreadable=own.unreadable,
         settings=_told(settings, images.images.shape[1:]),
         attackers=settings.attackers(),
         found={

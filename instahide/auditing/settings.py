@@ -12,11 +12,9 @@ LARGEST_K = 16
 #: ASSUME: what training crops by at 32 pixels (torchvision's RandomCrop(32, padding=4)), of
 #: larger images as large a share.
 CROPPED_SHARE = 4 / 32
-# ASSUME: 10. Of 50 images the pool's attacker recovered 47, 50 and 50 so with 2, 5 and 10
-# encryptions of each; by the similarity of all rows first, 37 and 48 with 5 and 10.
-DECODED_BY_ROW = (
-    10  # up to so many encryptions of each image, rows are decoded one by one first
-)
+# ASSUME: up to so many encryptions of each image, rows are decoded one by one first: labels and
+# similarity alone find little in few rows (docs/pool.md has both).
+DECODED_BY_ROW = 10
 
 PHOTOS = "knows nothing but photos of the same kind"
 POOL = "knows the public images too"
