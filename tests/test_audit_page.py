@@ -268,6 +268,12 @@ def test_one_attacker_and_one_number_of_encryptions_are_enough():
     Page(page_of(audited(points=())))
 
 
+def test_why_an_attack_found_nothing_is_said():
+    points = (Point("photos", 2, 0, 0.1, 0.0, "whitened", "2 rows <are> too few"),)
+    page = page_of(audited(attackers=ATTACKERS[:1], points=points))
+    assert "could not be run to its end: 2 rows &lt;are&gt; too few." in page
+
+
 def test_equal_results_give_equal_bytes(result, page, tmp_path):
     assert page_of(audited()) == page
     save_page(tmp_path / "page.html", result)

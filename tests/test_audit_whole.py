@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+from instahide.attacks.nothing import NothingToGoOn
+from instahide.auditing import running
 from instahide.auditing.estimate import estimate_audit
 from instahide.auditing.reading import Reading
 from instahide.auditing.result import load_result
@@ -14,6 +16,7 @@ from instahide.auditing.running import public_photos, with_best_attacks
 from instahide.auditing.settings import AuditSettings
 from instahide.auditing.whole import run_audit
 from instahide.errors import InstaHideError
+from instahide.files import load_npz
 from instahide.photos.samples import save_samples
 
 SETTINGS = AuditSettings(rows_per_image=12)
@@ -82,6 +85,38 @@ def test_an_audit_goes_on_and_is_the_same(audited):
     assert attacked.stat().st_mtime_ns == made
 
 
+def test_the_attack_that_counted_is_told(audited):
+    _, page, _, result = audited
+    told = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
+    attacks = {one["attacker"]: one["attack"] for one in told["points"]}
+    usual = {one.name: one.attack for one in result.attackers}
+    # All are of one class: attacks by labels are replaced by those without.
+    assert usual["photos"] == "whitened" and attacks["photos"] == "whitened-none"
+
+
+@pytest.mark.parametrize(
+    ("error", "says"), [(NothingToGoOn("2 rows are too few"), "2 rows"), (None, "")]
+)
+def test_only_rows_that_tell_nothing_count(audited, tmp_path, monkeypatch, error, says):
+    _, page, *_ = audited
+    work = page.with_suffix("")
+    public = {"pool": work / "pool.zarr", "others": work / "others.zarr"}
+    wanted = (tmp_path / "found.npz", work / "rows-12" / "challenge", SETTINGS, ("photos", 12))
+
+    def broken(*_, **__):
+        raise error or InstaHideError("not enough memory")
+
+    monkeypatch.setattr(running, "recover", broken)
+    if error is None:
+        with pytest.raises(InstaHideError, match="not enough memory"):
+            running.save_found(*wanted, public)
+        assert not wanted[0].exists()
+    else:
+        running.save_found(*wanted, public)
+        found = load_npz(wanted[0])
+        assert not found["recognised"].any() and says in str(found["reason"])
+
+
 def test_another_audit_is_not_mixed_with_it(audited):
     place, page, given, _ = audited
     with pytest.raises(InstaHideError, match="another name with --out"):
@@ -134,3 +169,17 @@ def test_more_is_estimated_to_take_longer():
     few, many = (estimate_audit(SETTINGS, count, (32, 32, 3)) for count in (50, 500))
     large = estimate_audit(SETTINGS, 50, (224, 224, 3))
     assert few.seconds < many.seconds and few.memory < many.memory < large.memory
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_attackers_of_one_class_get_to_the_end(tmp_path, augment):
+    # An attack that cannot be run without labels would end in an error.
+    save_samples(tmp_path / "public", tmp_path / "all")
+    (tmp_path / "mine").mkdir()
+    for number, file in enumerate(sorted((tmp_path / "all").glob("*/00.png"))[:4]):
+        (tmp_path / "mine" / f"{number}.png").write_bytes(file.read_bytes())
+    settings = replace(SETTINGS, augment=augment, rows_per_image=8)
+    given = {"reading": Reading(size=16), "public": tmp_path / "public"}
+    result = run_audit(tmp_path / "mine", tmp_path / "page.html", settings, **given)
+    assert {one.attacker for one in result.points} == {"photos", "pool", "blind"}
+    assert all(one.attack.endswith("-none") for one in result.points)

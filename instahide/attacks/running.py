@@ -15,6 +15,7 @@ import numpy as np
 
 from instahide.attacks.given import what_is_given
 from instahide.attacks.needs import check_needs, size_of
+from instahide.attacks.nothing import NothingToGoOn
 from instahide.attacks.products import check_product, load_product, save_product, writes_itself
 from instahide.attacks.protocol import Knowledge, Recovery, Run, Stopwatch, save_recovery
 from instahide.attacks.recipe import Attack, Step
@@ -190,7 +191,7 @@ def explained_step(step: Step) -> Iterator[None]:
     except np.linalg.LinAlgError as error:
         if choice.is_own:
             raise
-        raise InstaHideError(
+        raise NothingToGoOn(
             f"{what} finds no solution ({error}): are these the encryptions and labels of one "
             "challenge?"
         ) from error

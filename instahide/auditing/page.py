@@ -283,6 +283,12 @@ def _curve(result: AuditResult, ranked: Sequence[Ranked]) -> dict[str, Any]:
             words.curve_words(line, total, one.name)
             for line, one in zip(own, ranked, strict=True)
             if line
+        ]
+        + [
+            words.nothing_words(one.rows_per_image, by.name, words.printed(one.reason))
+            for by in ranked
+            for one in result.points
+            if one.reason and one.attacker == by.attacker.name
         ],
         "curve_table": [
             (f"{t:,}", [str(counts.get((name, t), "not tried")) for name in names])

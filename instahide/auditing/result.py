@@ -25,7 +25,7 @@ class Attacker:
     words : str
         What he knows, so that ``an attacker who {words}`` is plain English.
     attack : str
-        Name of the attack that is run for him.
+        Name of the attack that is run for him on many encryptions; see `Point.attack`.
     """
 
     name: str
@@ -67,6 +67,10 @@ class Point:
         Mean of `CameBack.ssim`.
     cpu_seconds : float
         Of the attack.
+    attack : str
+        Name of the attack whose result counts: who knows more may use what needs less.
+    reason : str
+        Why the attack ended without any image; "" where it recovered some.
     """
 
     attacker: str
@@ -74,6 +78,8 @@ class Point:
     recognised: int
     mean_ssim: float
     cpu_seconds: float
+    attack: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)

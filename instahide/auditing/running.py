@@ -12,6 +12,7 @@ import numpy as np
 
 from instahide.attacks.catalogue import NAMED, attack_of
 from instahide.attacks.needs import check_needs, size_of
+from instahide.attacks.nothing import NothingToGoOn
 from instahide.attacks.recipe import Attack
 from instahide.attacks.running import recover, view_of
 from instahide.attacks.seen import Seen, load_seen, sample
@@ -40,10 +41,11 @@ CROPS_OF_A_PHOTO = (25, 400)  # at least and at most
 KEY_POINTS = 40
 LARGEST_CROP = (128, 1.25)  # of public photos, in pixels and in sides of an image
 MOST_TOLD = 2**26
-#: Attacks with the pool that need no labels: first blindly, then by the pool's images.
+#: Attacks with the pool that need no labels. Of images as they are the pool serves as photos
+#: of the same kind: decoding by its images takes the coefficients from labels.
 BLIND_WITH_POOL = {
-    "pool-none": NAMED["whitened-none"] | {"public": "pool", "finish": "pool"},
-    "augmented-pool-none": NAMED["augmented-pool"] | {"labels": "none"},
+    "pool-none": NAMED["whitened-none"] | {"public": "pool"},
+    "augmented-pool-none": NAMED["augmented-none"] | {"public": "pool"},
 }
 #: What takes the place of attacks by labels where all images are of one class: such labels are
 #: sums of two coefficients, and tell no image from another.
@@ -161,27 +163,31 @@ def save_found(
         labels=attack.labels,
         knows_pool=knows_pool,
     )
-    recovered, seconds = _recovered(attack, seen, settings.seed)
+    recovered, seconds, reason = _recovered(attack, seen, settings.seed)
     if len(recovered):
         found = recognise(recovered, originals, rule_of(settings, originals.shape[1:]))
     else:
         found = nothing_of(originals)
-    save_npz(out, {**asdict(found), "cpu_seconds": np.array(seconds)}, secret=True)
+    told = {"cpu_seconds": seconds, "attack": chosen, "reason": reason}
+    save_npz(
+        out, asdict(found) | {key: np.array(one) for key, one in told.items()}, secret=True
+    )
 
 
-def _recovered(attack: Attack, seen: Seen, seed: int) -> tuple[np.ndarray, float]:
+def _recovered(attack: Attack, seen: Seen, seed: int) -> tuple[np.ndarray, float, str]:
     """Return the images that an attack recovers, in any order, and the seconds it took.
 
-    None are where the rows are too few for it; too little memory stays an error.
+    None are where the rows give it nothing to go on, for a reason that comes last. All else
+    that goes wrong stays an error: it would pass for an answer.
     """
     check_needs([step.choice for step in attack.steps], size_of(view_of(attack, seen)))
     try:
         recovery, watch = recover(attack, seen, seed=seed)
-    except InstaHideError as error:
+    except NothingToGoOn as error:
         announce(f"nothing comes back: {error}")
-        return np.empty((0, *seen.shape), np.float32), 0.0
+        return np.empty((0, *seen.shape), np.float32), 0.0, str(error)
     seconds = sum(stage["cpu_seconds"] for stage in watch.stages)
-    return recovery.decryption if recovery.private is None else recovery.private, seconds
+    return recovery.decryption if recovery.private is None else recovery.private, seconds, ""
 
 
 def nothing_of(originals: np.ndarray) -> CameBack:
@@ -282,6 +288,8 @@ def _point(name: str, rows: int, one: Mapping[str, np.ndarray]) -> Point:
         int(one["recognised"].sum()),
         float(one["ssim"].mean()),
         float(one["cpu_seconds"]),
+        str(one["attack"]),
+        str(one["reason"]),
     )
 
 

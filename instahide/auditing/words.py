@@ -253,6 +253,19 @@ def curve_words(counts: Sequence[tuple[int, int]], total: int, attacker: str) ->
     return f"{attacker} recognised {', '.join(parts)}."
 
 
+def nothing_words(rows: int, attacker: str, reason: str) -> str:
+    """Return why nothing came back to an attacker from so many encryptions of each image.
+
+    >>> nothing_words(2, "Attacker 1", "6 rows are too few to find 8 images in")
+    'From 2 encryptions of each image the attack of Attacker 1 could not be run to its end: 6 rows are too few to find 8 images in.'
+    """  # noqa: E501
+    made = counted(rows, "encryption")
+    return (
+        f"From {made} of each image the attack of {attacker} could not be run to its end: "
+        f"{reason.removesuffix('?')}."
+    )
+
+
 def unreadable_words(count: int) -> str:
     """Return how many files could not be used.
 

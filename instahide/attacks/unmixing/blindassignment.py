@@ -16,6 +16,7 @@ from functools import partial
 import numpy as np
 
 from instahide.attacks.needs import Size
+from instahide.attacks.nothing import NothingToGoOn
 from instahide.attacks.unmixing.parts.clustering import (
     NEIGHBOURS,
     cluster_images,
@@ -34,7 +35,6 @@ from instahide.attacks.unmixing.parts.markov import markov_clusters, similarity_
 from instahide.attacks.unmixing.parts.pairs import pairs_needs
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import NOBODY, Assignment
-from instahide.errors import InstaHideError
 from instahide.progress import tracked
 
 # ASSUME: two rounds. More of them lose an image now and then, whose rows go to others.
@@ -67,7 +67,7 @@ def assign_blindly(
 
     Raises
     ------
-    InstaHideError
+    NothingToGoOn
         When rows do not have two private images, have no mask, or are too few.
     """
     parts = read_classes(problem)
@@ -119,7 +119,7 @@ def assign_scattered(
 
     Raises
     ------
-    InstaHideError
+    NothingToGoOn
         When rows do not have two private images, have no mask, or are too few.
     """
     parts = read_classes(problem)
@@ -131,7 +131,7 @@ def assign_scattered(
         if not len(image_index):
             continue
         if len(rows) < max(len(image_index), 2):
-            raise InstaHideError(
+            raise NothingToGoOn(
                 f"{len(rows)} rows are too few to find {len(image_index)} images in"
             )
         nearest, cosines = (

@@ -15,6 +15,7 @@ from scipy.cluster.hierarchy import average, cut_tree
 from scipy.spatial.distance import squareform
 
 from instahide.attacks.needs import FLOAT, PRODUCT, TOUCH, Size
+from instahide.attacks.nothing import NothingToGoOn
 from instahide.attacks.unmixing.parts.alignment import align, choose_frames, widen
 from instahide.attacks.unmixing.parts.canvases import RowViews, Views, solve_canvases, views_of
 from instahide.attacks.unmixing.parts.clustering import (
@@ -42,7 +43,6 @@ from instahide.attacks.unmixing.parts.viewpairs import (
 )
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import NOBODY, Assignment
-from instahide.errors import InstaHideError
 from instahide.progress import tracked
 
 HELD_PER_IMAGE = 30  # rows that are registered for each image of a class, without coefficients
@@ -91,7 +91,7 @@ def em_in_views(
 
     Raises
     ------
-    InstaHideError
+    NothingToGoOn
         When rows do not have two private images, have no mask, or are too few.
     """
     check_masked(problem)
@@ -170,9 +170,7 @@ def cluster_class(
 ) -> np.ndarray:
     """Return an image in a wide view for each row of a class, or NOBODY, (R,)."""
     if len(features) < max(len(images), 2):
-        raise InstaHideError(
-            f"{len(features)} rows are too few to find {len(images)} images in"
-        )
+        raise NothingToGoOn(f"{len(features)} rows are too few to find {len(images)} images in")
     found = register(features, views)
     distances = found.score.max() - found.score
     np.fill_diagonal(distances, 0)

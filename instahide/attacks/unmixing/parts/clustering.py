@@ -5,6 +5,7 @@ from scipy.cluster.hierarchy import average, cut_tree
 from scipy.spatial.distance import squareform
 
 from instahide.attacks.needs import FLOAT
+from instahide.attacks.nothing import NothingToGoOn
 from instahide.attacks.unmixing.parts.labels import Parts
 from instahide.attacks.unmixing.parts.markov import markov_clusters, similarity_graph
 from instahide.attacks.unmixing.parts.neighbours import (
@@ -14,7 +15,6 @@ from instahide.attacks.unmixing.parts.neighbours import (
     unit_rows,
 )
 from instahide.attacks.unmixing.state import NOBODY
-from instahide.errors import InstaHideError
 from instahide.progress import tracked
 
 ROWS_PER_IMAGE = 16  # of those with the largest coefficients, that clusters are made of
@@ -116,11 +116,11 @@ def cluster(features: np.ndarray, count: int, most_linked: int | None = None) ->
 
     Raises
     ------
-    InstaHideError
+    NothingToGoOn
         When there are fewer rows than clusters, or only one.
     """
     if len(features) < max(count, 2):
-        raise InstaHideError(f"{len(features)} rows are too few to find {count} images in")
+        raise NothingToGoOn(f"{len(features)} rows are too few to find {count} images in")
     if len(features) <= (MOST_LINKED if most_linked is None else most_linked):
         found = linked_clusters(features, count)
     else:

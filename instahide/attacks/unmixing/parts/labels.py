@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from instahide.attacks.nothing import NothingToGoOn
 from instahide.attacks.seen import strip_labels
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import NOBODY
@@ -164,8 +165,9 @@ def parts_of_places(label: np.ndarray, k: int, image_count: int) -> tuple[np.nda
     Raises
     ------
     InstaHideError
-        When a row has no class or more than k, or coefficients do not sum to 1; when no row
-        has k classes.
+        When a row has no class or more than k, or coefficients do not sum to 1.
+    NothingToGoOn
+        When no row has k classes.
     """
     found = (label > 0).sum(axis=1)
     wrong = (found < 1) | (found > k) | (np.abs(label.sum(axis=1) - 1) > 1e-3)
@@ -177,7 +179,7 @@ def parts_of_places(label: np.ndarray, k: int, image_count: int) -> tuple[np.nda
         )
     rows = np.flatnonzero(found == k)
     if not len(rows):
-        raise InstaHideError(f"no row's label names k = {k} classes; there is nothing to start")
+        raise NothingToGoOn(f"no row's label names k = {k} classes; there is nothing to start")
     classes = np.argsort(-label[rows], axis=1, kind="stable")[:, :k].astype(np.int64)
     coefficients = np.take_along_axis(label[rows], classes, 1).astype(np.float32)
     roster = make_roster(share_out(image_count, label.sum(axis=0, dtype=np.float64)))
