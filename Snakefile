@@ -115,6 +115,7 @@ rule photos:
     params:
         code=code("photos"),
         source=photo_source,
+        part=lambda w: config["public"][w.pool].get("part", "1/1"),
         inventory=photo_inventory,
     message:
         "List the photos of the pool {wildcards.pool}"

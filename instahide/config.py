@@ -25,6 +25,7 @@ from instahide.encodings.choice import (
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
 from instahide.lookup import check_choice
+from instahide.photos.part import read_part
 from instahide.randomness import historical
 from instahide.schema import (
     check_schema,
@@ -103,6 +104,7 @@ def _check_sources_and_attacks(config: dict) -> None:
         for name, given in config[kind].items():
             _check_source(f"{kind}/{name}/source", given["source"])
     for name, pool in config["public"].items():
+        _check_part(name, pool)
         _check_crops(name, pool)
     for name, attack in config["attacks"].items():
         _check_length(f"attacks/{name}", map(attack.get, STAGES), LONGEST_OWN_NAME)
@@ -322,6 +324,13 @@ def _check_length(where: str, names: Iterable[str], longest: int) -> None:
                 f"configuration: {where}: {in_yaml(name)} is too long for a name; write "
                 f"{longest} bytes at most"
             )
+
+
+def _check_part(name: str, pool: dict) -> None:
+    try:
+        read_part(pool.get("part", "1/1"))
+    except InstaHideError as error:
+        raise InstaHideError(f"configuration: public/{name}/{error}") from None
 
 
 def _check_crops(name: str, pool: dict) -> None:

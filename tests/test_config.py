@@ -57,6 +57,8 @@ def test_defaults_are_filled_in_at_every_depth():
         ({"challenges__challenge__public": "bundeld"}, "did you mean 'bundled'"),
         ({"challenges__challenge__scheme": "inside"}, "remove the key 'public'"),
         ({"challenges__challenge__seed": -1}, "seed: -1 is less than"),
+        ({"public__bundled__part": "3/2"}, "public/bundled/part: '3/2': parts of 2 are 1/2 to"),
+        ({"public__bundled__part": "half"}, "public/bundled/part: 'half'"),
         ({"challenges__challenge__c1": 0.1}, "c1 = 0.1 cannot be met"),
         ({"challenges__public": {"private": "bundled"}}, "public"),
         ({"public__bundled__source": {"path": "a", "url": "http://b"}}, "source"),

@@ -25,6 +25,7 @@ from instahide.photos.listing import (
     read_photo,
     save_index,
 )
+from instahide.photos.part import part_of
 
 SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "imagenet-sample"
 LONG = "n0144/" + "long" * 60 + ".JPEG"  # beyond the 100 bytes of a plain tar header
@@ -565,3 +566,18 @@ def test_real_photos_are_the_same_from_folder_tar_and_zip(tmp_path):
     assert found(save(tmp_path / "t.zip", zip_bytes(files))) == files
     for content in files.values():
         decode(content, channels=1, min_side=64)
+
+
+def test_parts_of_photos_share_none_and_leave_none_out():
+    photos = [f"{number}.png" for number in range(11)]
+    parts = [part_of(photos, f"{number}/4") for number in (1, 2, 3, 4)]
+    assert sorted(photo for part in parts for photo in part) == sorted(photos)
+    assert part_of(photos, "1/1") == photos
+    with pytest.raises(InstaHideError, match="bring more photos"):
+        part_of(photos[:1], "2/2")
+
+
+@pytest.mark.parametrize("part", ["0/2", "3/2", "1", "a/b", "1/", "²/2", "-1/2"])
+def test_what_is_no_part_is_refused(part):
+    with pytest.raises(InstaHideError, match="part: "):
+        part_of(["1.png"], part)

@@ -102,9 +102,9 @@ def shards(pattern):
 
 
 def downloaded(kind, name):
-    """The place of a source that is downloaded, once for all private sets of a sweep."""
-    name = config[kind][name].get("source_of", name)
+    """The place of a source that is downloaded, once for all that read the same."""
     source = config[kind][name]["source"]
+    name = next(other for other, given in config[kind].items() if given["source"] == source)
     if "url_list" in source:
         return f"results/downloads/lists/{kind}/{name}"
     return f"results/downloads/{kind}/{name}/{PurePosixPath(urlsplit(source['url']).path).name}"
