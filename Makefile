@@ -54,15 +54,18 @@ challenge: setup ## Make the default challenge, verify it and pack its release.
 # CONFIG=config/mine.yaml takes another configuration than config/config.yaml. The report gets
 # its name when it is whole, and only its maker may read it.
 WITH = $(if $(CONFIG),--configfile $(CONFIG))
-REPORT = results/report$(if $(CONFIG),-$(basename $(notdir $(CONFIG)))).html
+OF_CONFIG = $(if $(CONFIG),$(patsubst %,-%,$(filter-out config,$(basename $(notdir $(CONFIG))))))
+REPORT = results/report$(OF_CONFIG).html
+WORKFLOW_REPORT = results/workflow$(OF_CONFIG).html
 
 report: setup ## Make all that CONFIG configures, and a page of results for the organisers.
-	$(RUN) snakemake --cores all $(WITH)
+	$(RUN) snakemake --cores all $(WITH) -- all $(REPORT)
 	rm -f results/.report.html
 	umask 077 && $(RUN) snakemake --report results/.report.html \
 	  --report-stylesheet workflow/report/report.css $(WITH)
-	mv -f results/.report.html $(REPORT)
+	mv -f results/.report.html $(WORKFLOW_REPORT)
 	@echo "$(CURDIR)/$(REPORT), which shows private images: only you can read it"
+	@echo "Snakemake's report of the pipeline lies beside it: $(WORKFLOW_REPORT)"
 
 # Each module's tests stay on one worker, which then makes once what they share; those that
 # take longest are the first.

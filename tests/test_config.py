@@ -145,9 +145,14 @@ def test_names_of_what_the_workflow_writes_into_results_are_taken():
     texts += [(ROOT / name).read_text(encoding="utf-8") for name in ("Snakefile", "Makefile")]
     taken = set(re.findall(r"results/([a-z][\w.-]*)", "".join(texts)))
     assert {"logs", "ablation.md", "report"} < taken
-    # The first two are challenges; the last is the beginning of the names of reports.
-    taken -= {"challenge", "prng-2020", "report"}
-    for name in taken | {"report.html", "report-mine.html"}:
+    # The first two are challenges; the others begin the names of reports.
+    taken -= {"challenge", "prng-2020", "report", "workflow"}
+    for name in taken | {
+        "report.html",
+        "report-mine.html",
+        "workflow.html",
+        "workflow-mine.html",
+    }:
         with pytest.raises(InstaHideError, match="taken by a file or folder"):
             check_config(config(challenges={name: {"private": "bundled"}}), SCHEMA)
 

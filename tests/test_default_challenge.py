@@ -12,6 +12,7 @@ from instahide.challenge.selection import select_private
 from instahide.config import check_config, encoding_of
 from instahide.files import sha256_of_file
 from instahide.photos.listing import list_photos
+from instahide.photos.part import part_of
 from instahide.photos.samples import save_samples
 from instahide.pool.build import build_pool
 from instahide.pool.crops import CropSettings
@@ -21,7 +22,7 @@ from instahide.schema import load_schema
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-ENCRYPTION = "9fa0dbef09dbf5a28bdb88a1d6de4481d212f99af5cfa6ca7f420f5ed72c11ae"
+ENCRYPTION = "e13e41e56e80e40e7330dcd6579431d4fc6bb0a2e180218a931b2b6baea2cb0c"
 LABEL = "c73c3dfbdcab16f337f1fba17395a37fc98ff86e5f134384e9f186c5dc32ccc3"
 
 
@@ -40,7 +41,7 @@ def challenge(tmp_path_factory):
     save_samples(folder / "public", folder / "private")
     build_pool(
         folder / "pool.zarr",
-        list_photos(folder / "public"),
+        part_of(list_photos(folder / "public"), public["part"]),
         Key.from_seed(public["seed"]),
         CropSettings(public["crops_per_photo"], *public["crop_size"]),
         more_than=public["key_points"],

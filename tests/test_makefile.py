@@ -52,12 +52,13 @@ def make(folder, *arguments):
 def test_reports_of_every_configuration_are_for_their_maker(
     project, arguments, page, configuration
 ):
-    report = project / "results" / page
-    report.write_text("old", encoding="utf-8")
-    report.chmod(0o644)
+    beside = project / "results" / page.replace("report", "workflow")
+    beside.write_text("old", encoding="utf-8")
+    beside.chmod(0o644)
     calls = make(project, "report", *arguments)
     assert len(calls) == 2
     assert [configuration in call for call in calls] == [True, True]
-    assert report.read_text(encoding="utf-8") == "page\n"
-    assert stat.S_IMODE(report.stat().st_mode) == 0o600
-    assert [path.name for path in (project / "results").iterdir()] == [page]
+    assert calls[0].endswith(f"-- all results/{page}")  # made by the workflow
+    assert beside.read_text(encoding="utf-8") == "page\n"
+    assert stat.S_IMODE(beside.stat().st_mode) == 0o600
+    assert [path.name for path in (project / "results").iterdir()] == [beside.name]

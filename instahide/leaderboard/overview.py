@@ -122,7 +122,7 @@ def best_of(records: Sequence[Record], galleries: Mapping[int, str]) -> tuple[Be
     for place, record in enumerate(records):
         if record.baseline:
             continue
-        known = _known(record)
+        known = known_in_words(record)
         if known not in found or _score(record) > _score(found[known][1]):
             found[known] = place, record
     ordered = sorted(found.items(), key=lambda item: -_score(item[1][1]))
@@ -135,7 +135,7 @@ def _score(record: Record) -> float:
     return record.metrics["max_ssim"].mean
 
 
-def _known(record: Record) -> str:
+def known_in_words(record: Record) -> str:
     """Return what an attacker was given, in words."""
     if record.given is None:
         return NOT_STATED

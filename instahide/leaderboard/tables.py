@@ -88,7 +88,7 @@ def as_markdown(records: list[Record], title: str) -> str:
     for place, record in numbered(records):
         cells = [place, record.attack, record.who]
         cells += [" ".join(_metric(record, name)).strip() for name in METRICS]
-        cells += [_given(record), record.complexity, _time(record)]
+        cells += [_given(record), record.complexity, time_in_words(record)]
         challenge = (record.challenge or "")[:8]
         cells += [_memory(record), record.hardware, record.date, challenge, _note(record)]
         lines.append(f"| {' | '.join(map(escape_markdown, cells))} |")
@@ -125,7 +125,7 @@ def _cells(place: str, record: Record, with_challenge: bool) -> list[Cell]:
         *(Cell(*_metric(record, name), style="number") for name in METRICS),
         Cell(_given(record), style="text"),
         Cell(record.complexity),
-        Cell(_time(record), cost, "text" if record.reported else "line"),
+        Cell(time_in_words(record), cost, "text" if record.reported else "line"),
         Cell(_note(record), style="text"),
     ]
 
@@ -153,7 +153,7 @@ def _given(record: Record) -> str:
     return ", ".join(labels[record.given.labels] + others) or "nothing"
 
 
-def _time(record: Record) -> str:
+def time_in_words(record: Record) -> str:
     """Return the time that it took."""
     parts = [
         f"{_duration(seconds)} {kind}"

@@ -91,6 +91,29 @@ def choose_examples(
     return chosen
 
 
+def closest_truths(
+    private: np.ndarray, pairs: np.ndarray, closest: np.ndarray, mixed: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the private images that some rows are shown beside.
+
+    Parameters
+    ----------
+    private : (n, H, W, C) array
+    pairs : (R, m) integer array
+    closest : (R,) integer array
+        As `compare_rows` returns it.
+    mixed : (R, m, H, W, C) array, optional
+        The images of these rows as they were mixed, where they were transformed.
+
+    Returns
+    -------
+    (R, H, W, C) array
+    """
+    if mixed is None:
+        return private[closest]
+    return mixed[np.arange(len(pairs)), (pairs == closest[:, None]).argmax(axis=1)]
+
+
 def draw_gallery(
     decryption: np.ndarray,
     private: np.ndarray,
@@ -117,10 +140,7 @@ def draw_gallery(
     figure.suptitle(title, color=INK)
     for part, group in zip(figure.subfigures(len(GROUPS)), GROUPS, strict=True):
         rows = chosen[group]
-        truths = private[closest[rows]]
-        if mixed is not None:
-            place = (pairs[rows] == closest[rows, None]).argmax(axis=1)
-            truths = mixed(rows)[np.arange(len(rows)), place]
+        truths = closest_truths(private, pairs[rows], closest[rows], mixed and mixed(rows))
         shown = (truths, decryption[rows], as_pictures(encryption[rows]))
         part.suptitle(f"{group} rows by SSIM", x=0.01, ha="left", fontsize=10, color=INK)
         axes = part.subplots(len(shown), EXAMPLES, squeeze=False)

@@ -383,6 +383,24 @@ def planes():
     return found
 
 
+def of_configuration():
+    """What the names of reports end in: nothing for config/config.yaml, as in the Makefile."""
+    last = Path(workflow.configfiles[-1]) if workflow.configfiles else Path("config.yaml")
+    return "" if last.stem == "config" else f"-{last.stem}"
+
+
+OF_CONFIGURATION = of_configuration()
+PIPELINE = f"{workflow.basedir}/docs/pipeline.svg"
+
+
+def pictures_of_page():
+    """The curves and planes that a report shows by their titles, and last the pipeline."""
+    found = {f"Sweep {Path(path).parent.name}": path for path in curves()}
+    for path in planes():
+        found[f"Sweep {Path(path).parent.name}: what leaks, and what it costs"] = path
+    return found | {"pipeline": PIPELINE}
+
+
 def overviewed(*files):
     """Some files of every challenge in the overview."""
     return [f"results/{name}/{file}" for name in listed("challenges") for file in files]

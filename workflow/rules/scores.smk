@@ -15,6 +15,7 @@ localrules:
     check,
     ablation,
     overview,
+    results_page,
 
 
 # A report shows private images: only its maker may read it, even where it is made by hand.
@@ -169,6 +170,33 @@ rule overview:
         "List all challenges"
     script:
         "../scripts/overview.py"
+
+
+rule results_page:
+    """Put what was found on one page: sentences, boards, curves, recovered images."""
+    input:
+        package_files("leaderboard/templates/*"),
+        overviewed("challenge.json", "encryption.npy", "label.npy"),
+        overviewed("secret/truth.npz", "secret/private.npz"),
+        overviewed_attacks("record.json"),
+        overviewed_attacks("decryption.npy"),
+        overviewed_submissions,
+        curves(),
+        planes(),
+        PIPELINE,
+    output:
+        f"results/report{OF_CONFIGURATION}.html",
+    log:
+        f"results/logs/report{OF_CONFIGURATION}.log",
+    params:
+        code=code("results_page"),
+        attacks={name: given["attacks"] for name, given in listed("challenges").items()},
+        pictures=pictures_of_page(),
+        beside=f"workflow{OF_CONFIGURATION}.html",
+    message:
+        "Put what was found on one page"
+    script:
+        "../scripts/results_page.py"
 
 
 rule ablation:

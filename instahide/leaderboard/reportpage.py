@@ -1,0 +1,297 @@
+"""The page that `make report` opens on: what was found, boards, curves, recovered images.
+
+One self-contained HTML file that shows private images, so only its owner may read it. The
+pipeline comes last; Snakemake's own report lies beside it.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from instahide.challenge.folder import ChallengeFolder
+from instahide.challenge.manifest import load_manifest
+from instahide.challenge.private import load_private
+from instahide.encodings.plan import load_plan
+from instahide.errors import InstaHideError
+from instahide.files import load_npy, save_text
+from instahide.images import to_bytes, to_unit_range
+from instahide.leaderboard.ablation import describe_settings
+from instahide.leaderboard.htmlpage import render
+from instahide.leaderboard.overview import known_in_words
+from instahide.leaderboard.recheck import load_records
+from instahide.leaderboard.records import Record
+from instahide.leaderboard.tables import numbered, time_in_words
+from instahide.scoring.figures import (
+    GROUPS,
+    as_pictures,
+    choose_examples,
+    closest_truths,
+    compare_rows,
+)
+from instahide.scoring.mixed import mixed_images
+from instahide.scoring.submission import read_submission
+
+TITLE = "InstaHide: what attacks recovered"
+SHOWN_ROWS = 6  # of each group of a gallery
+GROUP_TITLES = {
+    "best": "Rows that came out best",
+    "median": "Rows in the middle",
+    "worst": "Rows that came out worst",
+}
+NO_ATTACK = "No attack has been run on {name} yet, only baselines."
+
+
+@dataclass(frozen=True)
+class BoardLine:
+    """An attack or baseline on a board; texts, and the score as a share of 1."""
+
+    place: str
+    attack: str
+    score: str
+    interval: str
+    share: float
+    known: str
+    time: str
+    baseline: bool
+
+
+@dataclass(frozen=True)
+class Example:
+    """A row of a gallery: pictures as data URIs, and how alike the first two are."""
+
+    number: int
+    private: str
+    recovered: str
+    encryption: str
+    likeness: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """What the best attack with one knowledge recovered, by `GROUP_TITLES`."""
+
+    attack: str
+    known: str
+    score: str
+    groups: Mapping[str, tuple[Example, ...]]
+
+
+@dataclass(frozen=True)
+class ChallengeShown:
+    """A challenge on the page."""
+
+    name: str
+    parameters: str
+    sentences: tuple[str, ...]
+    lines: tuple[BoardLine, ...]
+    galleries: tuple[Gallery, ...]
+
+
+def save_report_page(
+    path: Path | str,
+    results: Path | str,
+    attacks: Mapping[str, Sequence[str]],
+    pictures: Mapping[str, Path],
+    beside: str,
+) -> None:
+    """Write the page (mode 0600).
+
+    Parameters
+    ----------
+    path : path
+    results : path
+        The folder of all results.
+    attacks : mapping of str to sequence of str
+        Attacks whose results are shown, by challenge, in the order of the page.
+    pictures : mapping of str to path
+        PNG or SVG files by their titles, or folders of PNG files: curves, and last the
+        pipeline.
+    beside : str
+        Name of Snakemake's own report.
+
+    Raises
+    ------
+    InstaHideError
+        When a file is missing or damaged, or a record is of another challenge.
+    """
+    shown = [show_challenge(Path(results), name, names) for name, names in attacks.items()]
+    *curves, (_, pipeline) = [
+        (said, picture_uri(file))
+        for title, place in pictures.items()
+        for said, file in _files_of(title, Path(place))
+    ]
+    page = render(
+        "report.html.j2",
+        title=TITLE,
+        challenges=shown,
+        group_titles=GROUP_TITLES,
+        curves=curves,
+        pipeline=pipeline,
+        beside=beside,
+    )
+    save_text(path, page, secret=True)
+
+
+def _files_of(title: str, place: Path) -> list[tuple[str, Path]]:
+    if not place.is_dir():
+        return [(title, place)]
+    return [(f"{title}: {file.stem}", file) for file in sorted(place.glob("*.png"))]
+
+
+def show_challenge(results: Path, name: str, attacks: Sequence[str]) -> ChallengeShown:
+    """Read what the page shows of a challenge."""
+    folder = ChallengeFolder(results / name)
+    own = [folder.path / "attacks" / attack / "record.json" for attack in attacks]
+    theirs = sorted((folder.path / "submissions").glob("*.json"))
+    records = load_records([*own, *theirs], folder)
+    manifest = load_manifest(folder)
+    best = best_by_knowledge(records)
+    rows = len(load_npy(folder.label))
+    return ChallengeShown(
+        name,
+        describe_settings(manifest),
+        tuple(found_in_words(name, manifest["images"], rows, records)),
+        tuple(_line(place, record) for place, record in numbered(records)),
+        tuple(
+            _gallery(folder, attacks[number], records[number], known)
+            for known, number in best.items()
+            if number < len(attacks)
+        ),
+    )
+
+
+def best_by_knowledge(records: Sequence[Record]) -> dict[str, int]:
+    """Return the places of the best attacks by what they were given, the best one first."""
+    found: dict[str, int] = {}
+    for place, record in enumerate(records):
+        known = known_in_words(record)
+        if not record.baseline and (
+            known not in found or _score(record) > _score(records[found[known]])
+        ):
+            found[known] = place
+    return dict(sorted(found.items(), key=lambda item: -_score(records[item[1]])))
+
+
+def found_in_words(name: str, images: int, rows: int, records: Sequence[Record]) -> list[str]:
+    """Return what was found on a challenge, in three sentences or so.
+
+    Parameters
+    ----------
+    images, rows : int
+        Private images, and released encodings of them.
+    """
+    told = [
+        f"In {name}, {images:,} private images are hidden in {rows:,} released rows, each a "
+        "mixture that was made to show none of them."
+    ]
+    attacks = [record for record in records if not record.baseline and not record.reported]
+    if not attacks:
+        return [*told, NO_ATTACK.format(name=name)]
+    knows_pool = [record for record in attacks if record.given and record.given.public_pool]
+    others = [record for record in attacks if record not in knows_pool]
+    if others:
+        best = max(others, key=_score)
+        told.append(
+            f"Without any of the public images that were mixed in, the attack {best.attack} "
+            f"recovered the private ones with a Max_SSIM of {_score(best):.2f}: 1 is the same "
+            f"picture{_compared(records)}."
+        )
+    if knows_pool:
+        best = max(knows_pool, key=_score)
+        told.append(
+            f"An attacker who has these public images reached {_score(best):.2f} "
+            f"({best.attack})."
+        )
+    return told
+
+
+def _compared(records: Sequence[Record]) -> str:
+    mean = next((one for one in records if one.baseline and one.attack == "mean"), None)
+    if mean is None:
+        return ""
+    return f", and {_score(mean):.2f} is what one blur, handed in for all of them, gets"
+
+
+def _score(record: Record) -> float:
+    return record.metrics["max_ssim"].mean
+
+
+def _line(place: str, record: Record) -> BoardLine:
+    value = record.metrics["max_ssim"]
+    interval = "" if value.low is None else f"{value.low:.3f} to {value.high:.3f}"
+    return BoardLine(
+        place,
+        record.attack,
+        f"{value.mean:.3f}",
+        interval,
+        float(np.clip(value.mean, 0, 1)),
+        record.note if record.baseline else known_in_words(record),
+        time_in_words(record),
+        record.baseline,
+    )
+
+
+def _gallery(folder: ChallengeFolder, attack: str, record: Record, known: str) -> Gallery:
+    """Return rows that an attack recovered best, middling and worst."""
+    plan, labelled = load_plan(folder.truth), load_private(folder.private)
+    decryption = read_submission(
+        folder.path / "attacks" / attack / "decryption.npy",
+        shape=(len(plan), *labelled.images.shape[1:]),
+    ).decryption
+    mixed = mixed_images(plan, labelled.images)
+    closest, likeness = compare_rows(
+        decryption, to_unit_range(labelled.images), plan.members, mixed
+    )
+    encryption = load_npy(folder.encryption)
+    groups = {}
+    for group, rows in choose_examples(likeness, closest, SHOWN_ROWS).items():
+        truths = closest_truths(
+            labelled.images, plan.members[rows], closest[rows], mixed and mixed(rows)
+        )
+        columns = (truths, decryption[rows], as_pictures(encryption[rows]))
+        pictures = [[image_uri(image) for image in column] for column in columns]
+        groups[group] = tuple(
+            Example(int(row), *shown, f"{likeness[row]:.2f}")
+            for row, *shown in zip(rows, *pictures, strict=True)
+        )
+    return Gallery(attack, known, f"{_score(record):.3f}", {one: groups[one] for one in GROUPS})
+
+
+def image_uri(image: np.ndarray) -> str:
+    """Return an image as a PNG in a data URI.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W, C)
+        uint8, or float on [-1, 1].
+    """
+    pixels = image if image.dtype == np.uint8 else to_bytes(image)
+    in_order = pixels[..., ::-1] if pixels.shape[-1] == 3 else pixels
+    done, data = cv2.imencode(".png", np.ascontiguousarray(in_order))
+    if not done:
+        raise InstaHideError("OpenCV cannot encode PNG; install it again")
+    return _uri("png", data.tobytes())
+
+
+def picture_uri(path: Path | str) -> str:
+    """Return a PNG or SVG file as a data URI.
+
+    Raises
+    ------
+    InstaHideError
+        When it cannot be read.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InstaHideError(f"cannot read {path}: {error.strerror}") from None
+    return _uri("svg+xml" if path.suffix == ".svg" else "png", data)
+
+
+def _uri(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
