@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 STORAGE := .venv-storage
 FLOWER := .venv-flower
+CROISSANT := .venv-croissant
 BIN := $(VENV)/bin
 # Snakemake starts its jobs with the Python it finds first.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
@@ -11,7 +12,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --fork-strat
   --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
   pyproject.toml
 
-.PHONY: help setup torch flower challenge report test test-fast test-faults test-slurm test-storage test-training lint keys lock figures clean
+.PHONY: help setup torch flower challenge report test test-fast test-faults test-slurm test-storage test-croissant test-training lint keys lock figures clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +94,14 @@ $(STORAGE)/ready: requirements-storage.lock
 	$(STORAGE)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
+test-croissant: $(CROISSANT)/ready ## Test that a Croissant reader takes the metadata of a release.
+	PATH="$(CURDIR)/$(CROISSANT)/bin:$$PATH" python -m pytest -n 0 tests/test_hosting_croissant.py
+
+$(CROISSANT)/ready: requirements-croissant.lock
+	$(PYTHON) -m venv --clear $(CROISSANT)
+	$(CROISSANT)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	touch $@
+
 # In the environment that has PyTorch, and Flower too.
 test-training: flower ## Test training, also in several places, and watch the wire.
 	PATH="$(CURDIR)/$(FLOWER)/bin:$$PATH" python -m pytest -n 2 --dist loadscope --no-loadscope-reorder tests/test_training_*.py
@@ -109,11 +118,13 @@ figures: challenge ## Draw the pictures of README and docs again.
 keys: setup ## Put the table of configuration keys into the README.
 	$(BIN)/instahide keys --into README.md
 
-lock: ## Resolve the newest versions into the three lock files; needs uv.
+lock: ## Resolve the newest versions into the four lock files; needs uv.
 	$(COMPILE) --upgrade --extra dev -o requirements.lock
 	$(COMPILE) --upgrade --extra storage -o requirements-storage.lock
 	cp requirements.lock requirements-flower.lock  # the same versions, where Flower lets them be
 	$(COMPILE) --extra dev --extra flower -o requirements-flower.lock
+	cp requirements.lock requirements-croissant.lock
+	$(COMPILE) --extra dev --extra croissant -o requirements-croissant.lock
 
 clean: ## Remove the environments; results stay.
-	rm -rf $(VENV) $(STORAGE) $(FLOWER)
+	rm -rf $(VENV) $(STORAGE) $(FLOWER) $(CROISSANT)

@@ -14,6 +14,7 @@ from instahide.commands import (
     attacks,
     audit,
     challenge,
+    hosting,
     running,
     scoring,
     sweeps,
@@ -24,7 +25,7 @@ from instahide.errors import InstaHideError
 from instahide.placing import keeping
 from instahide.stopping import Stopped, stoppable
 
-TOPICS = (running, audit, challenge, attacks, scoring, sweeps, training, upkeep)
+TOPICS = (running, audit, challenge, attacks, scoring, hosting, sweeps, training, upkeep)
 MOST_SHOWN = 200  # characters of a path in a message
 
 

@@ -22,6 +22,7 @@ LEVELS = {
     "config": 8,
     "leaderboard": 8,
     "auditing": 9,
+    "hosting": 9,
     "commands": 10,
     "cli": 11,
     "notebook": 11,

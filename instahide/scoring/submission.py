@@ -3,7 +3,8 @@
 Nothing is trusted and nothing is extracted or unpickled. What a file claims (header,
 shape, type, sizes, the archive's directory) is checked against what the challenge needs
 before memory is taken, and what it then yields is counted against the claim. Beside the
-resulting float32 array, reading takes about a megabyte.
+resulting float32 array, reading takes about a megabyte; of the small form
+(`instahide.scoring.smallform`), also the recovered images.
 """
 
 import contextlib
@@ -11,8 +12,9 @@ import os
 import stat
 import unicodedata
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -20,9 +22,10 @@ from typing import BinaryIO
 import numpy as np
 
 from instahide.errors import InstaHideError
-from instahide.names import checked_name
+from instahide.names import checked_name, shown
 from instahide.plainarrays import ZIP_DAMAGE
-from instahide.scoring.npyfile import MAX_PREFIX, read_floats
+from instahide.scoring.npyfile import MAX_PREFIX, read_handed_in
+from instahide.scoring.smallform import IMAGES, MEMBERS, HandedIn, read_small
 
 MEMBER = "decryption.npy"
 MAX_MEMBERS = 1000
@@ -57,9 +60,10 @@ class Submission:
 def read_submission(path: Path | str, *, shape: tuple[int, ...]) -> Submission:
     """Read a decryption from a `.npy` file or from a submission's zip.
 
-    A zip holds `decryption.npy` (at its top or in one folder) and, as the 2020 rules ask,
-    a description and the source, which stay unread but for the description: the first of
-    `description*` and `readme*` that is a `.txt`, `.md`, `.rst` or has no suffix.
+    A zip holds `decryption.npy` (at its top or in one folder), or without it the small form
+    (`images.npy` and `members.npy`, see `instahide.scoring.smallform`). As the 2020 rules ask
+    it holds a description and the source too, which stay unread but for the description: the
+    first of `description*` and `readme*` that is a `.txt`, `.md`, `.rst` or has no suffix.
 
     Parameters
     ----------
@@ -70,7 +74,8 @@ def read_submission(path: Path | str, *, shape: tuple[int, ...]) -> Submission:
     Returns
     -------
     Submission
-        float16 and float64 are converted to float32, Fortran order to C order.
+        float16, float64 and bytes (0 … 255) are converted to float32, Fortran order to C
+        order.
 
     Raises
     ------
@@ -89,7 +94,7 @@ def read_submission(path: Path | str, *, shape: tuple[int, ...]) -> Submission:
             if start == b"PK\x03\x04":
                 return _read_zip(file, str(path), shape)
             if start == b"\x93NUM":
-                return Submission(read_floats(file, size, str(path), shape))
+                return Submission(read_handed_in(file, size, str(path), shape))
     except OSError as error:
         raise InstaHideError(f"cannot read {path}: {error.strerror or error}") from error
     raise InstaHideError(
@@ -101,16 +106,73 @@ def read_submission(path: Path | str, *, shape: tuple[int, ...]) -> Submission:
 def _read_zip(file: BinaryIO, name: str, shape: tuple[int, ...]) -> Submission:
     with _explained(name), zipfile.ZipFile(_Cautious(file, name)) as archive:
         members = _checked_members(archive, name)
-        decryption = _find_decryption(members, name)
-        largest = prod(shape) * 8 + MAX_PREFIX
-        if decryption.file_size > largest:
-            raise InstaHideError(
-                f"{MEMBER} in {name} claims {decryption.file_size} bytes, but an array of "
-                f"shape {shape} has {largest} at the most"
+        files = {
+            member: HandedIn(
+                f"{member} in {name}", entry.file_size, partial(archive.open, entry)
             )
-        with archive.open(decryption) as stream:
-            array = read_floats(stream, decryption.file_size, f"{MEMBER} in {name}", shape)
+            for member, entry in members.items()
+        }
+        array = read_arrays(files, name, shape)
         return Submission(array, _read_description(archive, members, name), tuple(members))
+
+
+def read_unpacked(folder: Path | str, *, shape: tuple[int, ...]) -> Submission:
+    """Read a submission whose zip somebody else has unpacked, such as a platform.
+
+    Links are not followed, and only regular files count; the rest is as in
+    `read_submission`, but for the description, which is left out.
+
+    Raises
+    ------
+    InstaHideError
+        As `read_submission`.
+    """
+    files = {}
+    for path in _regular_files(Path(folder)):
+        name = str(path.relative_to(folder))
+        files[name] = HandedIn(shown(name), path.lstat().st_size, partial(open, path, "rb"))
+    if len(files) == 1 and next(iter(files)).lower().endswith(".zip"):
+        raise InstaHideError("the zip holds another zip; zip the files themselves")
+    return Submission(read_arrays(files, "the submission", shape), None, tuple(files))
+
+
+def _regular_files(folder: Path) -> list[Path]:
+    """Return the regular files below a folder, by their names; refuse a great number."""
+    found: list[Path] = []
+    for place, _, names in os.walk(folder):
+        here = (Path(place, name) for name in names)
+        found += [path for path in here if stat.S_ISREG(path.lstat().st_mode)]
+        if len(found) > MAX_MEMBERS:
+            raise InstaHideError(
+                f"the submission has more than {MAX_MEMBERS} files; leave out what is not "
+                "needed"
+            )
+    return sorted(found)
+
+
+def read_arrays(files: Mapping[str, HandedIn], name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the decryption that a submission's files hold, in either form.
+
+    Parameters
+    ----------
+    files : mapping
+        All of its files by their paths.
+    name : str
+        What to call it in messages.
+    shape : tuple of int
+        (E, H, W, C).
+    """
+    if not _named(files, MEMBER) and (small := _small_form(files)):
+        return read_small({part: _only(files, part, name) for part in small}, shape)
+    file = _only(files, MEMBER, name)
+    largest = prod(shape) * 8 + MAX_PREFIX
+    if file.size > largest:
+        raise InstaHideError(
+            f"{file.name} claims {file.size} bytes, but an array of shape {shape} has "
+            f"{largest} at the most"
+        )
+    with file.opened() as stream:
+        return read_handed_in(stream, file.size, file.name, shape)
 
 
 @contextlib.contextmanager
@@ -167,11 +229,13 @@ def _checked_members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.Z
             raise InstaHideError(f"{name} has a member without a name; make the zip again")
         if member in members:
             raise InstaHideError(f"{name} has the member {member!r} more than once")
-        if fault := _fault(entry, member):
-            raise InstaHideError(f"{name} has the member {member!r}, {fault}")
         members[member] = entry
+    arrays = _arrays(members)  # whose sizes their shapes decide
+    for member, entry in members.items():
+        if fault := _fault(entry, member in arrays):
+            raise InstaHideError(f"{name} has the member {member!r}, {fault}")
     _check_places(entries, archive.start_dir, name)
-    claimed = sum(entry.file_size for m, entry in members.items() if not _is_decryption(m))
+    claimed = sum(entry.file_size for m, entry in members.items() if m not in arrays)
     if claimed > MAX_OTHERS:
         raise InstaHideError(
             f"{name} would unpack to {claimed} bytes beside {MEMBER}, more than {MAX_OTHERS}; "
@@ -180,8 +244,8 @@ def _checked_members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.Z
     return {member: entry for member, entry in members.items() if not entry.is_dir()}
 
 
-def _fault(entry: zipfile.ZipInfo, member: str) -> str:
-    """Say what is wrong with one member, or nothing."""
+def _fault(entry: zipfile.ZipInfo, scored: bool) -> str:
+    """Say what is wrong with one member, or nothing; `scored` where it is what counts."""
     if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "which is a link or a device; zip only files"
     if entry.flag_bits & ENCRYPTED:
@@ -190,7 +254,7 @@ def _fault(entry: zipfile.ZipInfo, member: str) -> str:
         return "whose compression is not supported; make an ordinary zip (deflate)"
     # A constant decryption may be packed 1,000 times; its size is checked by its shape.
     grows = entry.file_size > max(SMALL, MAX_RATIO * entry.compress_size)
-    if grows and not _is_decryption(member):
+    if grows and not scored:
         return f"which grows more than {MAX_RATIO} times when unpacked; leave it out"
     return ""
 
@@ -205,17 +269,32 @@ def _check_places(entries: list[zipfile.ZipInfo], end: int, name: str) -> None:
             raise InstaHideError(f"{name} has members that overlap; make the zip again")
 
 
-def _is_decryption(member: str) -> bool:
-    return PurePosixPath(member).name == MEMBER
+def _named(members: Iterable[str], name: str) -> list[str]:
+    """Return the members that are called `name`, in whatever folder."""
+    return [member for member in members if PurePosixPath(member).name == name]
 
 
-def _find_decryption(members: dict[str, zipfile.ZipInfo], name: str) -> zipfile.ZipInfo:
-    found = [entry for member, entry in members.items() if _is_decryption(member)]
+def _small_form(members: Iterable[str]) -> tuple[str, ...]:
+    """Return the names that make the small form; none where one of them is not there."""
+    both = _named(members, IMAGES) and _named(members, MEMBERS)
+    return (IMAGES, MEMBERS) if both else ()
+
+
+def _arrays(members: Iterable[str]) -> set[str]:
+    """Return the members that are read as arrays: decryptions, or else the small form."""
+    names = (MEMBER,) if _named(members, MEMBER) else _small_form(members)
+    return {member for name in names for member in _named(members, name)}
+
+
+def _only(files: Mapping[str, HandedIn], wanted: str, name: str) -> HandedIn:
+    found = _named(files, wanted)
     if len(found) != 1:
+        instead = "" if found else f", or {IMAGES} and {MEMBERS}"
         raise InstaHideError(
-            f"{name} holds {len(found) or 'no'} files named {MEMBER}; put exactly one into it"
+            f"{name} holds {len(found) or 'no'} files named {wanted}; put exactly one into "
+            f"it{instead}"
         )
-    return found[0]
+    return files[found[0]]
 
 
 def _read_description(

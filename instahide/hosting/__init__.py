@@ -1,0 +1,1 @@
+"""Handing a challenge to others: bundles for platforms, metadata for search, the disclosure."""
