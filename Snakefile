@@ -30,6 +30,8 @@ from instahide.codehash import code_digest
 from instahide.config import check_config, check_duplicates, encoding_of
 from instahide.encodings.choice import INSTAHIDE
 from instahide.errors import InstaHideError
+from instahide.intake.keeping import IntakeFolder
+from instahide.names import UNFIT
 from instahide.photos.inventory import inventory
 from instahide.schema import load_schema
 from instahide.training.configured import training_of
@@ -80,6 +82,7 @@ localrules:
 
 include: "workflow/rules/sources.smk"
 include: "workflow/rules/attacks.smk"
+include: "workflow/rules/intake.smk"
 include: "workflow/rules/scores.smk"
 include: "workflow/rules/curves.smk"
 

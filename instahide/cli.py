@@ -15,6 +15,7 @@ from instahide.commands import (
     audit,
     challenge,
     hosting,
+    intake,
     running,
     scoring,
     sweeps,
@@ -25,7 +26,18 @@ from instahide.errors import InstaHideError
 from instahide.placing import keeping
 from instahide.stopping import Stopped, stoppable
 
-TOPICS = (running, audit, challenge, attacks, scoring, hosting, sweeps, training, upkeep)
+TOPICS = (
+    running,
+    audit,
+    challenge,
+    attacks,
+    scoring,
+    intake,
+    hosting,
+    sweeps,
+    training,
+    upkeep,
+)
 MOST_SHOWN = 200  # characters of a path in a message
 
 

@@ -584,13 +584,14 @@ def read_leaderboard(*places: Path | str) -> Leaderboard:
 def _records(place: Path) -> "list[Record]":
     """Read a record, or those of a challenge, where others' are refused."""
     from instahide.challenge.folder import ChallengeFolder
-    from instahide.leaderboard.recheck import load_records
+    from instahide.leaderboard.recheck import load_records, load_taken_in, taken_in
     from instahide.leaderboard.records import load_record
 
     if place.is_file():
         return [load_record(place)]
     kept = [*place.glob("attacks/*/record.json"), *place.glob("submissions/*.json")]
-    return load_records(sorted(kept), ChallengeFolder(place))
+    folder = ChallengeFolder(place)
+    return load_records(sorted(kept), folder) + load_taken_in(taken_in(folder), folder)
 
 
 def _opened(challenge: Challenge | Path | str) -> Challenge:

@@ -23,6 +23,7 @@ LEVELS = {
     "leaderboard": 8,
     "auditing": 9,
     "hosting": 9,
+    "intake": 9,
     "commands": 10,
     "cli": 11,
     "notebook": 11,

@@ -2,11 +2,14 @@
 
 import csv
 import json
+import re
 import shutil
 import zipfile
 
+import numpy as np
 import pytest
 import yaml
+from handedin import hand_in, zip_of
 from workflow_project import CONFIG, Project
 
 from instahide.scoring.metrics import METRICS
@@ -121,6 +124,46 @@ def test_records_of_another_challenge_or_edited_by_hand_stop_the_leaderboard(sco
     said = (results / "logs/leaderboard.log").read_text(encoding="utf-8")
     assert "submissions/foreign.json is a record of another challenge" in said
     assert "submissions/edited.json says that the Max_SSIM is 0.99" in said
+    scored.run("--cores", "2")  # for what follows
+
+
+def test_a_zip_that_is_handed_in_is_scored_and_joins_the_leaderboard(scored):
+    results = scored.root / "results/challenge"
+    assert scored.stale("all") == set()
+    decryption = np.load(results / "attacks/oracle/decryption.npy")
+    hand_in(results, "theirs.zip", zip_of(decryption, "team: Jane\nattack: their own"))
+    hand_in(results, "broken.zip", b"no zip")
+    hand_in(results, "\nodd.zip", b"no zip either")
+    assert scored.stale("all") == {"intake", "leaderboard", "overview"}
+    scored.run("--cores", "2")
+    assert scored.stale("all") == set()
+    board = (results / "leaderboard.md").read_text(encoding="utf-8").splitlines()
+    (line,) = (line for line in board if "their own" in line)
+    assert "| Jane |" in line and "counts the public half" in line
+    assert "not rechecked" not in line
+    page = (results / "submissions/intake/teams.md").read_text(encoding="utf-8")
+    assert "broken.zip is no zip" in page and "odd.zip" in page
+    overview = (scored.root / "results/index.md").read_text(encoding="utf-8")
+    assert "| 1 | [leaderboard](challenge/leaderboard.html)" in overview
+    with_rules = {"public_half": False, "per_day": 5, "deadline": "2999-01-01T00:00:00Z"}
+    config = yaml.safe_load((scored.root / "config/config.yaml").read_text(encoding="utf-8"))
+    config["challenges"]["challenge"]["intake"] = with_rules
+    before = (scored.root / "config/config.yaml").read_text(encoding="utf-8")
+    scored.configure(config)
+    assert scored.stale("all") == {"intake", "leaderboard", "overview"}
+    scored.run("--cores", "2")
+    board = (results / "leaderboard.md").read_text(encoding="utf-8")
+    assert "counts all images" in board
+    oracle, theirs = (
+        re.search(rf"\| {name} \| [^|]* \| (0\.\d+)", board)[1]
+        for name in ("oracle", "their own")
+    )
+    assert oracle == theirs
+    (results / "submissions/theirs.zip").unlink()  # it is kept
+    scored.run("--cores", "2")
+    assert "their own" in (results / "leaderboard.md").read_text(encoding="utf-8")
+    (scored.root / "config/config.yaml").write_text(before, encoding="utf-8")
+    shutil.rmtree(results / "submissions")
     scored.run("--cores", "2")  # for what follows
 
 

@@ -11,7 +11,7 @@ from instahide.files import save_text
 from instahide.leaderboard.ablation import describe_settings
 from instahide.leaderboard.htmlpage import render
 from instahide.leaderboard.knowledge import in_two_words, knowledge_in_words, strength
-from instahide.leaderboard.recheck import load_records
+from instahide.leaderboard.recheck import load_records, load_taken_in, taken_in
 from instahide.leaderboard.records import Record
 from instahide.leaderboard.tables import escape_markdown
 
@@ -96,16 +96,18 @@ def list_challenge(results: Path, name: str, attacks: Sequence[str]) -> Listed:
     own = {attack: folder.path / "attacks" / attack / "record.json" for attack in attacks}
     theirs = sorted((folder.path / "submissions").glob("*.json"))
     records = load_records([*own.values(), *theirs], folder)
+    records += (others := load_taken_in(taken_in(folder), folder))
     galleries = {
         place: _address(name, "attacks", attack, "gallery.png")
         for place, attack in enumerate(attacks)
     }
     best = best_of(records, galleries)
+    handed_in = len(theirs) + len(others)
     links = {"leaderboard": _address(name, "leaderboard.html")}
     shown = next((item.gallery for item in best if item.gallery), "")
     links |= {"gallery": shown} if shown else {}
     links["challenge.json"] = _address(name, "challenge.json")
-    return Listed(name, describe_settings(load_manifest(folder)), best, len(theirs), links)
+    return Listed(name, describe_settings(load_manifest(folder)), best, handed_in, links)
 
 
 def best_of(records: Sequence[Record], galleries: Mapping[int, str]) -> tuple[Best, ...]:

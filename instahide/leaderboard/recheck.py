@@ -21,7 +21,12 @@ from pathlib import Path
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.manifest import load_manifest
 from instahide.errors import InstaHideError
-from instahide.leaderboard.records import Record, encryption_digest, load_record
+from instahide.leaderboard.records import (
+    Record,
+    encryption_digest,
+    load_record,
+    load_record_list,
+)
 from instahide.scoring.score import TITLES, Score, score_file
 
 OURS, KEPT = "record.json", "decryption.npy"
@@ -76,6 +81,30 @@ def load_records(
     if wrong:
         raise InstaHideError("\n".join(wrong))
     return list(found.values())
+
+
+def taken_in(challenge: ChallengeFolder) -> list[Path]:
+    """Return the list of records that an intake wrote, where there is one."""
+    path = challenge.path / "submissions" / "intake" / "records.json"
+    return [path] if path.exists() else []
+
+
+def load_taken_in(paths: Iterable[Path | str], challenge: ChallengeFolder) -> list[Record]:
+    """Read lists of records of a challenge, as an intake writes them, which has scored them.
+
+    Raises
+    ------
+    InstaHideError
+        When a file is no list of records, or one is of another challenge.
+    """
+    digest = encryption_digest(load_manifest(challenge))
+    found = [(Path(path), record) for path in paths for record in load_record_list(path)]
+    wrong = [
+        fault for path, record in found if (fault := foreign(path, record, challenge, digest))
+    ]
+    if wrong:
+        raise InstaHideError("\n".join(wrong))
+    return [replace(record, rechecked=True) for _, record in found]
 
 
 def foreign(path: Path, record: Record, challenge: ChallengeFolder, digest: str) -> str:

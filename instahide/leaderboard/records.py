@@ -16,6 +16,7 @@ from instahide.scoring.metrics import METRICS
 from instahide.smalljson import read_json
 
 HERE = files("instahide.leaderboard")
+MOST_OF_LIST = 1 << 26  # bytes; thousands of records
 
 
 @dataclass(frozen=True)
@@ -190,8 +191,32 @@ def load_record(path: Path | str) -> Record:
     return parse_record(read_json(path), str(path))
 
 
+def load_record_list(path: Path | str) -> list[Record]:
+    """Read a file with a list of records.
+
+    Raises
+    ------
+    InstaHideError
+        When the file is missing, no JSON or no list of records.
+    """
+    found = read_json(path, MOST_OF_LIST)
+    if not isinstance(found, list):
+        raise InstaHideError(f"{path} holds {type(found).__name__}; a list is expected")
+    return [parse_record(content, f"{path}, record {n}") for n, content in enumerate(found, 1)]
+
+
+def save_record_list(path: Path | str, records: list[Record]) -> None:
+    """Write a file with a list of records."""
+    save_json(path, [_content(record) for record in records])
+
+
 def save_record(path: Path | str, record: Record) -> None:
     """Write a record, leaving out what is not known."""
+    save_json(path, _content(record))
+
+
+def _content(record: Record) -> dict[str, Any]:
+    """Return what a record's file has of it: what is known."""
     content = asdict(record)
     del content["rechecked"]
     content["metrics"] = {name: _told(value) for name, value in content["metrics"].items()}
@@ -199,7 +224,7 @@ def save_record(path: Path | str, record: Record) -> None:
         content["given"] = record.given.told()
     if content["recovered_set"]:
         content["recovered_set"] = _told(content["recovered_set"])
-    save_json(path, {key: item for key, item in content.items() if item not in (None, "")})
+    return {key: item for key, item in content.items() if item not in (None, "")}
 
 
 def _told(value: dict[str, float | None]) -> dict[str, float]:

@@ -22,7 +22,7 @@ from instahide.images import to_bytes, to_unit_range
 from instahide.leaderboard.ablation import describe_settings
 from instahide.leaderboard.htmlpage import render
 from instahide.leaderboard.overview import known_in_words
-from instahide.leaderboard.recheck import load_records
+from instahide.leaderboard.recheck import load_records, load_taken_in, taken_in
 from instahide.leaderboard.records import Record
 from instahide.leaderboard.tables import numbered, time_in_words
 from instahide.scoring.figures import (
@@ -148,6 +148,7 @@ def show_challenge(results: Path, name: str, attacks: Sequence[str]) -> Challeng
     own = [folder.path / "attacks" / attack / "record.json" for attack in attacks]
     theirs = sorted((folder.path / "submissions").glob("*.json"))
     records = load_records([*own, *theirs], folder)
+    records += load_taken_in(taken_in(folder), folder)
     manifest = load_manifest(folder)
     best = best_by_knowledge(records)
     rows = len(load_npy(folder.label))

@@ -138,7 +138,7 @@ def summarise(
     ----------
     rows : RowScores
     pairs : (E, m) integer array
-        Which private images each row mixes.
+        Which private images each row mixes; -1 stands for one that does not count.
     rng : numpy.random.Generator
         The source of the resamples; the same state gives the same intervals.
     unit : {"image", "row"}
@@ -252,12 +252,13 @@ def _resampled_means(
 ) -> np.ndarray:
     """Return (resamples, metrics) weighted means of `values` (E, metrics).
 
-    Row i weighs the product of the weights of `units[i]`.
+    Row i weighs the product of the weights of `units[i]`; -1 is no unit and weighs 1.
     """
     means = np.empty((resamples, values.shape[1]))
     for start in range(0, resamples, RESAMPLES_AT_ONCE):
         some = means[start : start + RESAMPLES_AT_ONCE]
         weights = rng.standard_exponential((len(some), int(units.max()) + 1))
+        weights = np.column_stack([weights, np.ones(len(some))])  # the last is that of -1
         products = weights[:, units[:, 0]]
         for column in units.T[1:]:
             products *= weights[:, column]

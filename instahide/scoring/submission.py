@@ -103,6 +103,49 @@ def read_submission(path: Path | str, *, shape: tuple[int, ...]) -> Submission:
     )
 
 
+def read_beside(path: Path | str, wanted: str, most: int) -> bytes | None:
+    """Read a small file that lies beside the arrays in a submission's zip.
+
+    Parameters
+    ----------
+    path : path
+    wanted : str
+        Its name, without a folder.
+    most : int
+        Bytes that it may have.
+
+    Returns
+    -------
+    bytes or None
+        None where the zip has no such file.
+
+    Raises
+    ------
+    InstaHideError
+        When the zip is damaged or dangerous as in `read_submission`, or no zip at all, or
+        the file is larger.
+    """
+    name = str(path)
+    try:
+        with (
+            open(path, "rb") as file,
+            _explained(name),
+            zipfile.ZipFile(_Cautious(file, name)) as archive,
+        ):
+            members = _checked_members(archive, name)
+            first = _only(members, _first_array(members), name)
+            member = str(PurePosixPath(first).with_name(wanted))
+            if member not in members:
+                return None
+            with archive.open(members[member]) as stream:
+                content = stream.read(most + 1)
+    except OSError as error:
+        raise InstaHideError(f"cannot read {name}: {error.strerror or error}") from error
+    if len(content) > most:
+        raise InstaHideError(f"{wanted} in {name} has more than {most} bytes; shorten it")
+    return content
+
+
 def _read_zip(file: BinaryIO, name: str, shape: tuple[int, ...]) -> Submission:
     with _explained(name), zipfile.ZipFile(_Cautious(file, name)) as archive:
         members = _checked_members(archive, name)
@@ -163,8 +206,8 @@ def read_arrays(files: Mapping[str, HandedIn], name: str, shape: tuple[int, ...]
         (E, H, W, C).
     """
     if not _named(files, MEMBER) and (small := _small_form(files)):
-        return read_small({part: _only(files, part, name) for part in small}, shape)
-    file = _only(files, MEMBER, name)
+        return read_small({part: files[_only(files, part, name)] for part in small}, shape)
+    file = files[_only(files, MEMBER, name)]
     largest = prod(shape) * 8 + MAX_PREFIX
     if file.size > largest:
         raise InstaHideError(
@@ -286,7 +329,14 @@ def _arrays(members: Iterable[str]) -> set[str]:
     return {member for name in names for member in _named(members, name)}
 
 
-def _only(files: Mapping[str, HandedIn], wanted: str, name: str) -> HandedIn:
+def _first_array(members: Iterable[str]) -> str:
+    """Return the name of the array that other files lie beside."""
+    small = () if _named(members, MEMBER) else _small_form(members)
+    return next(iter(small), MEMBER)
+
+
+def _only(files: Iterable[str], wanted: str, name: str) -> str:
+    """Return the one file that is called `wanted`, or refuse."""
     found = _named(files, wanted)
     if len(found) != 1:
         instead = "" if found else f", or {IMAGES} and {MEMBERS}"
@@ -294,7 +344,7 @@ def _only(files: Mapping[str, HandedIn], wanted: str, name: str) -> HandedIn:
             f"{name} holds {len(found) or 'no'} files named {wanted}; put exactly one into "
             f"it{instead}"
         )
-    return files[found[0]]
+    return found[0]
 
 
 def _read_description(

@@ -357,10 +357,35 @@ def submissions(*suffixes):
     """The records of submissions or the decryptions beside them, see docs/scoring.md."""
 
     def found(wildcards):
-        folder = Path(f"results/{wildcards.challenge}/submissions")
-        return sorted(str(path) for path in folder.glob("*") if path.suffix in suffixes)
+        paths = (path for path in submitted_to(wildcards).glob("*") if path.suffix in suffixes)
+        return sorted(str(path) for path in paths if path.with_suffix(".json").exists())
 
     return found
+
+
+def handed_in(wildcards):
+    """What was handed in and has no record beside it, see docs/intake.md.
+
+    Files whose names are no plain text are taken in with the others, and not waited for.
+    """
+    paths = IntakeFolder(submitted_to(wildcards)).handed_in()
+    return [str(path) for path in paths if not UNFIT.search(path.name)]
+
+
+def submitted_to(wildcards):
+    return Path(f"results/{wildcards.challenge}/submissions")
+
+
+def records_taken_in(folder):
+    """The records of what is, or ever was, taken in; nothing where nothing was."""
+    known = IntakeFolder(folder)
+    return [str(known.told / "records.json")] if known.log.exists() or known.handed_in() else []
+
+
+def intake_rules(wildcards):
+    """The rules of a challenge's intake, as `Rules` takes them."""
+    given = dict(challenge_of(wildcards).get("intake", {}))
+    return given | {"board": "public" if given.pop("public_half", True) else "all"}
 
 
 def curves():
@@ -417,8 +442,9 @@ def overviewed_attacks(file):
 
 def overviewed_submissions(wildcards):
     """The records of submissions to the challenges in the overview."""
-    folders = (Path(f"results/{name}/submissions") for name in listed("challenges"))
-    return sorted(str(path) for folder in folders for path in folder.glob("*.json"))
+    folders = [Path(f"results/{name}/submissions") for name in listed("challenges")]
+    by_hand = sorted(str(path) for folder in folders for path in folder.glob("*.json"))
+    return by_hand + [file for folder in folders for file in records_taken_in(folder)]
 
 
 def pictures(wildcards):

@@ -121,6 +121,7 @@ rule leaderboard:
         **secrets("truth", "private"),
         attacks=of_attacks("record.json"),
         submissions=submissions(".json"),
+        taken_in=lambda w: records_taken_in(submitted_to(w)),
     output:
         f"{CHALLENGE}/leaderboard.md",
         f"{CHALLENGE}/leaderboard.csv",
