@@ -10,6 +10,8 @@ import slurm
 import yaml
 from workflow_project import CONFIG, Project
 
+from instahide.leaderboard.points import read_points
+
 pytestmark = pytest.mark.slurm
 
 # As on a cluster without accounting; ask often, since the jobs here take seconds.
@@ -66,6 +68,28 @@ def test_a_run_on_slurm_gives_the_bytes_of_a_local_run(config, tmp_path):
     # samples, private, photos, pool, two shards, challenge, four attacks' scores, leaderboard
     assert done.stderr.count("has been submitted with SLURM jobid") == 12
     assert project.stale() == set()
+
+
+def test_points_of_a_sweep_are_jobs_of_the_cluster(config, tmp_path):
+    del config["challenges"]
+    config["sweeps"] = {
+        "rows": {
+            "base": {"private": "set", "scheme": "inside", "k": 4, "n": 20},
+            "grid": {"T": [2, 4], "seeds": [1]},
+            "attacks": ["mean"],
+        }
+    }
+    target = "results/sweeps/rows.csv"
+    local = run_here(config, tmp_path / "local", target)
+    project = Project(tmp_path, config)
+    done = run_on_slurm(project, "--", target)
+    tables = [read_points(one.root / target) for one in (local, project)]
+    found = [[line["max_ssim"] for line in table.lines] for table in tables]
+    assert found[0] == found[1] and len(found[0]) == 2
+    # Besides what all share, each point is encrypted, attacked and scored by jobs of its own.
+    submitted = done.stderr.count("has been submitted with SLURM jobid")
+    assert submitted >= 2 * 3, done.stderr
+    assert project.stale(target) == set()
 
 
 @pytest.mark.fault("out of memory, out of time, cancelled (SLURM)")
