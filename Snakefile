@@ -6,6 +6,7 @@ not when a comment or a file's date does. Zarr stores are represented by the dig
 their content: it is the digest that later stages take as input.
 """
 
+import json
 import os
 import re
 import sys
@@ -25,9 +26,13 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 
 from instahide.attacks.catalogue import BASELINES, NOT_ON_RANGE, TAKEN, attack_of
+from instahide.auditing.attackers import attackers_of, attempt_of
+from instahide.auditing.configured import reading_of, settings_of
+from instahide.auditing.estimate import estimate_attack
+from instahide.auditing.ownfiles import own_inventory
 from instahide.choice import module_file
 from instahide.codehash import code_digest
-from instahide.config import check_config, check_duplicates, encoding_of
+from instahide.config import MAKING, check_config, check_duplicates, encoding_of
 from instahide.encodings.choice import INSTAHIDE
 from instahide.errors import InstaHideError
 from instahide.intake.keeping import IntakeFolder
@@ -38,7 +43,7 @@ from instahide.training.configured import training_of
 from instahide.training.recipe import UNENCRYPTED
 from snakemake.exceptions import WorkflowError
 
-if not {"challenges", "training", "sweeps"} & config.keys():
+if not set(MAKING) & config.keys():
 
     configfile: "config/config.yaml"
 
@@ -64,6 +69,7 @@ wildcard_constraints:
     data=one_of(config["data"]),
     training=one_of(config["training"]),
     sweep=one_of(config["sweeps"]),
+    audit=one_of(config["audits"]),
     run=r"\d+",
     array=one_of({name for given in config["challenges"].values() for name in given["arrays"]}),
     kind="public|private|data",
@@ -94,6 +100,7 @@ rule all:
         "results/training/table.md" if listed("training") else [],
         expand("results/sweeps/{sweep}.csv", sweep=config["sweeps"]),
         "results/index.html" if listed("challenges") or config["sweeps"] else [],
+        expand("results/audits/{audit}.html", audit=config["audits"]),
         expand(
             "results/{challenge}/{file}",
             challenge=listed("challenges"),
@@ -413,9 +420,10 @@ rule verify:
         "workflow/scripts/verify.py"
 
 
-# ---- training, and what is asked for
+# ---- training, audits, and what is asked for
 
 
 include: "workflow/rules/training.smk"
 include: "workflow/rules/sweeps.smk"
+include: "workflow/rules/audits.smk"
 include: "workflow/rules/asked.smk"

@@ -16,7 +16,8 @@ True
 `make_pool`, `make_private_set` and `new_challenge` make a challenge of your own photos,
 `load_challenge` opens one that is there. `recover_images` runs an attack: one by name, a
 function of your own, or ``module:function``. `evaluate` runs and scores it, `score_decryption`
-scores what you recovered elsewhere, and `read_leaderboard` ranks what has been scored.
+scores what you recovered elsewhere, and `read_leaderboard` ranks what has been scored. `audit`
+tells what leaks from a folder of your own images.
 
 Everything else is in the modules, whose map is docs/house.md. Nothing is imported before it is
 asked for: the workflow and the command line read single modules, and Snakemake starts many

@@ -13,6 +13,7 @@ import yaml
 
 from instahide.attacks.catalogue import NAMED, STAGES, TAKEN, attack_of
 from instahide.attacks.recipe import BASELINES_OF_ALL
+from instahide.auditing.configured import settings_of
 from instahide.choice import choose
 from instahide.encodings.augmentation import Augmentation
 from instahide.encodings.catalogue import ENCODINGS, choose_encoding
@@ -54,6 +55,8 @@ INSTAHIDE_KEYS = (
     "public_use",
     "augmentation",
 )
+#: Sections that make something by themselves; a configuration has one of them.
+MAKING = ("challenges", "training", "sweeps", "audits")
 LONGEST_NAME = 255  # bytes of one part of a path
 LONGEST_OWN_NAME = 200  # of those that we write, which have hidden names at first
 
@@ -72,10 +75,12 @@ def check_config(config: dict, schema: dict) -> dict:
     except InstaHideError as error:
         raise InstaHideError(f"configuration: {error}") from None
     _check_sources_and_attacks(filled)
-    if not filled["challenges"] and not filled["training"] and not filled["sweeps"]:
+    if not any(filled[kind] for kind in MAKING):
         raise InstaHideError(
-            "configuration: it has neither challenges nor training, and no sweeps: add one"
+            "configuration: it has neither challenges nor training, and no sweeps or audits: "
+            "add one"
         )
+    _check_audits(filled["audits"])
     filled, where = _with_sweeps(filled, schema)
     for name, challenge in filled["challenges"].items():
         _check_challenge(where.get(name, f"challenges/{name}"), challenge, filled)
@@ -90,6 +95,8 @@ def check_config(config: dict, schema: dict) -> dict:
 def _filled(config: dict, schema: dict) -> dict:
     """Return a configuration with its defaults, checked against the schema."""
     check_values(config)
+    if config.keys() == {"audits"}:  # whose images have sizes of their own
+        config = {"image": {}, **config}
     named = config.get("attacks")
     if named is None or isinstance(named, dict):
         config = {**config, "attacks": NAMED | (named or {})}
@@ -153,6 +160,15 @@ def _check_challenge(where: str, challenge: dict, config: dict) -> None:
     _check_encoding(where, challenge, images)
     size = config["private"][challenge["private"]].get("size", config["image"]["size"])
     _check_augmentation(where, challenge, size)
+
+
+def _check_audits(audits: dict) -> None:
+    """Refuse audits of encryptions that no attack is on."""
+    for name, given in audits.items():
+        try:
+            settings_of(given)
+        except InstaHideError as error:
+            raise InstaHideError(f"configuration: audits/{name}: {error}") from None
 
 
 def _checked_trainings(config: dict, named: Mapping[str, str]) -> dict:

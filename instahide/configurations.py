@@ -53,7 +53,10 @@ def things(config: dict) -> dict[str, str]:
     for name, given in config["challenges"].items():
         own = {key: value for key, value in given.items() if key not in LATER}
         found[f"results/{name}"] = _digest([own, *(found[place] for place in sources(given))])
-    return found
+    audits = {
+        f"results/audits/{name}": _digest(given) for name, given in config["audits"].items()
+    }
+    return found | audits
 
 
 def sources(challenge: dict) -> Iterator[str]:

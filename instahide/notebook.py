@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from instahide.auditing.calling import Audit, audit
 from instahide.errors import InstaHideError
 
 if TYPE_CHECKING:
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
     OwnAttack = Callable[[Seen, np.random.Generator], Recovery | np.ndarray]
 
 __all__ = [
+    "Audit",
     "Challenge",
     "Evaluation",
     "Leaderboard",
+    "audit",
     "evaluate",
     "example_challenge",
     "load_challenge",

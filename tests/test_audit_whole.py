@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from instahide.attacks.nothing import NothingToGoOn
-from instahide.auditing import running
+from instahide.auditing import looking
+from instahide.auditing.attackers import attack_on, attackers_of, attempt_of
 from instahide.auditing.estimate import estimate_audit
+from instahide.auditing.gathering import with_best_attacks
+from instahide.auditing.publicpools import public_photos
 from instahide.auditing.reading import Reading
 from instahide.auditing.result import load_result
-from instahide.auditing.running import public_photos, with_best_attacks
 from instahide.auditing.settings import AuditSettings
 from instahide.auditing.whole import run_audit
 from instahide.errors import InstaHideError
@@ -101,18 +103,19 @@ def test_only_rows_that_tell_nothing_count(audited, tmp_path, monkeypatch, error
     _, page, *_ = audited
     work = page.with_suffix("")
     public = {"pool": work / "pool.zarr", "others": work / "others.zarr"}
-    wanted = (tmp_path / "found.npz", work / "rows-12" / "challenge", SETTINGS, ("photos", 12))
+    attempt = looking.Attempt.of(attempt_of(SETTINGS, "photos", 12))
+    wanted = (tmp_path / "found.npz", work / "rows-12" / "challenge", attempt)
 
     def broken(*_, **__):
         raise error or InstaHideError("not enough memory")
 
-    monkeypatch.setattr(running, "recover", broken)
+    monkeypatch.setattr(looking, "recover", broken)
     if error is None:
         with pytest.raises(InstaHideError, match="not enough memory"):
-            running.save_found(*wanted, public)
+            looking.save_found(*wanted, public)
         assert not wanted[0].exists()
     else:
-        running.save_found(*wanted, public)
+        looking.save_found(*wanted, public)
         found = load_npz(wanted[0])
         assert not found["recognised"].any() and says in str(found["reason"])
 
@@ -141,11 +144,11 @@ def test_settings_that_cannot_be_audited_are_refused(wrong, message):
 
 
 def test_attackers_are_those_whom_the_encryptions_suit():
-    names = [one.name for one in AuditSettings(k=2).attackers()]
+    names = [one.name for one in attackers_of(AuditSettings(k=2))]
     assert names == ["photos", "blind"]
-    assert AuditSettings().attack_on("pool", 50) == "pool"
-    assert AuditSettings().attack_on("pool", 2) == "single-labels"
-    assert AuditSettings(augment=True).attack_on("pool", 2) == "augmented-pool"
+    assert attack_on(AuditSettings(), "pool", 50) == "pool"
+    assert attack_on(AuditSettings(), "pool", 2) == "single-labels"
+    assert attack_on(AuditSettings(augment=True), "pool", 2) == "augmented-pool"
 
 
 def test_who_knows_more_may_use_what_needs_less():
@@ -161,7 +164,7 @@ def test_who_knows_more_may_use_what_needs_less():
 
 
 def test_the_attacker_has_other_photos_than_those_that_are_mixed_in():
-    pool, others = public_photos(None)
+    pool, others = public_photos(None).values()
     assert not {one.name for one in pool} & {one.name for one in others}
 
 

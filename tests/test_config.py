@@ -7,6 +7,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from instahide.auditing.configured import reading_of, settings_of
+from instahide.auditing.reading import Reading
+from instahide.auditing.settings import AuditSettings, usual_curve
 from instahide.config import check_config, check_duplicates
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
@@ -45,6 +48,39 @@ def test_defaults_are_filled_in_at_every_depth():
     unseeded = config()
     del unseeded["challenges"]["challenge"]["seed"]
     assert check_config(unseeded, SCHEMA)["challenges"]["challenge"]["seed"] == "os"
+
+
+def test_audits_stand_alone_and_have_the_defaults_of_the_command():
+    filled = check_config({"audits": {"mine": {"images": "scans"}}}, SCHEMA)
+    given = filled["audits"]["mine"]
+    assert settings_of(given) == AuditSettings(curve=usual_curve(10))
+    assert Reading(**reading_of(given)) == Reading()
+    assert settings_of(given | {"curve": [3]}).all_rows == (3, 10)
+    assert reading_of(given | {"at_most": 7})["most"] == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("mine", {}, "audits/mine lacks images"),
+        ("mine", {"images": "a", "inside": True, "augment": True}, "audits/mine: no attack of"),
+        ("mine", {"images": "a", "k": 17}, "audits/mine/k: 17"),
+        ("mine", {"images": "a", "most": 3}, "unknown key 'most'.*known are|mean 'at_most'"),
+        ("mine", {"images": "a", "size": 8}, "audits/mine/size: 8"),
+        ("mine", {"images": "a", "square": "fit"}, "audits/mine/square: 'fit'"),
+        ("mine", {"images": "a", "public": None}, "public has no value"),
+        ("mine.html", {"images": "a"}, "'mine.html' is not allowed; Pages"),
+    ],
+)
+def test_audits_that_cannot_be_made_are_refused(name, given, message):
+    with pytest.raises(InstaHideError, match=message):
+        check_config({"audits": {name: given}}, SCHEMA)
+
+
+def test_no_challenge_takes_the_place_of_audits():
+    audits = config()["challenges"]["challenge"]
+    with pytest.raises(InstaHideError, match="'audits' is not allowed"):
+        check_config(config(challenges__audits=audits), SCHEMA)
 
 
 @pytest.mark.parametrize(

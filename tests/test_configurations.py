@@ -46,6 +46,15 @@ def test_settings_tell_what_a_thing_is_made_from():
     assert differences(private__set__seed=2) == {"results/private/set", PLACE, "results/inner"}
 
 
+def test_audits_are_told_by_their_settings():
+    def told(**given):
+        config = {"audits": {"mine": {"images": "scans"} | given}}
+        return things(check_config(config, load_schema()))
+
+    assert set(told()) == {"results/audits/mine"}
+    assert told() == told(k=4) != told(k=6)
+
+
 def test_what_is_done_with_a_challenge_is_no_part_of_it():
     assert differences(challenges__challenge__attacks=["mean"]) == set()
     config = json.loads(json.dumps(CONFIG))

@@ -31,10 +31,13 @@ for file in json.load(sys.stdin):
 print(json.dumps(found))
 """
 OF_CHALLENGE = {"plan", "encrypt", "label", "manifest", "release", "seed"}
-OF_RESULTS = {"score", "gallery", "ssim", "step"}
+OF_RESULTS = {"score", "gallery", "ssim", "step", "audit_encrypt", "audit_attack"}
 #: A module that is edited, and the scripts whose rules run again.
 EDITS = {
     "photos/headers/jpeg.py": {
+        "audit_images",
+        "audit_page",
+        "audit_photos",
         "check",
         "crops",
         "data",
@@ -43,17 +46,36 @@ EDITS = {
         "private",
         "samples",
     },
-    "photos/archives.py": {"check", "crops", "data", "photos", "pool", "private", "samples"},
-    "auditing/reading.py": set(),
-    "auditing/dicom.py": set(),
+    "photos/archives.py": {
+        "audit_images",
+        "audit_page",
+        "audit_photos",
+        "check",
+        "crops",
+        "data",
+        "photos",
+        "pool",
+        "private",
+        "samples",
+    },
+    "auditing/reading.py": {"audit_images", "audit_page"},
+    "auditing/dicom.py": {"audit_images", "audit_page"},
+    "auditing/publicpools.py": {"audit_photos"},
+    "auditing/mixing.py": {"audit_attack", "audit_encrypt", "audit_page"},
+    "auditing/attackers.py": set(),
+    "auditing/looking.py": {"audit_attack"},
+    "auditing/recognition.py": {"audit_attack", "audit_page"},
+    "auditing/settings.py": {"audit_page"},
+    "auditing/page.py": {"audit_page"},
+    "auditing/words.py": {"audit_page"},
     "config.py": set(),
     "attacks/catalogue.py": set(),
-    "attacks/seen.py": {"step"},
-    "pool/partofpool.py": {"step"},
+    "attacks/seen.py": {"audit_attack", "audit_page", "step"},
+    "pool/partofpool.py": {"audit_attack", "audit_page", "step"},
     "encodings/catalogue.py": set(),
     "encodings/dpinstahide.py": set(),
     "encodings/perimage.py": set(),
-    "encodings/labels.py": {"accuracy", "check", "label", "train", "verify"},
+    "encodings/labels.py": {"accuracy", "audit_encrypt", "check", "label", "train", "verify"},
     "training/configured.py": set(),
     "training/recipe.py": {"accuracy", "sweep_table", "train", "training_table"},
     "training/loop.py": {"accuracy", "train"},

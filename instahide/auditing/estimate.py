@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from instahide.auditing.attackers import attackers_of
 from instahide.auditing.settings import AuditSettings
 
 MEASURED_VALUES = 32 * 32 * 3  # of the images that the costs were measured on
 BASE_MEMORY = 4 * 10**8  # bytes of a process that has loaded all it needs
 BYTES_OF_VALUE = 4
+AUGMENTED = 4  # times as long, where images are moved and flipped
 POOL_SECONDS = 6  # of both pools of bundled photos
 
 
@@ -49,15 +51,33 @@ def estimate_audit(settings: AuditSettings, count: int, shape: tuple[int, ...]) 
     >>> estimate_audit(AuditSettings(rows_per_image=10), 50, (32, 32, 3)).in_words()[:40]
     'This takes about 1 minute of one process'
     """
-    height, width, channels = shape
-    pixels = height * width * channels
-    costs = [COSTS[attacker.name] for attacker in settings.attackers()]
     seconds, memory = float(POOL_SECONDS), 0.0
-    for rows_per_image in settings.all_rows:
-        rows = count * rows_per_image
-        seconds += sum(
-            cost.least + cost.per_row * rows * pixels / MEASURED_VALUES for cost in costs
-        )
-        copies = max(cost.copies for cost in costs)
-        memory = max(memory, BASE_MEMORY + copies * BYTES_OF_VALUE * rows * pixels)
-    return Estimate(seconds * (4 if settings.augment else 1), memory)
+    for rows in settings.all_rows:
+        for attacker in attackers_of(settings):
+            one = estimate_attack(
+                attacker.name, rows, (count, *shape), augment=settings.augment
+            )
+            seconds, memory = seconds + one.seconds, max(memory, one.memory)
+    return Estimate(seconds, memory)
+
+
+def estimate_attack(
+    attacker: str, rows_per_image: int, shape: tuple[int, ...], *, augment: bool = False
+) -> Estimate:
+    """Estimate what one attacker takes with so many encryptions of each image.
+
+    Parameters
+    ----------
+    shape : (n, H, W, C)
+        Of all images.
+
+    Examples
+    --------
+    >>> round(estimate_attack("pool", 10, (50, 32, 32, 3)).seconds)
+    28
+    """
+    count, height, width, channels = shape
+    cost, values = COSTS[attacker], count * rows_per_image * height * width * channels
+    seconds = cost.least + cost.per_row * values / MEASURED_VALUES
+    memory = BASE_MEMORY + cost.copies * BYTES_OF_VALUE * values
+    return Estimate(seconds * (AUGMENTED if augment else 1), memory)

@@ -1,5 +1,6 @@
 """Which files a person's own folder holds: all are accounted for, no link is followed."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from instahide.photos.inventory import as_name, path_below
 
 #: The class of files that lie in the folder itself. No sub-folder can have this name.
 TOP = "."
+END = 1 << 15  # bytes at both ends of a file that `own_inventory` looks at
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,40 @@ def list_own_files(folder: Path | str) -> tuple[list[OwnFile], list[tuple[str, s
             else:
                 files.append(_own_file(folder, name))
     return sorted(files, key=lambda one: (one.folder, one.name)), sorted(others)
+
+
+def own_inventory(folder: Path | str) -> str:
+    """Return a fingerprint of a folder, 64 hexadecimal digits, cheaply.
+
+    Of names, sizes, and both ends of each file, and of what is left alone. Unlike in
+    `instahide.photos.inventory` ends enter: scans without compression all have one size, and
+    one that was replaced by another must not be missed. A change in the middle of a file that
+    keeps its size goes unnoticed, and times don't enter.
+
+    Raises
+    ------
+    InstaHideError
+        When there is no such folder, or it cannot be listed.
+    """
+    files, others = list_own_files(folder)
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.name}\0".encode() + _ends(file.path) + b"\0")
+    for name, reason in others:
+        digest.update(f"{name}\0{reason}\0".encode())
+    return digest.hexdigest()
+
+
+def _ends(path: str) -> bytes:
+    """Return 32 bytes that tell a file's size and ends; none where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            first = file.read(END)
+            file.seek(max(len(first), size - END))
+            return hashlib.sha256(b"%d " % size + first + file.read(END)).digest()
+    except OSError:  # reading the folder says why
+        return b""
 
 
 def _own_file(folder: Path, name: bytes) -> OwnFile:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from instahide.auditing.result import CameBack
+from instahide.auditing.thresholds import LEAST_LEAD, THRESHOLD
 from instahide.encodings.augmentation import Augmentation
 from instahide.images import to_unit_range
 from instahide.scoring.recoveredset import (
@@ -27,12 +28,6 @@ from instahide.scoring.recoveredset import (
 )
 from instahide.ssim import ssim
 
-# ASSUME: .6 of SSIM. Images of CIFAR-10 that were shrunk from 32 × 32 to 11 × 11 pixels and
-# enlarged again have .68 in the mean, to 8 × 8 .54 (`python benchmarks/recognition.py`): so
-# about what is left of an image of which every third pixel is known.
-THRESHOLD = 0.6
-# ASSUME: .05. Recovered images that show nothing are about as like to all originals.
-LEAST_LEAD = 0.05
 LIKELIEST = 16  # originals that a recovered image is compared with, the most correlated
 GUESSES = 20  # times that images are guessed to tell what chance gives
 

@@ -1,24 +1,18 @@
-"""How an audit encrypts and attacks: the choices, their defaults, and who attacks."""
+"""How an audit encrypts and measures: the choices and their defaults.
+
+Who attacks follows from them (`instahide.auditing.attackers`).
+"""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from instahide.auditing.recognition import LEAST_LEAD, THRESHOLD
-from instahide.auditing.result import Attacker
+from instahide.auditing.mixing import Mixing, moved_by
+from instahide.auditing.thresholds import LEAST_LEAD, THRESHOLD
 from instahide.encodings.augmentation import Augmentation
 from instahide.errors import InstaHideError
 
 LARGEST_K = 16
-#: ASSUME: what training crops by at 32 pixels (torchvision's RandomCrop(32, padding=4)), of
-#: larger images as large a share.
-CROPPED_SHARE = 4 / 32
-# ASSUME: up to so many encryptions of each image, rows are decoded one by one first: labels and
-# similarity alone find little in few rows (docs/pool.md has both).
-DECODED_BY_ROW = 10
-
-PHOTOS = "knows nothing but photos of the same kind"
-POOL = "knows the public images too"
-BLIND = "knows neither labels nor coefficients"
+FEWER_ROWS = (2, 5)  # numbers of encryptions that are usually tried besides
 
 
 @dataclass(frozen=True)
@@ -87,46 +81,31 @@ class AuditSettings:
         return tuple(sorted({*self.curve, self.rows_per_image}))
 
     @property
+    def mixing(self) -> Mixing:
+        """What of this decides the encryptions, but for their number."""
+        return Mixing(self.k, self.inside, self.augment, self.seed)
+
+    @property
     def mixes_public(self) -> bool:
         """Whether public images are mixed in; two images are both private."""
-        return not self.inside and self.k > 2
+        return self.mixing.mixes_public
 
     @property
     def scheme(self) -> Literal["cross", "inside"]:
         """The paper's name of the scheme."""
-        return "inside" if self.inside else "cross"
+        return self.mixing.scheme
 
     def augmentation(self, size: int) -> Augmentation | None:
         """Return what is done to images of `size` pixels before they are mixed."""
-        if not self.augment:
-            return None
-        return Augmentation(crop_padding=max(1, round(CROPPED_SHARE * size)), flip=True)
+        return moved_by(self.augment, size)
 
-    def attackers(self) -> tuple[Attacker, ...]:
-        """Return who attacks, by name and by what he knows; the attack is that for many rows.
 
-        Examples
-        --------
-        >>> [attacker.attack for attacker in AuditSettings(augment=True).attackers()]
-        ['augmented', 'augmented-pool', 'augmented-none']
-        >>> [attacker.name for attacker in AuditSettings(inside=True).attackers()]
-        ['photos']
-        """
-        places = self.inside and self.k > 2
-        photos = "whitened-inside" if places else self._named("whitened")
-        found = [Attacker("photos", PHOTOS, photos)]
-        if self.mixes_public:
-            pool = "augmented-pool" if self.augment else "pool"
-            found.append(Attacker("pool", POOL, pool))
-        if not places:
-            found.append(Attacker("blind", BLIND, self._named("whitened") + "-none"))
-        return tuple(found)
+def usual_curve(rows_per_image: int) -> tuple[int, ...]:
+    """Return what is tried besides where nobody says: fewer encryptions of each image.
 
-    def attack_on(self, attacker: str, rows_per_image: int) -> str:
-        """Return the attack that an attacker runs on so many encryptions of each image."""
-        if attacker == "pool" and rows_per_image <= DECODED_BY_ROW and not self.augment:
-            return "single-labels"
-        return next(one.attack for one in self.attackers() if one.name == attacker)
-
-    def _named(self, name: str) -> str:
-        return "augmented" if self.augment else name
+    Examples
+    --------
+    >>> usual_curve(4)
+    (2,)
+    """
+    return tuple(one for one in FEWER_ROWS if one < rows_per_image)

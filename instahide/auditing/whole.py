@@ -6,22 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from instahide import __version__
+from instahide.auditing.attackers import attackers_of, attempt_of
+from instahide.auditing.encrypting import save_encryptions
 from instahide.auditing.estimate import estimate_audit
-from instahide.auditing.page import save_page
+from instahide.auditing.gathering import MOST_TOLD, gather, save_answer
+from instahide.auditing.looking import Attempt, save_found
+from instahide.auditing.ownset import save_images
+from instahide.auditing.publicpools import public_photos, save_pool
 from instahide.auditing.reading import Reading
-from instahide.auditing.result import AuditResult, save_result
-from instahide.auditing.running import (
-    BUNDLED,
-    MOST_TOLD,
-    gather,
-    public_photos,
-    save_encryptions,
-    save_found,
-    save_images,
-    save_pool,
-)
+from instahide.auditing.result import AuditResult
 from instahide.auditing.settings import AuditSettings
-from instahide.auditing.tables import save_audit_csv, save_told
+from instahide.auditing.workfolder import WorkFolder
 from instahide.challenge.private import load_private, private_digest
 from instahide.errors import InstaHideError
 from instahide.files import close_folder, save_json
@@ -31,6 +26,7 @@ from instahide.smalljson import read_object
 from instahide.temporaries import temporary_folder
 
 PLAN = "audit.json"
+WORKFLOW_LOGS = "logs"  # see workflow/rules/audits.smk
 
 
 def run_audit(
@@ -62,24 +58,18 @@ def run_audit(
     page, name = Path(page), Path(folder).resolve().name
     if page.suffix != ".html":
         raise InstaHideError(f"{page}: let the name of the page end in .html")
-    work = page.with_suffix("")
-    close_folder(work)
-    files = {"private": work / "private.npz", "told": work / "reading.json"}
-    _read(folder, work, files, _plan(settings, reading or Reading(), public))
-    images = load_private(files["private"]).images
+    work = WorkFolder(page.with_suffix(""))
+    close_folder(work.path)
+    _read(folder, work, _plan(settings, reading or Reading(), public))
+    images = load_private(work.private).images
     expected = estimate_audit(settings, len(images), images.shape[1:])
     announce(f"{len(images)} images of {images.shape[1]} × {images.shape[2]} pixels.")
     announce(expected.in_words())
     check_memory(expected.memory, "this audit")
     stores = _pools(work, public, (images.shape[1], images.shape[3]), settings)
-    found = _attacked(work, files["private"], settings, stores)
-    words = BUNDLED if public is None else f"photos of the folder {Path(public).name}"
-    result = gather(name, settings, files["private"], files["told"], stores["others"], found)
-    result.settings["public"] = words if settings.mixes_public else ""
-    save_result(work / "result.npz", result)
-    save_page(page, result)
-    save_audit_csv(page.with_suffix(".csv"), result)
-    save_told(page.with_suffix(".json"), result)
+    _attack(work, settings, stores)
+    result = gather(name, settings, attackers_of(settings), work, public)
+    save_answer(page, result)
     return result
 
 
@@ -92,55 +82,61 @@ def _plan(
     return {**made, "reading": asdict(reading)}
 
 
-def _read(folder: Path | str, work: Path, files: dict[str, Path], plan: dict[str, Any]) -> None:
+def _read(folder: Path | str, work: WorkFolder, plan: dict[str, Any]) -> None:
     """Read the images anew, and refuse to mix them with those of another audit."""
     reading = Reading(**plan["reading"])
-    with temporary_folder(work, "images") as place:
+    _refuse_workflow(work)
+    with temporary_folder(work.path, "images") as place:
         private, told = place / "private.npz", place / "reading.json"
         save_images(folder, private, told, reading, plan["settings"]["seed"])
         images = load_private(private)
         made = plan | {"images": private_digest(images), "files": list(images.files)}
-        kept = work / PLAN
+        kept = work.path / PLAN
         if kept.exists():
             if read_object(kept, MOST_TOLD) != json.loads(json.dumps(made)):
                 raise InstaHideError(
-                    f"{work} holds an audit of other images or with other settings: give this "
-                    "one another name with --out, or remove that folder"
+                    f"{work.path} holds an audit of other images or with other settings: give "
+                    "this one another name with --out, or remove that folder"
                 )
         else:
-            private.replace(files["private"])
-            told.replace(files["told"])
+            private.replace(work.private)
+            told.replace(work.told)
             save_json(kept, made, secret=True)
 
 
+def _refuse_workflow(work: WorkFolder) -> None:
+    """Refuse a folder of the workflow's, which alone keeps logs there and no plan."""
+    if (work.path / WORKFLOW_LOGS).is_dir() and not (work.path / PLAN).exists():
+        raise InstaHideError(
+            f"{work.path} holds an audit that a workflow made: give this one another name with "
+            "--out"
+        )
+
+
 def _pools(
-    work: Path, public: Path | str | None, image: tuple[int, int], settings: AuditSettings
+    work: WorkFolder, public: Path | str | None, image: tuple[int, int], settings: AuditSettings
 ) -> dict[str, Path]:
     """Make the public images that are mixed in and those that the attacker has."""
-    stores = {"pool": work / "pool.zarr", "others": work / "others.zarr"}
-    for (name, store), photos in zip(stores.items(), public_photos(public), strict=True):
+    photos = public_photos(public)
+    stores = {half: work.half(half) for half in photos}
+    for half, store in stores.items():
         if not store.exists():
-            announce(f"Public images: {'to mix in' if name == 'pool' else 'of the attacker'}")
-            save_pool(store, photos, image, settings.seed)
+            announce(f"Public images: {'to mix in' if half == 'pool' else 'of the attacker'}")
+            save_pool(store, photos[half], image, settings.seed)
     return stores
 
 
-def _attacked(
-    work: Path, private: Path, settings: AuditSettings, stores: dict[str, Path]
-) -> dict[tuple[str, int], Path]:
-    """Encrypt the images so often as is wanted, and let every attacker try; returns files."""
-    tries = [(rows, one) for rows in settings.all_rows for one in settings.attackers()]
-    found = {}
+def _attack(work: WorkFolder, settings: AuditSettings, stores: dict[str, Path]) -> None:
+    """Encrypt the images so often as is wanted, and let every attacker try."""
+    tries = [(rows, one) for rows in settings.all_rows for one in attackers_of(settings)]
     for number, (rows, attacker) in enumerate(tries, start=1):
-        place = work / f"rows-{rows}"
-        out = place / f"{attacker.name}.npz"
-        found[attacker.name, rows] = out
+        challenge, out = work.challenge(rows), work.found(attacker.name, rows)
         announce(
             f"[{number} of {len(tries)}] {rows} encryptions of each image, an attacker who "
             f"{attacker.words}"
         )
-        if not (place / "challenge").exists():
-            save_encryptions(place / "challenge", private, stores["pool"], settings, rows)
+        if not challenge.exists():
+            save_encryptions(challenge, work.private, stores["pool"], settings.mixing, rows)
         if not out.exists():
-            save_found(out, place / "challenge", settings, (attacker.name, rows), stores)
-    return found
+            attempt = Attempt.of(attempt_of(settings, attacker.name, rows))
+            save_found(out, challenge, attempt, stores)

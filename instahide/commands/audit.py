@@ -6,7 +6,6 @@ from pathlib import Path
 from instahide.commands.options import add_command, add_force
 
 QUICK_IMAGES, QUICK_SIZE = 50, 32
-FEWER = (2, 5)
 FULL_CURVE = (1, 2, 5, 20, 50)
 
 
@@ -105,6 +104,7 @@ def run_command(options: argparse.Namespace) -> int:
     from instahide.auditing.settings import AuditSettings
     from instahide.auditing.whole import run_audit
     from instahide.auditing.words import counted, share
+    from instahide.auditing.workfolder import usual_page
 
     rows = options.rows_per_image
     settings = AuditSettings(
@@ -121,7 +121,7 @@ def run_command(options: argparse.Namespace) -> int:
         options.channels,
         min(options.images or QUICK_IMAGES, QUICK_IMAGES) if options.quick else options.images,
     )
-    page = options.out or Path(f"audit-of-{options.folder.resolve().name}", "audit.html")
+    page = options.out or usual_page(options.folder)
     result = run_audit(options.folder, page, settings, reading=reading, public=options.public)
     ranked = rank_attackers(result)
     alike = alike_another(result.images, settings.margin)
@@ -138,6 +138,8 @@ def run_command(options: argparse.Namespace) -> int:
 
 def _curve(options: argparse.Namespace, rows: int) -> tuple[int, ...]:
     """Return the numbers of encryptions that are tried besides."""
+    from instahide.auditing.settings import usual_curve
+
     if options.full:
         return FULL_CURVE
-    return () if options.quick else tuple(one for one in FEWER if one < rows)
+    return () if options.quick else usual_curve(rows)

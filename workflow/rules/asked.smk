@@ -26,6 +26,8 @@ NAMES = {
     "data": config["data"],
     "training": config["training"],
     "sweep": config["sweeps"],
+    "audit": config["audits"],
+    "half": ("pool", "others"),
     "run": {seed for given in config["training"].values() for seed in given["seeds"]},
 }
 
@@ -51,6 +53,12 @@ def is_there(wildcards):
         return Path(folder, "decryption.npy").exists()
     if "run" in wildcards:
         return int(wildcards["run"]) in config["training"][wildcards["training"]]["seeds"]
+    if "rows" in wildcards:
+        settings = AUDITS[wildcards["audit"]]
+        who = {one.name for one in attackers_of(settings)}
+        return int(wildcards["rows"]) in settings.all_rows and (
+            wildcards.get("attacker", "photos") in who
+        )
     if "shard" in wildcards:
         return int(wildcards["shard"]) < config["public"][wildcards["pool"]]["shards"]
     if "kind" in wildcards:
@@ -84,6 +92,7 @@ def things_for(target):
         folders += [f"results/public/{wildcards['pool']}"] if "pool" in wildcards else []
         folders += [f"results/private/{wildcards['set']}"] if "set" in wildcards else []
         folders += [f"results/data/{wildcards['data']}"] if "data" in wildcards else []
+        folders += [f"results/audits/{wildcards['audit']}"] if "audit" in wildcards else []
         folders += points_from(wildcards["sweep"]) if "sweep" in wildcards else []
         if "training" in wildcards:
             given = config["training"][wildcards["training"]]
@@ -112,6 +121,9 @@ for target in TARGETS:
 
 MADE = things(config)
 WANTED = {place: MADE[place] for target in TARGETS for place in things_for(target)}
+for audit in config["audits"]:
+    if f"results/audits/{audit}" in WANTED:
+        check_audit(audit)
 for place, other in replaced(WANTED, CONFIGURATION, load_made()).items():
     logger.warning(warning(place, other, CONFIGURATION))
 

@@ -9,6 +9,7 @@ SAMPLES = "results/samples"
 DATA = "results/data/{data}"
 TRAINING = "results/training/{training}"
 RUN = f"{TRAINING}/{{run}}"
+AUDIT = "results/audits/{audit}"
 # Which of the folders of photos that come with installed packages.
 BUNDLED = {"public": "public", "private": "private", "data": "private"}
 
@@ -549,3 +550,110 @@ def point_files(wildcards):
             yield f"results/{challenge}/challenge.json"
         for attack in point["attacks"]:
             yield f"results/{challenge}/attacks/{attack}/record.json"
+
+
+# ---- audits
+
+
+# How every audit encrypts and measures.
+AUDITS = {name: settings_of(given) for name, given in config["audits"].items()}
+
+
+def audit_of(wildcards):
+    return config["audits"][wildcards.audit]
+
+
+def is_sample(folder):
+    """Tell whether a folder is that of the photos that come along, which a rule makes."""
+    return os.path.abspath(folder) == os.path.abspath(f"{SAMPLES}/{BUNDLED['private']}")
+
+
+def audit_input(wildcards):
+    """What reading the images of an audit waits for; a folder of the user's is watched."""
+    folder = audit_of(wildcards)["images"]
+    return f"{folder}.sha256" if is_sample(folder) else []
+
+
+def own_inventory_of(audit):
+    """What tells a changed folder of images; see `audit_input` for those that come along."""
+    folder = config["audits"][audit]["images"]
+    return "" if is_sample(folder) else own_inventory(folder)
+
+
+def public_inventory_of(audit):
+    """What tells changed public photos; nothing of those of installed packages."""
+    source = config["audits"][audit].get("public")
+    return inventory(source) if source else ""
+
+
+def check_audit(audit):
+    """Refuse an audit of folders that are not there, or in the place of a command's."""
+    place = f"results/audits/{audit}"
+    if Path(place, "audit.json").exists():
+        raise WorkflowError(
+            f"{place} holds an audit that `instahide audit` made: give the configured one another "
+            "name, or remove that folder"
+        )
+    for key, tell in (("images", own_inventory_of), ("public", public_inventory_of)):
+        try:
+            tell(audit)
+        except InstaHideError as error:
+            raise WorkflowError(f"configuration: audits/{audit}/{key}: {error}")
+
+
+def audit_halves(suffix):
+    """The public images that an audit's attackers are given, and those that are mixed in."""
+
+    def found(wildcards):
+        halves = ("pool", "others") if AUDITS[wildcards.audit].mixes_public else ("others",)
+        return {half: f"results/audits/{wildcards.audit}/{half}.zarr{suffix}" for half in halves}
+
+    return found
+
+
+def audit_pool(suffix):
+    """The public images that are mixed in, if any are."""
+    return lambda wildcards: audit_halves(suffix)(wildcards).get("pool", [])
+
+
+def audit_attempt(wildcards):
+    """What an attacker runs; names of attacks are looked up here and not by the job."""
+    settings = AUDITS[wildcards.audit]
+    return attempt_of(settings, wildcards.attacker, int(wildcards.rows))
+
+
+def audit_attempt_code(wildcards):
+    """The digest of what runs an attempt, and of the functions that it runs."""
+    attempt = audit_attempt(wildcards)
+    targets = set()
+    for attack in (attempt["attack"], attempt["without_classes"]):
+        targets |= {attack["view"], *(step["choice"]["target"] for step in attack["steps"])}
+    files = sorted({module_file(target) for target in targets if target})
+    return code("audit_attack", "numpy", "scipy") + "".join(map(code_digest, files))
+
+
+def audit_estimate(wildcards, input):
+    """What an attacker takes; it is told when the images have been read."""
+    with open(input.told, encoding="utf-8") as file:
+        shape = json.load(file)["shape"]
+    augment = AUDITS[wildcards.audit].augment
+    return estimate_attack(wildcards.attacker, int(wildcards.rows), shape, augment=augment)
+
+
+def audit_memory(wildcards, input, attempt):
+    # Twice what is estimated, for it is rough; Snakemake in the job takes 0.2 GB.
+    return round(attempt * (200 + 2 * audit_estimate(wildcards, input).memory / 1e6))
+
+
+def audit_minutes(wildcards, input, attempt):
+    return round(attempt * (10 + 3 * audit_estimate(wildcards, input).seconds / 60))
+
+
+def audit_found(wildcards):
+    """What came back to every attacker of an audit, from all numbers of encryptions."""
+    settings = AUDITS[wildcards.audit]
+    return [
+        f"results/audits/{wildcards.audit}/rows-{rows}/{attacker.name}.npz"
+        for rows in settings.all_rows
+        for attacker in attackers_of(settings)
+    ]
