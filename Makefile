@@ -4,6 +4,7 @@ VENV := .venv
 STORAGE := .venv-storage
 FLOWER := .venv-flower
 CROISSANT := .venv-croissant
+DOCS := .venv-docs
 BIN := $(VENV)/bin
 # Snakemake starts its jobs with the Python it finds first.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
@@ -12,7 +13,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --fork-strat
   --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
   pyproject.toml
 
-.PHONY: help setup torch flower challenge report test test-fast test-faults test-slurm test-storage test-croissant test-training lint keys lock figures clean
+.PHONY: help setup torch flower challenge report test test-fast test-faults test-slurm test-storage test-croissant test-training docs test-docs lint keys lock figures clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,6 +107,23 @@ $(CROISSANT)/ready: requirements-croissant.lock
 test-training: flower ## Test training, also in several places, and watch the wire.
 	PATH="$(CURDIR)/$(FLOWER)/bin:$$PATH" python -m pytest -n 2 --dist loadscope --no-loadscope-reorder tests/test_training_*.py
 
+# Every warning is an error, and every link to a page, a place in it or a file has to lead there.
+# Links to other sites are not followed.
+docs: $(DOCS)/ready ## Build the documentation site, build/docs/index.html.
+	rm -rf build/docs
+	$(DOCS)/bin/python -m sphinx --fail-on-warning --keep-going --quiet -b html \
+	  -d build/doctrees docs build/docs
+	$(DOCS)/bin/python docs/checklinks.py build/docs
+	@echo "$(CURDIR)/build/docs/index.html"
+
+test-docs: docs ## Test the documentation site, and what builds it.
+	PATH="$(CURDIR)/$(DOCS)/bin:$$PATH" python -m pytest -n 0 tests/test_docsite.py
+
+$(DOCS)/ready: requirements-docs.lock
+	$(PYTHON) -m venv --clear $(DOCS)
+	$(DOCS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
 lint: setup ## Check style and layout, also of the workflow.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -115,16 +133,19 @@ figures: challenge ## Draw the pictures of README and docs again.
 	$(RUN) snakemake --cores all results/challenge/attacks/pool/score.json
 	$(BIN)/python docs/draw.py
 
-keys: setup ## Put the table of configuration keys into the README.
+keys: setup ## Put what follows from the code into the reference: keys and commands.
 	$(BIN)/instahide keys --into README.md
+	PYTHONPATH="$(CURDIR)" $(BIN)/python docs/generate.py
 
-lock: ## Resolve the newest versions into the four lock files; needs uv.
+lock: ## Resolve the newest versions into the five lock files; needs uv.
 	$(COMPILE) --upgrade --extra dev -o requirements.lock
 	$(COMPILE) --upgrade --extra storage -o requirements-storage.lock
 	cp requirements.lock requirements-flower.lock  # the same versions, where Flower lets them be
 	$(COMPILE) --extra dev --extra flower -o requirements-flower.lock
 	cp requirements.lock requirements-croissant.lock
 	$(COMPILE) --extra dev --extra croissant -o requirements-croissant.lock
+	cp requirements.lock requirements-docs.lock
+	$(COMPILE) --extra dev --extra docs -o requirements-docs.lock
 
 clean: ## Remove the environments; results stay.
-	rm -rf $(VENV) $(STORAGE) $(FLOWER) $(CROISSANT)
+	rm -rf $(VENV) $(STORAGE) $(FLOWER) $(CROISSANT) $(DOCS)

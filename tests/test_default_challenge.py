@@ -1,4 +1,4 @@
-"""The challenge that everybody gets has the bytes that the README quotes."""
+"""The challenge that everybody gets has the bytes that the pages quote."""
 
 import re
 import zipfile
@@ -65,10 +65,10 @@ def challenge(tmp_path_factory):
     )
 
 
-def test_the_encryptions_are_those_whose_digest_the_readme_quotes(challenge):
-    assert re.findall(
-        r"\b[0-9a-f]{64}\b", (ROOT / "README.md").read_text(encoding="utf-8")
-    ) == [ENCRYPTION]
+def test_the_encryptions_are_those_whose_digest_is_quoted(challenge):
+    for page in ("README.md", "docs/explanation/seeds.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert re.findall(r"\b[0-9a-f]{64}\b", text) == [ENCRYPTION]
     assert sha256_of_file(challenge.encryption) == ENCRYPTION
 
 

@@ -124,5 +124,6 @@ def test_the_workflow_runs_in_a_folder_with_nothing_but_a_configuration(installe
 def test_its_command_prints_the_table_of_keys_anywhere(installed, tmp_path):
     done = run(installed, tmp_path, "keys")
     assert done.returncode == 0, done.stderr
-    assert done.stdout in (ROOT / "README.md").read_text(encoding="utf-8")
+    page = ROOT / "docs/reference/configuration.md"
+    assert done.stdout in page.read_text(encoding="utf-8")
     assert "| `challenges.*.k` | `6` |" in done.stdout
