@@ -134,7 +134,6 @@ figures: challenge ## Draw the pictures of README and docs again.
 	$(BIN)/python docs/draw.py
 
 keys: setup ## Put what follows from the code into the reference: keys and commands.
-	$(BIN)/instahide keys --into README.md
 	PYTHONPATH="$(CURDIR)" $(BIN)/python docs/generate.py
 
 lock: ## Resolve the newest versions into the five lock files; needs uv.

@@ -1,7 +1,7 @@
 """Links of the pages that lead out of docs/, as the site needs them: a Sphinx extension.
 
 In the repository a page links to the file that it speaks of. On the site a file becomes a
-download; the README and the table of its keys are pages of the site, and folders have none, so
+download; the README is the first page of the site, and folders have none, so
 that only their name is left. Names in docstrings that have no page on the site stay as they
 are, if the package has them.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 #: A link of Markdown that climbs out of the folder of its page.
 OUTWARD = re.compile(r"(?<!!)\[([^\]]*)\]\(((?:\.\./)+[^)#\s]*)(#[^)\s]*)?\)")
 #: Files of the repository that are pages of the site -> their pages.
-PAGES = {"README.md": "index.md", "README.md#configuration": "reference/configuration.md"}
+PAGES = {"README.md": "index.md"}
 
 
 def setup(app):

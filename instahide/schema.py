@@ -142,7 +142,7 @@ def in_yaml(value: Any) -> str:
 
 
 def table(schema: dict) -> str:
-    """Return a Markdown table of every key, for the README."""
+    """Return a Markdown table of every key, for docs/reference/configuration.md."""
     rows = ["| key | default | meaning |", "| --- | --- | --- |"]
     for key, part in _keys(schema, schema, ""):
         default = _as_yaml(part["default"]) if "default" in part else ""

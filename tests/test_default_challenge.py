@@ -66,9 +66,8 @@ def challenge(tmp_path_factory):
 
 
 def test_the_encryptions_are_those_whose_digest_is_quoted(challenge):
-    for page in ("README.md", "docs/explanation/seeds.md"):
-        text = (ROOT / page).read_text(encoding="utf-8")
-        assert re.findall(r"\b[0-9a-f]{64}\b", text) == [ENCRYPTION]
+    text = (ROOT / "docs/explanation/seeds.md").read_text(encoding="utf-8")
+    assert re.findall(r"\b[0-9a-f]{64}\b", text) == [ENCRYPTION]
     assert sha256_of_file(challenge.encryption) == ENCRYPTION
 
 

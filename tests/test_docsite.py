@@ -87,7 +87,6 @@ def test_every_page_is_in_the_navigation():
     ("text", "rewritten"),
     [
         ("[a](../README.md)", "[a](/index.md)"),
-        ("[a](../README.md#configuration)", "[a](/reference/configuration.md)"),
         ("[`rules`](../workflow/rules)", "`rules`"),
         ("[a](../Snakefile)", "[a](../Snakefile)"),
         ("[`C.md`](../CONTRIBUTING.md)", "{download}`C.md <../CONTRIBUTING.md>`"),

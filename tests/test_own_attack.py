@@ -293,5 +293,6 @@ def test_mistakes_in_the_configuration_are_named(attacks, on, message):
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
     config["attacks"] = attacks
     config["challenges"]["challenge"]["attacks"] = on
+    config["challenges"]["challenge"].pop("public_sample")
     with pytest.raises(InstaHideError, match=message):
         check_config(config, load_schema())
