@@ -83,7 +83,10 @@ localrules:
     seed,
     private_seed,
     training_seed,
+    participants,
+    sample_submission,
     release,
+    site,
 
 
 include: "workflow/rules/sources.smk"
@@ -91,6 +94,7 @@ include: "workflow/rules/attacks.smk"
 include: "workflow/rules/intake.smk"
 include: "workflow/rules/scores.smk"
 include: "workflow/rules/curves.smk"
+include: "workflow/rules/site.smk"
 
 
 rule all:
@@ -375,6 +379,45 @@ rule manifest:
         "workflow/scripts/manifest.py"
 
 
+rule sample_submission:
+    """Make the smallest honest submission, to start from."""
+    input:
+        f"{CHALLENGE}/challenge.json",
+    output:
+        f"{CHALLENGE}/sample_submission.zip",
+    log:
+        f"{CHALLENGE}/logs/sample_submission.log",
+    params:
+        code=code("sample_submission"),
+    message:
+        "Make a sample submission to {wildcards.challenge}"
+    script:
+        "workflow/scripts/sample_submission.py"
+
+
+rule participants:
+    """Tell those who take part what they need to know; no secret is among its inputs."""
+    input:
+        f"{CHALLENGE}/encryption.npy",
+        other_arrays,
+        f"{CHALLENGE}/label.npy",
+        f"{CHALLENGE}/sample_submission.zip",
+        package_files("participants/templates/*"),
+        package_files("leaderboard/templates/page.*"),
+        manifest=f"{CHALLENGE}/challenge.json",
+    output:
+        f"{CHALLENGE}/participants.html",
+    log:
+        f"{CHALLENGE}/logs/participants.log",
+    params:
+        code=code("participants"),
+        notice=notice,
+    message:
+        "Write the page for participants of {wildcards.challenge}"
+    script:
+        "workflow/scripts/participants.py"
+
+
 rule release:
     """Pack what the public gets; no secret is among its inputs."""
     input:
@@ -382,6 +425,8 @@ rule release:
         other_arrays,
         f"{CHALLENGE}/label.npy",
         f"{CHALLENGE}/challenge.json",
+        f"{CHALLENGE}/participants.html",
+        f"{CHALLENGE}/sample_submission.zip",
     output:
         f"{CHALLENGE}/release.zip",
     log:

@@ -20,7 +20,7 @@ Configuration = tuple[str, ...]  # the paths of its files
 # guessed from a digest.
 RECORD = Path("results/.configurations/record.json")
 #: Keys of a challenge that say what is done with it, not what it is.
-LATER = {"attacks", "public_sample", "pool_known", "reported", "intake"}
+LATER = {"attacks", "public_sample", "pool_known", "reported", "intake", "licence"}
 
 
 @dataclass(frozen=True)

@@ -296,11 +296,15 @@ def new_challenge(
     >>> new_challenge("noisy", "example/set.npz", encoding="dp-instahide,rows_per_image=3")
     Challenge(noisy: dp-instahide, 20 private images, 60 rows)
     """
+    from functools import partial
+
     from instahide.challenge.making import make_challenge
     from instahide.encodings.augmentation import Augmentation
     from instahide.encodings.catalogue import choose_encoding
     from instahide.encodings.choice import INSTAHIDE, of_scheme
     from instahide.encodings.instahide.scheme import Scheme
+    from instahide.participants.notice import notice_of
+    from instahide.participants.releasing import save_companions
     from instahide.schema import suggest
 
     if encoding != INSTAHIDE and scheme:
@@ -318,7 +322,9 @@ def new_challenge(
         chosen = of_scheme(Scheme(**scheme), augmentation=given)
     else:
         chosen = choose_encoding(encoding)
-    return Challenge(make_challenge(folder, private, public, _key(seed), chosen).path)
+    accompany = partial(save_companions, notice=notice_of(Path(folder).resolve().name))
+    made = make_challenge(folder, private, public, _key(seed), chosen, accompany=accompany)
+    return Challenge(made.path)
 
 
 def load_challenge(folder: Path | str, public: Path | str | None = None) -> Challenge:

@@ -25,12 +25,24 @@ def read_json(path: Path | str, most: int = MAX_TEXT_BYTES) -> Any:
     try:
         with open(path, "rb") as file:
             content = file.read(most + 1)
-        if len(content) > most:
-            raise InstaHideError(f"{path} has more than {most} bytes; shorten it")
-        found = json.loads(content, parse_constant=_refuse, parse_float=_finite)
-        _check(found, MAX_NESTED)
     except OSError as error:
         raise InstaHideError(f"cannot read {path}: {error.strerror or error}") from None
+    return parse_json(content, path, most)
+
+
+def parse_json(content: bytes, path: Path | str, most: int = MAX_TEXT_BYTES) -> Any:
+    """Parse the bytes of such a file, which messages call `path`.
+
+    Raises
+    ------
+    InstaHideError
+        As in `read_json`.
+    """
+    if len(content) > most:
+        raise InstaHideError(f"{path} has more than {most} bytes; shorten it")
+    try:
+        found = json.loads(content, parse_constant=_refuse, parse_float=_finite)
+        _check(found, MAX_NESTED)
     except (ValueError, RecursionError) as error:
         raise InstaHideError(f"{path} is no JSON: {error}") from None
     return found

@@ -22,11 +22,11 @@ from instahide import __version__
 from instahide.auditing import words
 from instahide.auditing.alike import alike_another
 from instahide.auditing.curve import HEIGHT, LINE, TOP, counts_up, draw_curve
-from instahide.auditing.embedding import LOSSLESS, WAYS, Way, choose_way, data_uri
 from instahide.auditing.page import leaked_first, page_of, rank_attackers, save_page
 from instahide.auditing.protections import PROTECTIONS, measured_augmentations
 from instahide.auditing.result import Point
 from instahide.auditing.tables import save_audit_csv, save_told, table_of
+from instahide.embedding import LOSSLESS, WAYS, Way, choose_way, data_uri
 from instahide.errors import InstaHideError
 from instahide.leaderboard.protection import read_protection
 from instahide.ssim import ssim

@@ -30,6 +30,8 @@ SCRIPTS = {
     "encrypt": f"{CHALLENGE}/encryption.npy",
     "label": f"{CHALLENGE}/label.npy",
     "manifest": f"{CHALLENGE}/challenge.json",
+    "sample_submission": f"{CHALLENGE}/sample_submission.zip",
+    "participants": f"{CHALLENGE}/participants.html",
     "release": f"{CHALLENGE}/release.zip",
     "verify": TARGET,
 }

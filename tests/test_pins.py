@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import zarr
 
+from instahide.challenge.folder import COMPANIONS
 from instahide.cli import main
 from instahide.files import load_npz, sha256_of_arrays, sha256_of_file
 from instahide.pool.stores import put_array, put_names
@@ -27,7 +28,7 @@ CHALLENGES = {
 }
 #: Those that mix private images only.
 WITHOUT_POOL = ("inside", "dp")
-RELEASED = ("encryption.npy", "label.npy", "challenge.json")
+RELEASED = ("encryption.npy", "label.npy", "challenge.json", *COMPANIONS)
 #: What a manifest says of machine and format.
 OTHERS = ("format_version", "commitment", "versions")
 #: challenge -> SHA-256 of its files, of the truth's arrays and of what the manifest tells.

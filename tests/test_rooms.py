@@ -24,10 +24,11 @@ LEVELS = {
     "hosting": 9,
     "intake": 9,
     "config": 10,
-    "commands": 10,
-    "cli": 11,
-    "notebook": 11,
-    "__main__": 12,
+    "participants": 10,
+    "commands": 11,
+    "cli": 12,
+    "notebook": 12,
+    "__main__": 13,
 }
 
 

@@ -19,9 +19,9 @@ from instahide import __version__
 from instahide.auditing import words
 from instahide.auditing.alike import alike_another
 from instahide.auditing.curve import draw_curve
-from instahide.auditing.embedding import LOSSLESS, Way, choose_way, data_uri
 from instahide.auditing.protections import PROTECTIONS, WHAT_FOLLOWS, measured_augmentations
 from instahide.auditing.result import Attacker, AuditResult
+from instahide.embedding import LOSSLESS, Way, choose_way, data_uri
 from instahide.files import save_text
 from instahide.leaderboard.htmlpage import render
 

@@ -6,6 +6,8 @@
     challenge.json   the manifest             release.zip      these three, for the public
     secret/          mode 0700: seed, truth.npz, private.npz
 
+`COMPANIONS` may lie beside them and in the release: they help to take part, and decide nothing.
+
 Encodings other than InstaHide may release `encryption.npy` in another form, and more arrays
 beside it.
 """
@@ -20,6 +22,8 @@ from instahide.files import atomic, check_file, save_text
 from instahide.randomness.keystream import Key
 
 MOST_SEED_BYTES = 1000  # more are no seed
+#: What a release may hold besides what the manifest tells of.
+COMPANIONS = ("participants.html", "sample_submission.zip")
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,16 @@ class ChallengeFolder:
     def manifest(self) -> Path:
         """`challenge.json`."""
         return self.path / "challenge.json"
+
+    @property
+    def participants(self) -> Path:
+        """`participants.html`."""
+        return self.path / "participants.html"
+
+    @property
+    def sample(self) -> Path:
+        """`sample_submission.zip`."""
+        return self.path / "sample_submission.zip"
 
     @property
     def release(self) -> Path:
@@ -98,7 +112,8 @@ def save_release(folder: ChallengeFolder, names: Iterable[str]) -> None:
     Parameters
     ----------
     names : iterable of str
-        The files in the folder, see `instahide.challenge.manifest.released`.
+        The files in the folder, see `instahide.challenge.manifest.released`, and
+        `COMPANIONS`.
     """
     with atomic(folder.release) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name in names:

@@ -1,5 +1,6 @@
 """Make a whole challenge in one call."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from instahide.challenge.encryption import save_encryption
@@ -24,6 +25,7 @@ def make_challenge(
     chosen: EncodingChoice,
     *,
     threads: int = 1,
+    accompany: Callable[[ChallengeFolder], Iterable[str]] = lambda folder: (),
 ) -> ChallengeFolder:
     """Make a challenge from the files of its sources: the workflow's stages, one by one.
 
@@ -35,6 +37,9 @@ def make_challenge(
         A private set, and a pool (None where no public images are mixed in).
     chosen : EncodingChoice
         Such as `instahide.encodings.choice.of_scheme` returns.
+    accompany : callable, optional
+        Writes what else is to be released into the folder, and returns the files' names,
+        which are of `instahide.challenge.folder.COMPANIONS`.
 
     Raises
     ------
@@ -50,6 +55,7 @@ def make_challenge(
         made = ChallengeFolder(temporary)
         save_private(made.private, sources.private, load_selection(private))
         _save_files(made, sources, threads)
+        save_release(made, [*released(load_manifest(made)), *accompany(made)])
     close_folder(folder.seed.parent)  # it may have been there
     return folder
 
@@ -63,7 +69,6 @@ def _save_files(folder: ChallengeFolder, sources: Sources, threads: int) -> None
         save_encryption(folder.array(name), sources, plan, name=name, threads=threads)
     save_label(folder.label, plan, sources.private)
     save_manifest(folder, sources)
-    save_release(folder, released(load_manifest(folder)))
 
 
 def _keep_others(folder: ChallengeFolder, key: Key) -> None:

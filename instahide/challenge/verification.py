@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from instahide.challenge.encryption import BATCH_ROWS, encode_rows
-from instahide.challenge.folder import ChallengeFolder
+from instahide.challenge.folder import COMPANIONS, ChallengeFolder
 from instahide.challenge.manifest import commit, load_manifest, make_manifest, released
 from instahide.challenge.private import load_private
 from instahide.challenge.sources import Sources, combine, load_pool
@@ -281,10 +281,18 @@ def compare_manifest(
 
 
 def compare_release(folder: ChallengeFolder, names: Sequence[str]) -> str:
-    """Say whether the archive holds exactly the public files at hand, by their names."""
+    """Say whether the archive holds exactly the public files at hand, by their names.
+
+    `COMPANIONS` may be in it too, as they lie in the folder.
+    """
     try:
         check_file(folder.release)
         with zipfile.ZipFile(folder.release) as archive:
+            more = companions_in(archive)
+            missing = [name for name in more if not (folder.path / name).is_file()]
+            if missing:
+                return f"holds {', '.join(missing)}, with nothing beside it to compare"
+            names = [*names, *more]
             if others := unexpected(archive, names):
                 return f"holds {others} too"
             for name in names:
@@ -293,6 +301,12 @@ def compare_release(folder: ChallengeFolder, names: Sequence[str]) -> str:
     except RELEASE_DAMAGE as error:
         return f"is damaged: {error or type(error).__name__}"
     return IDENTICAL
+
+
+def companions_in(archive: zipfile.ZipFile) -> list[str]:
+    """Return which of `COMPANIONS` a release holds."""
+    held = set(archive.namelist())
+    return [name for name in COMPANIONS if f"challenge/{name}" in held]
 
 
 def unexpected(archive: zipfile.ZipFile, names: Sequence[str]) -> str:

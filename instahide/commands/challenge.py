@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -215,11 +216,20 @@ def add_encrypt(commands) -> None:
 def run_encrypt(options: argparse.Namespace) -> int:
     """Make a challenge: encryptions, labels, manifest, secrets, release."""
     from instahide.challenge.making import make_challenge
+    from instahide.participants.notice import notice_of
+    from instahide.participants.releasing import save_companions
 
     chosen = chosen_encoding(options)
     key = parse_key(options.seed, options.generator)
+    notice = notice_of(options.out.resolve().name)
     make_challenge(
-        options.out, options.private, options.public, key, chosen, threads=options.threads
+        options.out,
+        options.private,
+        options.public,
+        key,
+        chosen,
+        threads=options.threads,
+        accompany=partial(save_companions, notice=notice),
     )
     if options.generator == historical.NAME:
         origin = "32 bits of the system's" if options.seed is None else "as given"

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from instahide.attacks.recipe import baselines_for
-from instahide.challenge.folder import ChallengeFolder, load_seed
+from instahide.challenge.folder import COMPANIONS, ChallengeFolder, load_seed
 from instahide.challenge.manifest import load_manifest, released
 from instahide.challenge.private import INTEGER, RANDOM, load_selection
 from instahide.challenge.verification import (
     IDENTICAL,
     RELEASE_DAMAGE,
+    companions_in,
     compare_release,
     unexpected,
     verify_files,
@@ -164,7 +165,9 @@ def _examine_release(folder: ChallengeFolder, manifest: dict[str, Any]) -> Findi
     verdict = compare_release(folder, names)
     if verdict != IDENTICAL:
         return Finding(name, "failed", f"release.zip {verdict}")
-    return Finding(name, "passed", f"release.zip holds {', '.join(names)}")
+    with zipfile.ZipFile(folder.release) as archive:
+        held = [*names, *companions_in(archive)]
+    return Finding(name, "passed", f"release.zip holds {', '.join(held)}")
 
 
 def _examine_secrets(folder: ChallengeFolder, manifest: dict[str, Any]) -> Finding:
@@ -180,9 +183,12 @@ def _examine_secrets(folder: ChallengeFolder, manifest: dict[str, Any]) -> Findi
     if open_:
         return Finding(name, "failed", f"others may read {', '.join(open_)}; use chmod go-rwx")
     text = folder.manifest.read_text(encoding="utf-8")
-    if load_seed(folder.seed).material.hex() in text:
+    seed = load_seed(folder.seed).material.hex()
+    if seed in text:
         return Finding(name, "failed", "challenge.json holds the seed; make the challenge anew")
-    if others := _unexpected(folder.release, released(manifest)):
+    if folder.participants.is_file() and seed.encode() in folder.participants.read_bytes():
+        return Finding(name, "failed", "participants.html holds the seed; make the page anew")
+    if others := _unexpected(folder.release, [*released(manifest), *COMPANIONS]):
         return Finding(name, "failed", f"release.zip holds {others} too")
     return Finding(name, "passed", "none in the release; the secret folder is its owner's only")
 

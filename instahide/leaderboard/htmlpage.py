@@ -12,6 +12,8 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 _ROOM = "instahide.leaderboard"
+#: Shown above a table where the page is narrower than that.
+MORE_TO_THE_SIDE = "→ The table goes on to the right: swipe it, or use the arrow keys in it."
 
 
 @dataclass(frozen=True)

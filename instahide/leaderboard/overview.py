@@ -9,7 +9,7 @@ from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.manifest import load_manifest
 from instahide.files import save_text
 from instahide.leaderboard.ablation import describe_settings
-from instahide.leaderboard.htmlpage import render
+from instahide.leaderboard.htmlpage import MORE_TO_THE_SIDE, render
 from instahide.leaderboard.knowledge import in_two_words, knowledge_in_words, strength
 from instahide.leaderboard.recheck import load_records, load_taken_in, taken_in
 from instahide.leaderboard.records import Record
@@ -174,6 +174,7 @@ def overview_as_html(listed: Sequence[Listed], sweeps: Sequence[Shown]) -> str:
         "overview.html.j2",
         title=TITLE_OF_OVERVIEW,
         explanation=EXPLANATION,
+        hint=MORE_TO_THE_SIDE,
         nobody=BASELINES_ONLY,
         only_sweeps=ONLY_SWEEPS,
         challenges=listed,

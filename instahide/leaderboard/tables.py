@@ -8,7 +8,7 @@ from pathlib import Path
 
 from instahide.attacks.protocol import Knowledge
 from instahide.files import save_text
-from instahide.leaderboard.htmlpage import Cell, render
+from instahide.leaderboard.htmlpage import MORE_TO_THE_SIDE, Cell, render
 from instahide.leaderboard.records import Record, rank
 from instahide.scoring.metrics import METRICS
 from instahide.scoring.score import TITLES
@@ -66,6 +66,7 @@ def as_html(records: list[Record], title: str) -> str:
         "leaderboard.html.j2",
         title=title,
         introduction=INTRODUCTION,
+        hint=MORE_TO_THE_SIDE,
         titles=titles,
         rows=rows,
         remarks=_remarks(records),

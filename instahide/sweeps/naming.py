@@ -33,7 +33,7 @@ def content_of(given: Mapping[str, Any]) -> dict[str, Any]:
 
     Attacks, and what else leaderboards show, are left out: they come later.
     """
-    later = (*NO_CONTENT, "attacks", "reported", "intake")
+    later = (*NO_CONTENT, "attacks", "reported", "intake", "licence")
     kept = {key: value for key, value in given.items() if key not in later}
     kept = {key: value for key, value in kept.items() if ADDED.get(key, ...) != value}
     if "source" in kept:

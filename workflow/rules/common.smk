@@ -90,6 +90,17 @@ def other_arrays(wildcards):
     return [f"results/{wildcards.challenge}/{name}.npy" for name in names]
 
 
+def notice(wildcards):
+    """What the page for participants says beyond the challenge's files, as `Notice` takes it."""
+    given = challenge_of(wildcards)
+    told = {"name": wildcards.challenge, "licence": given.get("licence", "")}
+    if "intake" in given:
+        intake = given["intake"]
+        told |= {key: intake[key] for key in ("deadline", "per_day") if key in intake}
+        told["public_half"] = intake.get("public_half", True)
+    return told
+
+
 def shards(pattern):
     """All shards of a pool's stage."""
     return lambda wildcards: expand(
@@ -606,7 +617,9 @@ def audit_halves(suffix):
 
     def found(wildcards):
         halves = ("pool", "others") if AUDITS[wildcards.audit].mixes_public else ("others",)
-        return {half: f"results/audits/{wildcards.audit}/{half}.zarr{suffix}" for half in halves}
+        return {
+            half: f"results/audits/{wildcards.audit}/{half}.zarr{suffix}" for half in halves
+        }
 
     return found
 
