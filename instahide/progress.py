@@ -4,6 +4,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from typing import Protocol, TypeVar
 
 from tqdm import tqdm
@@ -11,6 +12,9 @@ from tqdm import tqdm
 Thing = TypeVar("Item")
 
 LINE_INTERVAL = 5.0  # seconds between two lines where there is no terminal
+BRIEF_INTERVAL = 30.0  # the same within `briefly`
+
+_brief: ContextVar[bool] = ContextVar("brief", default=False)
 
 
 class Progress(Protocol):
@@ -65,14 +69,37 @@ def tracked(items: Sequence[Thing], description: str, unit: str = "it") -> Itera
             bar.update()
 
 
-def announce(text: str) -> None:
-    """Print a line on standard error."""
-    print(text, file=sys.stderr, flush=True)
+def announce(text: str, *, detail: bool = False) -> None:
+    """Print a line on standard error; a detail not within `briefly`."""
+    if not (detail and _brief.get()):
+        print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def briefly() -> Iterator[None]:
+    """Show less within this block, for those who want to know how far it is and no more.
+
+    Bars leave nothing behind on a terminal; elsewhere a line comes from those alone that take
+    longer than `BRIEF_INTERVAL`, and details are not announced.
+    """
+    token = _brief.set(True)
+    try:
+        yield
+    finally:
+        _brief.reset(token)
+
+
+class _Bar(tqdm):
+    """A bar whose units stand right behind the stroke where one takes longer than a second."""
+
+    @staticmethod
+    def format_meter(*args, **kwargs) -> str:
+        return tqdm.format_meter(*args, **kwargs).replace("s/ ", "s/")
 
 
 def _bar(total: int | None, description: str, unit: str, start: int) -> tqdm:
     """Return a bar that redraws itself on the terminal."""
-    return tqdm(
+    return _Bar(
         total=total,
         desc=description,
         unit=_spaced(unit),
@@ -80,6 +107,7 @@ def _bar(total: int | None, description: str, unit: str, start: int) -> tqdm:
         initial=start,
         file=sys.stderr,
         dynamic_ncols=True,
+        leave=not _brief.get(),
     )
 
 
@@ -95,18 +123,21 @@ class _Lines:
         self._total, self._description, self._unit = total, description, unit
         self._start = self._done = start
         self._began = self._printed = time.monotonic()
+        self._brief = _brief.get()
 
     def update(self, n: int = 1) -> None:
         self._done += n
-        if time.monotonic() - self._printed >= LINE_INTERVAL:
+        interval = BRIEF_INTERVAL if self._brief else LINE_INTERVAL
+        if time.monotonic() - self._printed >= interval:
             self._print()
 
     def close(self) -> None:
-        self._print()
+        if not self._brief:
+            self._print()
 
     def _print(self) -> None:
         self._printed = time.monotonic()
-        line = tqdm.format_meter(
+        line = _Bar.format_meter(
             self._done,
             self._total,
             self._printed - self._began,

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import stat
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -147,7 +148,8 @@ def test_pictures_are_the_images(result, page):
 
 
 def test_every_image_is_listed_the_most_leaked_first(result, page):
-    listed = re.findall(r'<th role="rowheader"[^>]*><bdi>(.*?)</bdi>', page)
+    listed = re.findall(r'<th role="rowheader"[^>]*>(.*?)<(?:small|/th)>', page, re.S)
+    listed = [re.sub(r"</?bdi[^>]*>|\n", "", one) for one in listed]
     assert listed == [result.files[one] for one in leaked_first(result)]
     assert sorted(listed) == sorted(result.files)
     recognised = np.sum([one.recognised for one in result.found.values()], axis=0)
@@ -199,14 +201,17 @@ def test_names_and_texts_are_escaped_wherever_they_stand():
         unreadable=((NASTY, NASTY),),
         settings=SETTINGS | {"public": NASTY, NASTY: NASTY},
     )
-    plain = audited(
-        classes=("cats",) * count, settings=SETTINGS | {"public": "x", "other": "x"}
+    plain = audited(  # with as many slashes in its names
+        files=tuple(f"x/{number}" for number in range(count)),
+        classes=("cats",) * count,
+        unreadable=(("x/y", "z"),),
+        settings=SETTINGS | {"public": "x", "other": "x"},
     )
     seen = Page(page_of(nasty))
     assert [one[0] for one in seen.elements] == [
         one[0] for one in Page(page_of(plain)).elements
     ]
-    assert sum(NASTY in text for text in seen.texts) >= 2 * count + 6
+    assert "".join(seen.texts).count(NASTY) >= 2 * count + 6
     assert any(NASTY in one["alt"] for one in seen.all("img"))
 
 
@@ -214,7 +219,8 @@ def test_names_cannot_turn_what_stands_around_them():
     files = ("\u202egnp.exe", "صورة.png", "扫描.png", "a\nb", "x" * 300, "\udcff.png")
     page = page_of(audited(files=files))
     assert "\u202e" not in page and r"\u202egnp.exe" in page
-    assert "<bdi>صورة.png</bdi>" in page and "<bdi>扫描.png</bdi>" in page
+    for name in ("صورة.png", "扫描.png"):
+        assert f'<bdi dir="ltr"><bdi dir="ltr">{name}</bdi></bdi>' in page
     assert "x" * 300 in page
     page.encode("utf-8")
 
@@ -494,3 +500,41 @@ def test_names_that_are_not_utf_8_are_written_all_the_same(tmp_path):
         "\udcff.png"
     ]
     assert r"\udcff.png" in (tmp_path / "audit.csv").read_text(encoding="utf-8")
+
+
+def test_each_part_of_a_path_stands_for_itself():
+    files = ("رئة/3.png", *(f"{number}.png" for number in range(5)))
+    page = page_of(audited(files=files))
+    parts = '<bdi dir="ltr">رئة</bdi>/<bdi dir="ltr">3.png</bdi>'
+    assert page.count(f'<bdi dir="ltr">{parts}</bdi>') >= 1
+
+
+def test_what_attackers_know_is_explained_beside_their_names(page):
+    seen = Page(page).text
+    for explained in words.EXPLAINED.values():
+        assert seen.count(explained) == 2  # on the first screen, and above the list
+    assert "(its label)" in first_screen(page).text
+
+
+def test_the_attack_that_counted_is_named_with_its_time():
+    found = audited()
+    points = tuple(
+        replace(one, attack=f"{one.attacker}-{one.rows_per_image}", cpu_seconds=3.0)
+        for one in found.points
+    )
+    more = replace(points[0], rows_per_image=50, attack="photos-50", cpu_seconds=9.0)
+    text = Page(page_of(replace(found, points=(*points, more)))).text
+    assert "called photos-10, and took 3 s" in text and "called photos-50" not in text
+
+
+def test_one_number_of_encryptions_is_no_curve_and_that_is_said():
+    found = audited()
+    one = tuple(point for point in found.points if point.rows_per_image == 10)
+    said = words.only_rows_words(10)
+    assert said in Page(page_of(replace(found, points=one))).text
+    assert said not in Page(page_of(found)).text
+
+
+def test_no_likeness_looks_like_the_threshold_and_is_not():
+    assert float(words.likeness_words(np.nextafter(0.6, 0) - 1e-6)) < 0.6
+    assert words.likeness_words(0.6) == "0.60"

@@ -289,7 +289,7 @@ def test_all_that_cannot_be_used_is_named_with_the_reason(tmp_path):
     expected = {
         "cut.jpg": "no end mark",
         "text.png": "not a JPEG, PNG, BMP, TIFF, WebP or DICOM image",
-        "empty.tif": "not a JPEG",
+        "empty.tif": "is empty",
         "list.csv": "not a JPEG",
         "dot.png": "too few",
         ".hidden.png": "is hidden",

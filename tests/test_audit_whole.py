@@ -186,3 +186,16 @@ def test_attackers_of_one_class_get_to_the_end(tmp_path, augment):
     result = run_audit(tmp_path / "mine", tmp_path / "page.html", settings, **given)
     assert {one.attacker for one in result.points} == {"photos", "pool", "blind"}
     assert all(one.attack.endswith("-none") for one in result.points)
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_a_folder_that_cannot_be_audited_leaves_nothing_behind(tmp_path, empty):
+    if empty:
+        (tmp_path / "mine").mkdir()
+    with pytest.raises(InstaHideError):
+        run_audit(tmp_path / "mine", tmp_path / "new" / "out" / "page.html", SETTINGS)
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "old" / "page").mkdir(parents=True)
+    with pytest.raises(InstaHideError):
+        run_audit(tmp_path / "mine", tmp_path / "old" / "page.html", SETTINGS)
+    assert (tmp_path / "old" / "page").exists()

@@ -121,11 +121,11 @@ def run_steps(
         What the steps see, such as a `Seen`.
     """
     watch, before = Stopwatch(), ()
-    announce(check_needs([step.choice for step in steps], size_of(view)))
+    announce(check_needs([step.choice for step in steps], size_of(view)), detail=True)
     with tempfile.TemporaryDirectory() as scratch:
         for number, step in enumerate(steps):
             text = f"step {number + 1} of {len(steps)}: {step.name} ({step.choice.text})"
-            announce(text)
+            announce(text, detail=True)
             offers = {"path": Path(scratch, f"{number}-{step.product}"), "threads": threads}
             offers |= {"part": (0, 1), "observe": observe}
             with watch.stage(step.name, choice=step.choice.text):

@@ -150,7 +150,7 @@ def page_of(result: AuditResult) -> str:
         unreadable=[tuple(map(words.printed, one)) for one in result.unreadable],
         rule=words.rule_words(result.settings["threshold"], result.settings["margin"]),
         settings=list(_settings(result.settings)),
-        times=_times(result),
+        told=_counted(result),
         version=__version__,
     )
 
@@ -266,7 +266,7 @@ def _shown(result: AuditResult, number: int, ranked: Ranked, alike: bool, way: W
         words.alternative_text(file, ranked.name.lower(), called),
         recognised,
         called,
-        f"{found.ssim[number]:.2f}",
+        words.likeness_words(found.ssim[number]),
     )
 
 
@@ -289,7 +289,8 @@ def _curve(result: AuditResult, ranked: Sequence[Ranked]) -> dict[str, Any]:
             for by in ranked
             for one in result.points
             if one.reason and one.attacker == by.attacker.name
-        ],
+        ]
+        + [words.only_rows_words(one) for one in rows if len(rows) == 1 and one > 1],
         "curve_table": [
             (f"{t:,}", [str(counts.get((name, t), "not tried")) for name in names])
             for t in rows
@@ -311,11 +312,14 @@ def _settings(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             )
 
 
-def _times(result: AuditResult) -> dict[str, str]:
-    """Return by attacker what his attack on all encryptions took of one processor's time."""
-    last = max((one.rows_per_image for one in result.points), default=0)
+def _counted(result: AuditResult) -> dict[str, tuple[str, str]]:
+    """Return by attacker the attack that counted, and what it took of one processor's time.
+
+    On as many encryptions as the pictures are of, which need not be the most.
+    """
+    rows = result.settings["rows_per_image"]
     return {
-        one.attacker: f"{one.cpu_seconds:,.0f} s"
+        one.attacker: (one.attack, f"{one.cpu_seconds:,.0f} s")
         for one in result.points
-        if one.rows_per_image == last
+        if one.rows_per_image == rows
     }

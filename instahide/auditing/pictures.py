@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from instahide.auditing.dicom import MAGIC_END, DicomFrame, is_dicom, look_at_dicom, read_dicom
+from instahide.auditing.tiffdamage import check_tiff, unheard
 from instahide.photos.decoding import MAX_MEMORY, REASONS, PhotoError, bounded_header
 from instahide.photos.headers import png
 from instahide.photos.imageheader import Header
@@ -166,6 +167,8 @@ def _opener(path: str, flags: int) -> int:
 
 
 def _header(data: bytes) -> Header:
+    if not data:
+        raise PhotoError("unreadable", "is empty: it has no bytes")
     try:
         return bounded_header(data, 1)
     except PhotoError as error:
@@ -186,14 +189,17 @@ def _memory(header: Header) -> int:
 
 def _decoded(data: bytes, header: Header) -> np.ndarray:
     """Return what OpenCV makes of a file, (H, W, channels), in its order of colours."""
+    if header.format == "tiff":
+        check_tiff(data)
     if header.format == "png":
         data = png.essential(data, (b"tRNS",))
     # Only JPEGs are turned upright: of others OpenCV would drop the alpha channel meanwhile.
     flag = cv2.IMREAD_ANYCOLOR if header.format == "jpeg" else cv2.IMREAD_UNCHANGED
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
-    except cv2.error:
-        pixels = None
+    with unheard():
+        try:
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+        except cv2.error:
+            pixels = None
     if pixels is None:
         raise PhotoError(
             "unreadable",

@@ -125,16 +125,13 @@ def read_own_images(folder: Path | str, reading: Reading, key: Key) -> OwnImages
         need more memory than there is.
     """
     files, unreadable = list_own_files(folder)
-    with progress_bar(
-        None if reading.most else 2 * len(files), "reading images", "file"
-    ) as bar:
+    with progress_bar(None if reading.most else len(files), "looking at files", "file") as bar:
         looks, failed = _looked_at(files, reading.most, key, bar)
-        _check_enough(len(looks), folder, [*failed, *unreadable])
-        size = reading.size or chosen_size(
-            [_side(one, reading.square) for one in looks.values()]
-        )
-        needed = 6 * len(looks) * size**2 + max(one.memory for one in looks.values())
-        check_memory(needed, f"reading {len(looks)} images of {size} × {size} pixels")
+    _check_enough(len(looks), folder, [*failed, *unreadable])
+    size = reading.size or chosen_size([_side(one, reading.square) for one in looks.values()])
+    needed = 6 * len(looks) * size**2 + max(one.memory for one in looks.values())
+    check_memory(needed, f"reading {len(looks)} images of {size} × {size} pixels")
+    with progress_bar(len(looks), "reading images", "image") as bar:
         squares, treated, broken = _read_all(list(looks), size, reading, bar)
     unreadable = sorted({*unreadable, *failed, *broken})
     _check_enough(len(squares), folder, unreadable)

@@ -1,6 +1,8 @@
 """A whole audit in one call: read, encrypt, attack, write the page. Interrupted, it goes on."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from instahide.auditing.publicpools import public_photos, save_pool
 from instahide.auditing.reading import Reading
 from instahide.auditing.result import AuditResult
 from instahide.auditing.settings import AuditSettings
+from instahide.auditing.words import counted
 from instahide.auditing.workfolder import WorkFolder
 from instahide.challenge.private import load_private, private_digest
 from instahide.errors import InstaHideError
@@ -59,8 +62,9 @@ def run_audit(
     if page.suffix != ".html":
         raise InstaHideError(f"{page}: let the name of the page end in .html")
     work = WorkFolder(page.with_suffix(""))
-    close_folder(work.path)
-    _read(folder, work, _plan(settings, reading or Reading(), public))
+    with _leaving_no_empty(work.path):
+        close_folder(work.path)
+        _read(folder, work, _plan(settings, reading or Reading(), public))
     images = load_private(work.private).images
     expected = estimate_audit(settings, len(images), images.shape[1:])
     announce(f"{len(images)} images of {images.shape[1]} × {images.shape[2]} pixels.")
@@ -71,6 +75,19 @@ def run_audit(
     result = gather(name, settings, attackers_of(settings), work, public)
     save_answer(page, result)
     return result
+
+
+@contextlib.contextmanager
+def _leaving_no_empty(folder: Path) -> Iterator[None]:
+    """Take folders that were made for nothing away again when this block ends in an error."""
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # something lies there
+            for one in made:
+                one.rmdir()
+        raise
 
 
 def _plan(
@@ -132,8 +149,8 @@ def _attack(work: WorkFolder, settings: AuditSettings, stores: dict[str, Path]) 
     for number, (rows, attacker) in enumerate(tries, start=1):
         challenge, out = work.challenge(rows), work.found(attacker.name, rows)
         announce(
-            f"[{number} of {len(tries)}] {rows} encryptions of each image, an attacker who "
-            f"{attacker.words}"
+            f"[{number} of {len(tries)}] {counted(rows, 'encryption')} of each image, an "
+            f"attacker who {attacker.words}"
         )
         if not challenge.exists():
             save_encryptions(challenge, work.private, stores["pool"], settings.mixing, rows)

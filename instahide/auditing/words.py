@@ -3,6 +3,7 @@
 Those on the first screen hold counts and no other number.
 """
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -17,6 +18,15 @@ PRIVATE = (
     "nobody who may not see them."
 )
 NO_PROOF = "That proves nothing: attacks get better, and this audit tried only some of them."
+#: What attackers know, in the words of somebody who has never heard of labels, by their names.
+EXPLAINED = {
+    "photos": "He has the mixtures and their labels, as they are handed out for training, and "
+    "ordinary photos of his own.",
+    "pool": "He has the mixtures, their labels, and the public images that yours were mixed "
+    "with: anybody can get those.",
+    "blind": "He does not know which class an image has (its label), nor how much of it was "
+    "mixed in (its coefficient).",
+}
 NOT_TOLD_APART = (
     "Each is so much like another of them that whatever came back is like both. So this audit "
     "cannot say what an attacker sees of them, and it does not say that nothing leaks."
@@ -110,6 +120,27 @@ def share(recognised: int, total: int) -> str:
     if recognised == total:
         return f"all {total:,}" if total > 1 else "the one image"
     return f"{recognised:,} of {total:,}"
+
+
+def likeness_words(ssim: float) -> str:
+    """Return a likeness with two digits, never rounded up: it could look like the threshold.
+
+    >>> likeness_words(0.597), likeness_words(0.6), likeness_words(-0.004), likeness_words(1.0)
+    ('0.59', '0.60', '0.00', '1.00')
+    """
+    return f"{max(math.floor(100 * ssim + 1e-9), 0) / 100:.2f}"
+
+
+def only_rows_words(rows: int) -> str:
+    """Return what is said where nothing but one number of encryptions was tried.
+
+    >>> only_rows_words(10)
+    'Fewer than 10 encryptions of each image were not tried: an audit without --quick tries them, and one with --full more of them too.'
+    """  # noqa: E501
+    return (
+        f"Fewer than {counted(rows, 'encryption')} of each image were not tried: an audit "
+        "without --quick tries them, and one with --full more of them too."
+    )
 
 
 def pairs_title(count: int, leaks: bool) -> str:

@@ -103,8 +103,9 @@ def run_command(options: argparse.Namespace) -> int:
     from instahide.auditing.reading import Reading
     from instahide.auditing.settings import AuditSettings
     from instahide.auditing.whole import run_audit
-    from instahide.auditing.words import counted, share
+    from instahide.auditing.words import EXPLAINED, counted, share
     from instahide.auditing.workfolder import usual_page
+    from instahide.progress import announce, briefly
 
     rows = options.rows_per_image
     settings = AuditSettings(
@@ -122,14 +123,22 @@ def run_command(options: argparse.Namespace) -> int:
         min(options.images or QUICK_IMAGES, QUICK_IMAGES) if options.quick else options.images,
     )
     page = options.out or usual_page(options.folder)
-    result = run_audit(options.folder, page, settings, reading=reading, public=options.public)
+    try:
+        with briefly():
+            result = run_audit(
+                options.folder, page, settings, reading=reading, public=options.public
+            )
+    except KeyboardInterrupt:
+        announce("The same command goes on from here.")
+        raise
     ranked = rank_attackers(result)
     alike = alike_another(result.images, settings.margin)
     answer = answer_of(result, ranked, alike)
     print("\n".join([answer.verdict, *answer.remarks]))
-    for one in ranked:
+    for one in () if answer.untold else ranked:
         came_back = share(one.recognised, len(result.files))
         print(f"- an attacker who {one.attacker.words}: {came_back}")
+        print(f"  ({EXPLAINED[one.attacker.name]})")
     if result.unreadable:
         print(f"{counted(len(result.unreadable), 'file')} could not be used, see the page")
     print(f"The page, which shows your private images: {page}")

@@ -79,12 +79,13 @@ def estimate(problem: Problem) -> Augmentation | None:
     padding = likeliest_padding(shifts, largest, problem.shape)
     flip = len(flipped) > 0 and flipped.mean() > FLIPPED_SHARE
     if not (padding or flip):
-        announce("augmentation, estimated: none")
+        announce("augmentation, estimated: none", detail=True)
         return None
     fill = likeliest_fill(problem, padding, rng)
     found = Augmentation(crop_padding=padding, flip=bool(flip), fill=fill)
     told = f"crops by {padding}, {'flips' if flip else 'no flips'}"
-    announce(f"augmentation, estimated from {len(shifts)} pairs of rows: {told}, fill {fill}")
+    pairs = f"{len(shifts)} pairs of rows"
+    announce(f"augmentation, estimated from {pairs}: {told}, fill {fill}", detail=True)
     return found
 
 

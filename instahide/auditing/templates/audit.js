@@ -8,8 +8,8 @@
   const title = document.querySelector("#list thead .file");
   const rows = [...body.rows];  // as they come: the most leaked first
   const texts = new Map(rows.map((row) => {
-    const names = [...row.querySelectorAll(".file bdi")].map((name) => name.textContent);
-    return [row, { file: names[0], group: names[1] || "" }];
+    const text = (name) => row.querySelector(name)?.textContent ?? "";
+    return [row, { file: text(".file > bdi"), group: text(".file > small") }];
   }));
   const collator = new Intl.Collator("en", { numeric: true });
   const by = (key) => (a, b) => collator.compare(texts.get(a)[key], texts.get(b)[key]);
