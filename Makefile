@@ -13,7 +13,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --fork-strat
   --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
   pyproject.toml
 
-.PHONY: help setup torch flower challenge report test test-fast test-faults test-slurm test-storage test-croissant test-training docs test-docs lint keys lock figures clean
+.PHONY: help setup torch flower challenge report test test-fast test-faults test-campaign test-long test-slurm test-storage test-croissant test-training docs test-docs lint keys lock figures clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,12 @@ test-fast: setup ## Run the tests that start no Snakemake and take less than a s
 
 test-faults: setup ## Kill, starve and corrupt the workflow, and count what survives.
 	$(RUN) pytest -n 2 -m 'fault and not slurm' --fault-table
+
+test-campaign: setup ## Of the tests of faults only those that make test leaves out.
+	$(RUN) pytest -n 2 -m 'campaign and not slurm'
+
+test-long: setup ## Run the tests that are left out of make test for the time they take.
+	$(RUN) pytest -n 2 -m 'long and not slurm'
 
 test-slurm: setup ## Run the workflow on a real SLURM of one node; as root on Debian or Ubuntu.
 	$(RUN) $(BIN)/python tests/cluster/slurm.py run pytest -n 2 -m slurm --fault-table tests/cluster

@@ -312,6 +312,7 @@ def test_the_attack_recovers_images_as_they_were_mixed(few_rounds, labels, least
     assert recovery.private.shape == (12, *BIG)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_without_augmentation_it_is_as_good_as_the_plain_attack(few_rounds):
     problem, shown = challenge(augmentation=None)

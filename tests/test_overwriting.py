@@ -162,6 +162,7 @@ def test_a_challenge_is_not_mixed_with_what_is_there(challenge, tmp_path, capsys
     given = ["encrypt", "--private", tmp_path / "set.npz", "--scheme", "inside", "--k", 3]
     again = [*given, "--rows-per-image", 2, "--out", challenge]
     (challenge / "notes.txt").write_text("mine", encoding="utf-8")
+    assert run(*again, "--seed", 3, "--force") == 0  # with what helps to take part
     before = state(tmp_path)
     assert run(*again, "--seed", 3) == 0
     assert state(tmp_path) == before

@@ -130,6 +130,7 @@ def test_a_mistyped_sweep_is_answered_with_the_nearest(project):
     assert done.returncode and "results/sweeps/mine.csv" in done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_an_interrupted_sweep_goes_on(tmp_path):
     config = swept(grid={"T": [2, 3, 4, 5], "seeds": [1]}, attacks=["mean"])
     project = Project(tmp_path, config)

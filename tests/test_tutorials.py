@@ -29,6 +29,7 @@ def test_the_first_challenge(folder):
     ]  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_break_it(folder):
     names = run_page("tutorials/break-it.md", folder)
@@ -37,6 +38,7 @@ def test_break_it(folder):
     assert (folder / "came-back.png").stat().st_size > 1000
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_audit(tmp_path):
     names = run_page("tutorials/audit.md", tmp_path)

@@ -254,6 +254,7 @@ def sha256_of(path: Path) -> str:
     return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.long
 def test_rows_are_decoded_in_jobs_of_their_own(project):
     config = yaml.safe_load(yaml.safe_dump(CONFIG))
     pool = config["public"]["pool"] | {"crops_per_photo": 80}
@@ -287,6 +288,7 @@ def test_rows_are_decoded_in_jobs_of_their_own(project):
     assert "state.npz" in done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_a_challenge_of_the_generator_of_2020_is_broken_from_its_two_files(project):
     config = yaml.safe_load(yaml.safe_dump(CONFIG))
     config["challenges"]["old"] = {

@@ -327,8 +327,13 @@ def baseline_records(wildcards):
 
 
 def package_files(pattern):
-    """Files of the package that rules read besides its modules, which `code` knows."""
-    return sorted(map(str, (ROOT / "instahide").glob(pattern)))
+    """Files of the package that rules read besides its modules, which `code` knows.
+
+    A clone that is moved keeps their names, and so re-runs nothing.
+    """
+    found = sorted((ROOT / "instahide").glob(pattern))
+    inside = ROOT.resolve() == Path.cwd().resolve()
+    return [os.path.relpath(path) if inside else str(path) for path in found]
 
 
 def secrets(*names):
