@@ -73,6 +73,17 @@ def test_what_shows_the_truth_is_for_the_owner_only(scored):
         assert len(archive.namelist()) == 5
 
 
+def test_the_site_gathers_what_is_public(scored):
+    scored.run("--cores", "2", "site")
+    site = scored.root / "results/site"
+    page = (site / "challenge/participants.html").read_text(encoding="utf-8")
+    assert "No licence of the data was named" in page
+    names = {path.name for path in site.rglob("*")}
+    assert {"index.html", ".nojekyll", "leaderboard.html", "release.zip"} <= names
+    assert not names & SECRET
+    assert scored.stale("site") == set()
+
+
 def test_the_organisers_page_is_made(scored):
     page = (scored.root / "results/challenge/check.html").read_text(encoding="utf-8")
     assert "an integer can be guessed" in page
@@ -150,9 +161,16 @@ def test_a_zip_that_is_handed_in_is_scored_and_joins_the_leaderboard(scored):
     config["challenges"]["challenge"]["intake"] = with_rules
     before = (scored.root / "config/config.yaml").read_text(encoding="utf-8")
     scored.configure(config)
-    told = {"participants", "release", "verify", "check"}  # what the page says of the board
+    told = {"participants", "release", "verify", "check"}  # the page tells the rules
     assert scored.stale("all") == {"intake", "leaderboard", "overview"} | told
     scored.run("--cores", "2")
+    page = (results / "participants.html").read_text(encoding="utf-8")
+    assert "Hand in until 2999-01-01, 00:00:00 UTC." in page
+    with_rules["public_half"] = True
+    scored.configure(config)  # which board there is does not touch what was released
+    assert scored.stale("all") == {"intake", "leaderboard", "overview"}
+    with_rules["public_half"] = False
+    scored.configure(config)
     board = (results / "leaderboard.md").read_text(encoding="utf-8")
     assert "counts all images" in board
     oracle, theirs = (

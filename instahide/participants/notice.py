@@ -27,7 +27,7 @@ class Notice:
     per_day : int
         Files of a team that are scored in each day of UTC; 0 where any number is.
     public_half : bool
-        Whether the board counts a half of the private images while the challenge runs.
+        Whether the board may count a half of the private images while the challenge runs.
 
     Raises
     ------
@@ -56,8 +56,8 @@ class Notice:
             rules.append(f"Of each team {files} scored in a day (of UTC).")
         if self.public_half:
             rules.append(
-                "While the challenge runs, the board counts one half of the private images, "
-                "and nobody is told which; the final board counts all of them."
+                "While the challenge runs, the board may count only one half of the private "
+                "images, and nobody is told which; the final board counts all of them."
             )
         return rules
 

@@ -97,7 +97,8 @@ def notice(wildcards):
     if "intake" in given:
         intake = given["intake"]
         told |= {key: intake[key] for key in ("deadline", "per_day") if key in intake}
-        told["public_half"] = intake.get("public_half", True)
+        # Not what the key says now: a release stays what it is when the final board is made.
+        told["public_half"] = True
     return told
 
 
