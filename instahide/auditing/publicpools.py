@@ -6,6 +6,7 @@ from pathlib import Path
 from instahide.challenge.private import load_private
 from instahide.errors import InstaHideError
 from instahide.photos.listing import Photo, bundled_photos, list_photos
+from instahide.photos.part import part_of
 from instahide.pool.build import build_pool
 from instahide.pool.crops import CropSettings
 from instahide.randomness.keystream import Key
@@ -14,7 +15,8 @@ WANTED_CROPS = 4000  # public images for the pool, and as many for the attacker
 CROPS_OF_A_PHOTO = (25, 400)  # at least and at most
 KEY_POINTS = 40
 LARGEST_CROP = (128, 1.25)  # of public photos, in pixels and in sides of an image
-HALVES = ("pool", "others")  # what is mixed in, and what the attacker has
+#: What is mixed in, and what the attacker has: parts of the photos.
+HALVES = {"pool": "1/2", "others": "2/2"}
 
 
 def public_photos(source: Path | str | None) -> dict[str, list[Photo]]:
@@ -35,7 +37,7 @@ def public_photos(source: Path | str | None) -> dict[str, list[Photo]]:
         raise InstaHideError(
             f"{source} holds one photo: bring two or more, half of them for the attacker"
         )
-    return dict(zip(HALVES, (photos[::2], photos[1::2]), strict=True))
+    return {half: part_of(photos, part) for half, part in HALVES.items()}
 
 
 def save_half(

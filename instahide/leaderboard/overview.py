@@ -120,20 +120,29 @@ def best_of(records: Sequence[Record], galleries: Mapping[int, str]) -> tuple[Be
     galleries : mapping of int to str
         Addresses of galleries, by the place of the record.
     """
-    found: dict[str, tuple[int, Record]] = {}
-    for place, record in enumerate(records):
-        if record.baseline:
-            continue
-        known = known_in_words(record)
-        if known not in found or _score(record) > _score(found[known][1]):
-            found[known] = place, record
-    ordered = sorted(found.items(), key=lambda item: -_score(item[1][1]))
     return tuple(
-        _best(record, known, galleries.get(place, "")) for known, (place, record) in ordered
+        _best(records[place], known, galleries.get(place, ""))
+        for known, place in best_by_knowledge(records).items()
     )
 
 
-def _score(record: Record) -> float:
+def best_by_knowledge(records: Sequence[Record]) -> dict[str, int]:
+    """Return the places of the best attacks by what they were given, the best one first.
+
+    Baselines are passed over.
+    """
+    found: dict[str, int] = {}
+    for place, record in enumerate(records):
+        known = known_in_words(record)
+        if not record.baseline and (
+            known not in found or max_ssim_of(record) > max_ssim_of(records[found[known]])
+        ):
+            found[known] = place
+    return dict(sorted(found.items(), key=lambda item: -max_ssim_of(records[item[1]])))
+
+
+def max_ssim_of(record: Record) -> float:
+    """Return the mean Max_SSIM of a record."""
     return record.metrics["max_ssim"].mean
 
 

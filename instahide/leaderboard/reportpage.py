@@ -9,19 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.manifest import load_manifest
 from instahide.challenge.private import load_private
+from instahide.embedding import data_uri
 from instahide.encodings.plan import load_plan
 from instahide.errors import InstaHideError
 from instahide.files import load_npy, save_text
 from instahide.images import to_bytes, to_unit_range
 from instahide.leaderboard.ablation import describe_settings
 from instahide.leaderboard.htmlpage import render
-from instahide.leaderboard.overview import known_in_words
+from instahide.leaderboard.overview import best_by_knowledge, known_in_words, max_ssim_of
 from instahide.leaderboard.recheck import load_records, load_taken_in, taken_in
 from instahide.leaderboard.records import Record
 from instahide.leaderboard.tables import numbered, time_in_words
@@ -165,18 +165,6 @@ def show_challenge(results: Path, name: str, attacks: Sequence[str]) -> Challeng
     )
 
 
-def best_by_knowledge(records: Sequence[Record]) -> dict[str, int]:
-    """Return the places of the best attacks by what they were given, the best one first."""
-    found: dict[str, int] = {}
-    for place, record in enumerate(records):
-        known = known_in_words(record)
-        if not record.baseline and (
-            known not in found or _score(record) > _score(records[found[known]])
-        ):
-            found[known] = place
-    return dict(sorted(found.items(), key=lambda item: -_score(records[item[1]])))
-
-
 def found_in_words(name: str, images: int, rows: int, records: Sequence[Record]) -> list[str]:
     """Return what was found on a challenge, in three sentences or so.
 
@@ -195,16 +183,16 @@ def found_in_words(name: str, images: int, rows: int, records: Sequence[Record])
     knows_pool = [record for record in attacks if record.given and record.given.public_pool]
     others = [record for record in attacks if record not in knows_pool]
     if others:
-        best = max(others, key=_score)
+        best = max(others, key=max_ssim_of)
         told.append(
             f"Without any of the public images that were mixed in, the attack {best.attack} "
-            f"recovered the private ones with a Max_SSIM of {_score(best):.2f}: 1 is the same "
-            f"picture{_compared(records)}."
+            f"recovered the private ones with a Max_SSIM of {max_ssim_of(best):.2f}: 1 is the "
+            f"same picture{_compared(records)}."
         )
     if knows_pool:
-        best = max(knows_pool, key=_score)
+        best = max(knows_pool, key=max_ssim_of)
         told.append(
-            f"An attacker who has these public images reached {_score(best):.2f} "
+            f"An attacker who has these public images reached {max_ssim_of(best):.2f} "
             f"({best.attack})."
         )
     return told
@@ -214,11 +202,7 @@ def _compared(records: Sequence[Record]) -> str:
     mean = next((one for one in records if one.baseline and one.attack == "mean"), None)
     if mean is None:
         return ""
-    return f", and {_score(mean):.2f} is what one blur, handed in for all of them, gets"
-
-
-def _score(record: Record) -> float:
-    return record.metrics["max_ssim"].mean
+    return f", and {max_ssim_of(mean):.2f} is what one blur, handed in for all of them, gets"
 
 
 def _line(place: str, record: Record) -> BoardLine:
@@ -254,28 +238,18 @@ def _gallery(folder: ChallengeFolder, attack: str, record: Record, known: str) -
             labelled.images, plan.members[rows], closest[rows], mixed and mixed(rows)
         )
         columns = (truths, decryption[rows], as_pictures(encryption[rows]))
-        pictures = [[image_uri(image) for image in column] for column in columns]
+        pictures = [[data_uri(image) for image in _bytes_of(column)] for column in columns]
         groups[group] = tuple(
             Example(int(row), *shown, f"{likeness[row]:.2f}")
             for row, *shown in zip(rows, *pictures, strict=True)
         )
-    return Gallery(attack, known, f"{_score(record):.3f}", {one: groups[one] for one in GROUPS})
+    return Gallery(
+        attack, known, f"{max_ssim_of(record):.3f}", {one: groups[one] for one in GROUPS}
+    )
 
 
-def image_uri(image: np.ndarray) -> str:
-    """Return an image as a PNG in a data URI.
-
-    Parameters
-    ----------
-    image : ndarray of shape (H, W, C)
-        uint8, or float on [-1, 1].
-    """
-    pixels = image if image.dtype == np.uint8 else to_bytes(image)
-    in_order = pixels[..., ::-1] if pixels.shape[-1] == 3 else pixels
-    done, data = cv2.imencode(".png", np.ascontiguousarray(in_order))
-    if not done:
-        raise InstaHideError("OpenCV cannot encode PNG; install it again")
-    return _uri("png", data.tobytes())
+def _bytes_of(images: np.ndarray) -> np.ndarray:
+    return images if images.dtype == np.uint8 else to_bytes(images)
 
 
 def picture_uri(path: Path | str) -> str:
@@ -291,8 +265,5 @@ def picture_uri(path: Path | str) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise InstaHideError(f"cannot read {path}: {error.strerror}") from None
-    return _uri("svg+xml" if path.suffix == ".svg" else "png", data)
-
-
-def _uri(kind: str, data: bytes) -> str:
+    kind = "svg+xml" if path.suffix == ".svg" else "png"
     return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
