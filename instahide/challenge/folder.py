@@ -20,6 +20,7 @@ from pathlib import Path
 from instahide.errors import InstaHideError
 from instahide.files import atomic, check_file, save_text
 from instahide.randomness.keystream import Key
+from instahide.zipentry import plain_entry
 
 MOST_SEED_BYTES = 1000  # more are no seed
 #: What a release may hold besides what the manifest tells of.
@@ -117,9 +118,7 @@ def save_release(folder: ChallengeFolder, names: Iterable[str]) -> None:
     """
     with atomic(folder.release) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name in names:
-            entry = zipfile.ZipInfo(f"challenge/{name}", date_time=(2020, 1, 1, 0, 0, 0))
-            entry.external_attr = 0o644 << 16
-            entry.create_system = 3  # Unix, wherever it is made
+            entry = plain_entry(f"challenge/{name}")
             with (
                 (folder.path / name).open("rb") as source,
                 archive.open(entry, "w", force_zip64=True) as out,

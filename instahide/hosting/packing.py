@@ -18,13 +18,13 @@ from instahide.files import atomic
 from instahide.hosting.pages import HostedChallenge, render_text
 from instahide.labelled import LabelledImages
 from instahide.scoring.smallform import IMAGES, MEMBERS
+from instahide.zipentry import plain_entry
 
 #: The libraries that `instahide.hosting.program` imports.
 SCORING_LIBRARIES = ("numpy", "scipy", "numba", "opencv-python-headless")
 PRIVATE, PUBLIC = 0o600, 0o644
 REFERENCE = "reference_data.zip"  # what only organisers may read
 SAMPLE_BYTE = 127  # a byte just below the middle of the range
-DATE = (2020, 1, 1, 0, 0, 0)
 Content = bytes | str | Path
 
 
@@ -35,9 +35,7 @@ def write_zip(target: Path | io.BytesIO, files: Mapping[str, Content]) -> None:
     """
     with zipfile.ZipFile(target, "w") as archive:
         for name, content in files.items():
-            entry = zipfile.ZipInfo(name, date_time=DATE)
-            entry.create_system = 3  # Unix, wherever it is made
-            entry.external_attr = (PRIVATE if name.endswith(REFERENCE) else PUBLIC) << 16
+            entry = plain_entry(name, PRIVATE if name.endswith(REFERENCE) else PUBLIC)
             if isinstance(content, Path):
                 with (
                     content.open("rb") as source,

@@ -13,6 +13,7 @@ from instahide.files import atomic
 from instahide.participants.forms import METADATA_FILE, METADATA_SAMPLE
 from instahide.participants.releasefile import decryption_shape
 from instahide.scoring.submission import MEMBER
+from instahide.zipentry import plain_entry
 
 DTYPE = np.dtype("<f2")
 ZEROS = bytes(1 << 20)
@@ -47,10 +48,8 @@ def _grey(shape: tuple[int, ...]) -> Iterator[bytes]:
 
 
 def _add(archive: zipfile.ZipFile, name: str, blocks, *, large: bool = False) -> None:
-    """Add a file with a fixed date and fixed rights."""
-    entry = zipfile.ZipInfo(name, date_time=(2020, 1, 1, 0, 0, 0))
-    entry.external_attr = 0o644 << 16
-    entry.create_system = 3  # Unix, wherever it is made
+    """Add a file, packed."""
+    entry = plain_entry(name)
     entry.compress_type = zipfile.ZIP_DEFLATED
     with archive.open(entry, "w", force_zip64=large) as out:
         for block in blocks:
