@@ -588,7 +588,12 @@ def test_watching_ends_when_it_is_told_to(challenge, number):
     hand_in(challenge, "a.zip")
     command = [sys.executable, "-m", "instahide", "intake", str(challenge), "--watch", "0.2"]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        # Who runs in the background of a script ignores SIGINT, and so would the child.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     lines = [process.stdout.readline() for _ in range(3)]
     process.send_signal(number)

@@ -32,32 +32,15 @@ print(json.dumps(found))
 """
 OF_CHALLENGE = {"plan", "encrypt", "label", "manifest", "release", "seed"}
 OF_RESULTS = {"score", "gallery", "ssim", "step", "audit_encrypt", "audit_attack"}
+OF_PHOTOS = {"crops", "data", "photos", "pool", "private", "samples", "check"} | {
+    "audit_images",
+    "audit_page",
+    "audit_photos",
+}
 #: A module that is edited, and the scripts whose rules run again.
 EDITS = {
-    "photos/headers/jpeg.py": {
-        "audit_images",
-        "audit_page",
-        "audit_photos",
-        "check",
-        "crops",
-        "data",
-        "photos",
-        "pool",
-        "private",
-        "samples",
-    },
-    "photos/archives.py": {
-        "audit_images",
-        "audit_page",
-        "audit_photos",
-        "check",
-        "crops",
-        "data",
-        "photos",
-        "pool",
-        "private",
-        "samples",
-    },
+    "photos/headers/jpeg.py": OF_PHOTOS,
+    "photos/archives.py": OF_PHOTOS,
     "auditing/reading.py": {"audit_images", "audit_page"},
     "auditing/dicom.py": {"audit_images", "audit_page"},
     "auditing/publicpools.py": {"audit_photos"},
