@@ -95,7 +95,7 @@ HOSTILE = {
     b"team: A\nattack: b\ncost: {cpu_seconds: -1}": "cost/cpu_seconds",
     b"team: A\nattack: b\ncost: {cpu_seconds: 1e3}": "write 1000.0",
     b"team: A\nattack: b\ncost: {cpu_seconds: .nan}": "no number to reckon with",
-    b'team: "a\\u202eb"\nattack: b': "team",
+    b'team: "a\\u202eb"\nattack: b': "none of which is a control character",
     b"team: " + b"1" * 5000 + b"\nattack: b": "no YAML that is read here",
     b"? {a: b}\n: c": "no YAML that is read here",
     b"\x00": "no YAML that is read here",
