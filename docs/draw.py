@@ -38,7 +38,7 @@ BOXES = {
     (3, 0): ("public pool", "patches, 32×32", PUBLIC),
     (0, 1): ("private photos", "in classes", SECRET),
     (1, 1): ("private set", "same number per class", SECRET),
-    (2, 1): ("plan", "who, with whom, how much", SECRET),
+    (2, 1): ("plan", "which images, how much", SECRET),
     (3, 1): ("encryption.npy", "and label.npy", MADE),
     (4, 1): ("release.zip", "no secret in it", MADE),
     (2, 2): ("secret truth", "truth.npz, seed", SECRET),

@@ -81,7 +81,7 @@ def test_sentences_say_what_each_attacker_reached():
     said = " ".join(found_in_words("c", 100, 5000, found))
     assert "100 private images are hidden in 5,000 released rows" in said
     assert "the attack whitened recovered the private ones with a Max_SSIM of 0.90" in said
-    assert "0.30 is what one blur" in said
+    assert "0.30 is what the mean of all private images gets" in said
     assert "reached 1.00 (pool)" in said
     assert list(best_by_knowledge(found).values()) == [3, 1]
     assert "only baselines" in " ".join(found_in_words("c", 100, 5000, found[:1]))

@@ -15,21 +15,21 @@ from instahide.randomness.historical import SEEDS
 #: Attacks made of stages, and what they do.
 STAGED = {
     "whitened": "learn what public images look like, and take masks and mixtures apart",
-    "whitened-classes": "the same without the labels' coefficients",
-    "whitened-none": "the same without any labels",
-    "whitened-inside": "the same for rows that mix private images only",
-    "whitened-dp": "the same for rows of DP-InstaHide: means of private images under noise",
+    "whitened-classes": "as `whitened`, without the labels' coefficients",
+    "whitened-none": "as `whitened`, without any labels",
+    "whitened-inside": "as `whitened`, for rows that mix private images only",
+    "whitened-dp": "as `whitened`, for DP-InstaHide: means of private images under noise",
     "pool": "find the public images in a pool that is known, and solve exactly",
     "augmented": "as `whitened`, where images were cropped and flipped before they were mixed",
-    "augmented-classes": "the same without the labels' coefficients",
-    "augmented-none": "the same without any labels",
+    "augmented-classes": "as `augmented`, without the labels' coefficients",
+    "augmented-none": "as `augmented`, without any labels",
     "augmented-pool": "as `pool`, where images were cropped and flipped before they were mixed",
     "augmented-untold": "as `augmented`, and find out how images were cropped and flipped",
 }
 #: Attacks that begin with each row for itself.
 SINGLES = {
     "single": "find each row's public images, row by row, in a pool that is known; no labels",
-    "single-labels": "the same, then take the private mixtures apart: for few rows of an image",
+    "single-labels": "as `single`, then take mixtures of private images apart: for few rows",
 }
 #: The challenge of 2020.
 DEFAULTS = {
@@ -237,7 +237,7 @@ def tell_recovered(out: Path, challenge: Path) -> None:
     decryption = shlex.quote(str(out / "decryption.npy"))
     print(f"recovered: {out}")
     folder = shlex.quote(str(challenge))
-    print(f"who has the truth scores it: instahide score {decryption} {folder}")
+    print(f"whoever has the truth can score it: instahide score {decryption} {folder}")
 
 
 def add_attack(attacks, name: str, run, summary: str) -> argparse.ArgumentParser:

@@ -30,7 +30,7 @@ def add_commands(commands) -> None:
         nargs="?",
         const=10.0,
         metavar="SECONDS",
-        help="go on until told to end, and look so often (without a number every 10 seconds; "
+        help="go on until it is stopped, looking every so many seconds (10 without a number; "
         "default: look once)",
     )
     command.add_argument(

@@ -17,14 +17,15 @@ from instahide.leaderboard.tables import escape_markdown
 
 TITLE_OF_OVERVIEW = "All challenges"
 EXPLANATION = (
-    "Of each challenge the best attack for each knowledge, by Max_SSIM: how alike recovered "
-    "images are to the private ones (1 is equal), with 95 % bootstrap intervals. Challenges "
-    "differ in how hard they are: compare attacks on one of them, and challenges under one "
-    "attack. Galleries show private images, and are for the organiser."
+    "For each challenge, the best attack for each thing that an attacker may have. Max_SSIM "
+    "tells how alike recovered images are to the private ones (1 is equal), with 95 % "
+    "bootstrap intervals. Challenges differ in how hard they are: compare attacks on one of "
+    "them, and challenges under one attack. Galleries show private images, and are for the "
+    "organiser."
 )
 BASELINES_ONLY = "no attack yet, baselines only"
 ONLY_SWEEPS = "The configuration has no challenges besides the points of its sweeps."
-NOT_STATED = "what it was given is not stated"
+NOT_STATED = "not stated what the attacker had"
 
 
 @dataclass(frozen=True)
@@ -193,8 +194,8 @@ def overview_as_html(listed: Sequence[Listed], sweeps: Sequence[Shown]) -> str:
 
 def overview_as_markdown(listed: Sequence[Listed], sweeps: Sequence[Shown]) -> str:
     """Return the overview as Markdown, safe to show whatever the records hold."""
-    given = "best attack, by what it was given"
-    head = ["challenge", given, "parameters", "submissions", "more"]
+    heading = "best attack, by what the attacker has"
+    head = ["challenge", heading, "parameters", "submissions", "more"]
     lines = [f"# {TITLE_OF_OVERVIEW}", "", EXPLANATION, ""]
     if listed:
         lines += [f"| {' | '.join(head)} |", "| --- | --- | --- | ---: | --- |"]

@@ -202,7 +202,7 @@ def _compared(records: Sequence[Record]) -> str:
     mean = next((one for one in records if one.baseline and one.attack == "mean"), None)
     if mean is None:
         return ""
-    return f", and {max_ssim_of(mean):.2f} is what one blur, handed in for all of them, gets"
+    return f", and {max_ssim_of(mean):.2f} is what the mean of all private images gets"
 
 
 def _line(place: str, record: Record) -> BoardLine:

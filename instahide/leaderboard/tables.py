@@ -53,7 +53,7 @@ def as_html(records: list[Record], title: str) -> str:
         Cell("#", style="number"),
         Cell("attack", style="key"),
         *numbers,
-        Cell("given"),
+        Cell("attacker has"),
         Cell("complexity"),
         Cell("cost"),
         Cell("note"),
@@ -76,7 +76,8 @@ def as_html(records: list[Record], title: str) -> str:
 def as_markdown(records: list[Record], title: str) -> str:
     """Return the leaderboard as Markdown, safe to show whatever the records hold."""
     titles = ["#", "attack", "who", *(TITLES[name] for name in METRICS)]
-    titles += ["given", "complexity", "time", "memory", "hardware", "date", "challenge", "note"]
+    titles += ["attacker has", "complexity", "time", "memory", "hardware"]
+    titles += ["date", "challenge", "note"]
     right = {"#", "memory", *TITLES.values()}
     lines = [
         f"# {escape_markdown(title)}",

@@ -11,8 +11,8 @@ AS_THEY_ARE = (
 )
 ABSOLUTE = (
     "The right one shows the absolute value of every pixel: the random signs are gone, and the "
-    "mixture is left, but that every value below mid-grey is turned into its opposite. Shapes "
-    "show through, and this is where many attacks begin."
+    "mixture is left, except that every value below mid-grey is turned into its opposite. "
+    "Shapes show through, and this is where many attacks begin."
 )
 ABSOLUTE_OF_OTHERS = "The right one shows the absolute value of every pixel."
 NO_PICTURES = "The encodings are no pictures, so none are shown here."
@@ -68,7 +68,7 @@ def _how_encoded(manifest: Mapping[str, Any]) -> list[str]:
     text += ", and flipped the sign of every pixel at random." if masked else "."
     return [
         f"{text} One such mixture is called a row, or an encryption. There are {rows}: "
-        f"{scheme['rows_per_image']} are led by each private image.",
+        f"each private image comes first in {scheme['rows_per_image']} of them.",
         *_how_augmented(manifest),
     ]
 
@@ -98,8 +98,8 @@ def general_rules(manifest: Mapping[str, Any]) -> list[str]:
     pool = "Whether you may use the pool of public images, the organiser says; if you"
     return [
         "You may use all that is in the release, and any photos and programs of your own.",
-        f"{pool if manifest['pool'] else 'If you'} were given more than the release, say so in "
-        "submission.yaml: results with other knowledge are not compared.",
+        f"{pool if manifest['pool'] else 'If you'} had more than the release, say so in "
+        "submission.yaml: only results with the same knowledge are compared.",
         "Seed and private images are kept secret until the challenge is over. When they are "
         "published, everybody can verify that they are those which challenge.json committed to "
         "beforehand.",
