@@ -1,6 +1,8 @@
 """PyTorch, an extra that is imported where it is asked for."""
 
+import contextlib
 import importlib
+from collections.abc import Iterator
 from types import ModuleType
 
 from instahide.errors import InstaHideError
@@ -26,3 +28,20 @@ def import_torch(otherwise: str = "") -> ModuleType:
             "PyTorch is not installed: pip install 'instahide[torch]', or make torch in a clone"
             + (f"; {otherwise}" if otherwise else "")
         ) from None
+
+
+@contextlib.contextmanager
+def steadily(seed: int) -> Iterator[None]:
+    """Let PyTorch draw from a seed, in one thread, and leave both as they were.
+
+    Sums of several threads are in no fixed order.
+    """
+    torch = import_torch()
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)

@@ -7,9 +7,16 @@ from instahide.codehash import PACKAGE, reachable
 ATTACKS = PACKAGE / "attacks"
 SHARED = {"__init__.py", "problem.py", "state.py"}
 STAGES = {path for path in (ATTACKS / "unmixing").glob("*.py") if path.name not in SHARED}
-FILES = sorted((ATTACKS / "unmixing").rglob("*.py")) + sorted(
-    (ATTACKS / "knownpool").glob("*.py")
-)
+NEURAL = ATTACKS / "neural"
+STAGES |= {
+    NEURAL / f"{name}.py"
+    for name in ("training", "similarity", "cliques", "retrieval", "finish")
+}
+FILES = [
+    path
+    for room in ("unmixing", "knownpool", "neural")
+    for path in sorted((ATTACKS / room).rglob("*.py"))
+]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ATTACKS)))

@@ -17,6 +17,7 @@ finish      ``finish(problem, state, rng)``                           `Recovery`
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from instahide.attacks.recipe import (
@@ -36,12 +37,16 @@ from instahide.errors import InstaHideError
 
 UNMIXING = "instahide.attacks.unmixing"
 KNOWN_POOL = "instahide.attacks.knownpool"
+NEURAL = "instahide.attacks.neural"
 #: stage -> name -> where its function is
 STAGES = {
     "similarity": {
         "whitened": f"{UNMIXING}.similarity:whitened",
         "plain": f"{UNMIXING}.similarity:plain",
         "views": f"{UNMIXING}.viewsimilarity:in_views",
+        "neural": f"{NEURAL}.similarity:learnt",
+        "neural-whitened": f"{NEURAL}.similarity:learnt_and_whitened",
+        "neural-pairs": f"{NEURAL}.similarity:pair_scores",
     },
     "assignment": {
         "em": f"{UNMIXING}.assignment:em",
@@ -50,6 +55,7 @@ STAGES = {
         "places": f"{UNMIXING}.insideassignment:assign_inside",
         "equal": f"{UNMIXING}.equalassignment:assign_equal",
         "views": f"{UNMIXING}.viewassignment:em_in_views",
+        "cliques": f"{NEURAL}.cliques:assign_by_cliques",
     },
     "retrieval": {
         "field": f"{UNMIXING}.retrieval:field",
@@ -57,6 +63,7 @@ STAGES = {
         "places": f"{UNMIXING}.insideretrieval:retrieve_inside",
         "equal": f"{UNMIXING}.equalretrieval:retrieve_equal",
         "views": f"{UNMIXING}.viewretrieval:field_in_views",
+        "adam": f"{NEURAL}.retrieval:descend_to_images",
     },
     "finish": {
         "local": f"{UNMIXING}.finish:local",
@@ -66,11 +73,20 @@ STAGES = {
         "views-denoise": f"{UNMIXING}.viewdenoise:denoise_in_views",
         "pool": f"{KNOWN_POOL}.finish:decode_with_pool",
         "views-pool": f"{KNOWN_POOL}.viewfinish:decode_in_views",
+        "scaled": f"{NEURAL}.finish:scaled",
+        "colours": f"{NEURAL}.finish:coloured",
     },
 }
 #: Names of stages that another step stands before, in several parts.
 SCATTERED = {"scattered": f"{UNMIXING}.neighbourhood:find_neighbours"}
 NEIGHBOUR_PARTS = 16  # jobs that share the search for neighbours
+#: Names of similarities that a network is trained for in a step before; it takes the options.
+TRAINED = {
+    "neural": f"{NEURAL}.training:train_on_rows",
+    "neural-whitened": f"{NEURAL}.training:train_on_rows",
+    "neural-pairs": f"{NEURAL}.training:train_on_pairs",
+}
+NETWORK = Resources(memory_mb=4000, minutes=60, threads=1)  # of such a step
 #: What each stage leaves: its file, and the class of what is in it.
 PRODUCTS = {
     "similarity": ("features.npy", None),
@@ -80,6 +96,8 @@ PRODUCTS = {
 }
 #: All stages of attacks on images that were flipped and shifted.
 VIEWS = dict.fromkeys(STAGES, "views")
+#: Stages of the attack of 2020.
+OF_2020 = {"similarity": "neural", "assignment": "cliques", "retrieval": "adam"}
 #: Attacks of the unmixing family that are always there: what each changes of the defaults.
 NAMED = {
     "whitened": {},
@@ -93,6 +111,8 @@ NAMED = {
     },
     "whitened-dp": {"assignment": "equal", "retrieval": "equal", "finish": "none"},
     "pool": {"public": "pool", "finish": "pool"},
+    "neural": OF_2020 | {"finish": "scaled"},
+    "neural-v1": OF_2020 | {"finish": "colours"},
     "augmented": VIEWS,
     "augmented-classes": VIEWS | {"labels": "classes"},
     "augmented-none": VIEWS | {"labels": "none"},
@@ -181,11 +201,23 @@ def _steps(stage: str, text: str) -> list[Step]:
     """Return the step of a stage, and what stands before it."""
     (product, kind), choice = PRODUCTS[stage], choose_stage(stage, text)
     step = Step(stage, choice, product, kind, by_row=stage != "finish")
-    before = SCATTERED.get(text.partition(",")[0])
+    name = text.partition(",")[0]
+    if stage == "similarity" and name in TRAINED:
+        return [_training(choice), replace(step, choice=choose_stage(stage, name))]
+    before = SCATTERED.get(name)
     if not before:
         return [step]
     search = choose("neighbours", "nearest", {"nearest": before})
     return [Step("neighbours", search, "neighbours.npz", parts=NEIGHBOUR_PARTS), step]
+
+
+def _training(similarity: Choice) -> Step:
+    """Return the step that trains the network of a similarity, with its options."""
+    chosen, comma, options = similarity.text.partition(",")
+    target = TRAINED[chosen]
+    name = target.rpartition("_")[2]  # rows or pairs, what it is trained on
+    choice = choose("network", name + comma + options, {name: target})
+    return Step("network", choice, "weights.pt", resources=NETWORK)
 
 
 def baseline(name: str) -> Attack:

@@ -20,6 +20,8 @@ STAGED = {
     "whitened-inside": "as `whitened`, for rows that mix private images only",
     "whitened-dp": "as `whitened`, for DP-InstaHide: means of private images under noise",
     "pool": "find the public images in a pool that is known, and solve exactly",
+    "neural": "as in 2020: learn by a network which rows share an image, and follow slopes",
+    "neural-v1": "as `neural`, then correct colours by another network",
     "augmented": "as `whitened`, where images were cropped and flipped before they were mixed",
     "augmented-classes": "as `augmented`, without the labels' coefficients",
     "augmented-none": "as `augmented`, without any labels",

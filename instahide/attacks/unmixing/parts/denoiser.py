@@ -7,8 +7,6 @@ it sees twice as far, and one network serves all noise levels. What it returns i
 PyTorch is an extra, and is imported when a network is asked for.
 """
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -16,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from instahide.progress import tracked
-from instahide.pytorch import import_torch
+from instahide.pytorch import import_torch, steadily
 from instahide.ssim import K1, K2, WINDOW, ssim
 
 WIDTH, DEPTH = 48, 5  # channels and convolutions
@@ -80,7 +78,7 @@ class Denoiser:
         -------
         ndarray of float32, shape (n, H, W, C)
         """
-        with _steadily(0):
+        with steadily(0):
             return _denoise(self.network, images, deviation)
 
 
@@ -99,7 +97,7 @@ def train_denoiser(pairs: Pairs, epochs: int, rng: np.random.Generator) -> Denoi
     torch = import_torch()
     held_out = min(HELD_OUT, len(pairs) // 5)
     known, learned = pairs[:held_out], pairs[held_out:]
-    with _steadily(int(rng.integers(2**63))):
+    with steadily(int(rng.integers(2**63))):
         network = _make_network(pairs.seen.shape)
         optimiser = torch.optim.Adam(network.parameters(), RATE)
         batches = [
@@ -207,20 +205,3 @@ def _denoise(network: Any, images: np.ndarray, deviation: np.ndarray) -> np.ndar
 def _planes(images: np.ndarray) -> Any:
     """Return pictures (n, H, W, C) as a tensor (n, C, H, W)."""
     return import_torch().from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
-
-
-@contextlib.contextmanager
-def _steadily(seed: int) -> Iterator[None]:
-    """Let PyTorch draw from a seed, in one thread, and leave both as they were.
-
-    Sums of several threads are in no fixed order.
-    """
-    torch = import_torch()
-    threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
