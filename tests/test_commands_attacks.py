@@ -39,7 +39,7 @@ def test_an_attack_shows_its_steps_and_ends_with_the_command_that_scores_it(
     assert [line[:11] for line in steps] == [f"step {number} of 4" for number in range(1, 5)]
     bars = [line.partition(":")[0] for line in shown if "%" in line and "<" in line]
     assert bars == ["clusters", "pairs", "images and pairs", "last images"]
-    command = said.out.splitlines()[-1].partition("scores it: ")[2]
+    command = said.out.splitlines()[-1].partition("can score it: ")[2]
     assert shlex.split(command)[:2] == ["instahide", "score"]
     assert run(*shlex.split(command)[1:]) == 0
     assert "Max_SSIM" in capsys.readouterr().out
