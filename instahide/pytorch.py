@@ -4,6 +4,9 @@ import contextlib
 import importlib
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
+
+import numpy as np
 
 from instahide.errors import InstaHideError
 
@@ -45,3 +48,8 @@ def steadily(seed: int) -> Iterator[None]:
             yield
         finally:
             torch.set_num_threads(threads)
+
+
+def as_planes(images: np.ndarray) -> Any:
+    """Return pictures (n, H, W, C) as a tensor (n, C, H, W)."""
+    return import_torch().from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))

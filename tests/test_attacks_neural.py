@@ -15,7 +15,7 @@ from unmixing import unmix
 from instahide.attacks.catalogue import NAMED, unmixing
 from instahide.attacks.neural import descent, finish
 from instahide.attacks.neural.cliques import assign_by_cliques, cosines_of
-from instahide.attacks.neural.descent import descend, stretch
+from instahide.attacks.neural.descent import descend, fill_range
 from instahide.attacks.neural.growing import grow_clusters, thin_clusters, total_scores
 from instahide.attacks.neural.networks import make_pair_network, make_row_network
 from instahide.attacks.neural.retrieval import descend_to_images
@@ -90,7 +90,7 @@ def test_from_zeros_all_begins_negative():
 @given(st.lists(st.lists(st.floats(-5, 5, width=32), min_size=3, max_size=3), min_size=1))
 def test_stretched_images_reach_from_one_end_to_the_other(rows):
     images = np.array(rows, np.float32)
-    found = stretch(images)
+    found = fill_range(images)
     flat = np.ptp(images, axis=1) == 0
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found[~flat].min(axis=1), -1, atol=1e-3)

@@ -184,19 +184,22 @@ def test_encodings_stand_beside_each_other_and_have_the_attacks_that_suit_them()
         {"encoding": ["dp-instahide,k=4,noise=0.2"]},
     ]
     named = ["whitened", "whitened-none", "pool", "whitened-inside", "whitened-dp", "oracle",
-             "single", "mean"]  # fmt: skip
+             "single", "publicsearch", "learnt-mask", "averaging", "mean"]  # fmt: skip
     found = {
         point["challenge"].removeprefix("sweeps/").partition("-n20")[0]: point["attacks"]
         for point in points(grid=grid, attacks=named)
     }
     assert found == {
-        "cross-k6-T50": ["whitened", "whitened-none", "pool", "oracle", "single", "mean"],
-        "cross-k2-T50": ["whitened", "whitened-none", "oracle", "mean"],
-        "mixup-k6-T50": ["whitened", "pool", "oracle", "mean"],
-        "inside-k2-T50": ["whitened", "whitened-none", "whitened-inside", "oracle", "mean"],
-        "inside-k4-T50": ["whitened-inside", "oracle", "mean"],
+        "cross-k6-T50": ["whitened", "whitened-none", "pool", "oracle", "single",
+                         "publicsearch", "learnt-mask", "averaging", "mean"],
+        "cross-k2-T50": ["whitened", "whitened-none", "oracle", "learnt-mask", "averaging",
+                         "mean"],
+        "mixup-k6-T50": ["whitened", "pool", "oracle", "averaging", "mean"],
+        "inside-k2-T50": ["whitened", "whitened-none", "whitened-inside", "oracle",
+                          "learnt-mask", "averaging", "mean"],
+        "inside-k4-T50": ["whitened-inside", "oracle", "averaging", "mean"],
         "dp-instahide-k4-noise0.2": ["whitened-dp", "mean"],
-    }
+    }  # fmt: skip
 
 
 def test_trainings_are_points_too_with_what_they_record():

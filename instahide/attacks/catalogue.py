@@ -28,6 +28,7 @@ from instahide.attacks.recipe import (
     WHITENED,
     Attack,
     Labels,
+    Public,
     Resources,
     Step,
 )
@@ -38,6 +39,7 @@ from instahide.errors import InstaHideError
 UNMIXING = "instahide.attacks.unmixing"
 KNOWN_POOL = "instahide.attacks.knownpool"
 NEURAL = "instahide.attacks.neural"
+AUTHORS = "instahide.attacks.authors"
 #: stage -> name -> where its function is
 STAGES = {
     "similarity": {
@@ -288,6 +290,37 @@ def _rows_first(name: str, labels: Labels, *others: Step) -> Attack:
     )
 
 
+def averaging() -> Attack:
+    """Return the mean of the rows that a class leads, which InstaHide's authors tried."""
+    known = {"average": f"{AUTHORS}.averaging:average_rows"}
+    step = Step("average", choose("step", "average", known))
+    return Attack("averaging", (step,), family="authors", encodings=(INSTAHIDE,), unmoved=True)
+
+
+def public_search() -> Attack:
+    """Return the search of the pool by similarity, which InstaHide's authors tried."""
+    return _authors("publicsearch", "poolsearch:search_public", "pool")
+
+
+def learnt_mask() -> Attack:
+    """Return the network that takes masks off, with the extra torch, the authors' as well."""
+    return _authors("learnt-mask", "learntmask:learn_masks", "sample")
+
+
+def _authors(name: str, function: str, public: Public) -> Attack:
+    """Return an attack of InstaHide's authors, of one step on the rows alone."""
+    step = Step(name, choose("step", name, {name: f"{AUTHORS}.{function}"}))
+    return Attack(
+        name,
+        (step,),
+        family="authors",
+        view=f"{UNMIXING}.problem:view",
+        labels="none",
+        public=public,
+        encodings=(INSTAHIDE,),
+    )
+
+
 def own(name: str, chosen: Mapping[str, Any]) -> Attack:
     """Return an attack of one's own, of one step (`run`) or several (`steps`)."""
     parts = chosen.get("steps") or [chosen["run"]]
@@ -312,7 +345,14 @@ def _own_step(given: str | Mapping[str, Any], last: bool) -> Step:
 
 
 #: Attacks of steps of their own.
-BUILT = {"prng": prng, "single": single, "single-labels": single_with_labels}
+BUILT = {
+    "prng": prng,
+    "single": single,
+    "single-labels": single_with_labels,
+    "averaging": averaging,
+    "publicsearch": public_search,
+    "learnt-mask": learnt_mask,
+}
 #: Attacks whose names nobody can give to one of his own.
 TAKEN = (*BASELINES, *BUILT)
 

@@ -33,6 +33,17 @@ SINGLES = {
     "single": "find each row's public images, row by row, in a pool that is known; no labels",
     "single-labels": "as `single`, then take mixtures of private images apart: for few rows",
 }
+#: Attacks that InstaHide's authors tried.
+AUTHORS_OWN = {
+    "averaging": "the authors' own: the mean of the rows that a class leads",
+    "publicsearch": "the authors' own: look for each row's public images by how alike they are",
+    "learnt-mask": "the authors' own: train a network to take masks off (with the extra torch)",
+}
+#: The option that gives public photos, and what it means, by what they are.
+PHOTO_OPTIONS = {
+    "sample": ("--public-sample", "a pool of other photos of the same kind"),
+    "pool": ("--pool", "the challenge's pool, or as much of it as is known"),
+}
 #: The challenge of 2020.
 DEFAULTS = {
     "images": 100,
@@ -137,10 +148,7 @@ def add_staged(attacks) -> None:
     """Add the attacks that are made of stages, such as `instahide attack whitened`."""
     for name, summary in STAGED.items():
         command = add_attack(attacks, name, run_staged, summary)
-        option, meaning = "--public-sample", "a pool of other photos of the same kind"
-        if NAMED[name].get("public") == "pool":
-            option, meaning = "--pool", "the challenge's pool, or as much of it as is known"
-        add_photos(command, option, meaning)
+        add_photos(command, *PHOTO_OPTIONS[NAMED[name].get("public", "sample")])
         for stage, known in STAGES.items():
             command.add_argument(
                 f"--{stage}",
@@ -157,16 +165,19 @@ def add_staged(attacks) -> None:
 
 def add_singles(attacks) -> None:
     """Add the attacks that begin row by row, such as `instahide attack single`."""
-    for name, summary in SINGLES.items():
+    for name, summary in (SINGLES | AUTHORS_OWN).items():
         command = add_attack(attacks, name, run_single, summary)
-        add_photos(command, "--pool", "the challenge's pool, or as much of it as is known")
+        command.set_defaults(public=None)
+        public = BUILT[name]().public
+        if public != "none":
+            add_photos(command, *PHOTO_OPTIONS[public])
         add_scheme(command)
         add_setting(command)
         command.set_defaults(attack=name)
 
 
 def run_single(options: argparse.Namespace) -> int:
-    """Attack each row of a challenge for itself, and what follows."""
+    """Attack with steps that take no options, such as on each row for itself."""
     from instahide.attacks.running import save_attack
     from instahide.placing import refuse_existing
 
@@ -174,7 +185,11 @@ def run_single(options: argparse.Namespace) -> int:
     refuse_existing(out)  # attack.json tells what time it took
     attack = BUILT[options.attack]()
     seen = see_published(
-        options, attack, public=options.public, labels=attack.labels, knows_pool=True
+        options,
+        attack,
+        public=options.public,
+        labels=attack.labels,
+        knows_pool=attack.public == "pool",
     )
     save_attack(out, attack, seen)
     tell_recovered(out, options.challenge)

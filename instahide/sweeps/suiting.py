@@ -55,11 +55,13 @@ def mixes_public(challenge: Mapping[str, Any]) -> bool:
 def _takes(attack: Attack, scheme: str, k: int) -> bool:
     """Tell whether an attack's stages take rows of a scheme."""
     inside, masked = SCHEMES[scheme]
-    if attack.family == "single":
+    pairs, told = not inside or k == 2, (attack.family, attack.public)
+    if told in (("single", "pool"), ("authors", "pool")):
         return masked and not inside and k > 2
+    if told == ("authors", "sample"):
+        return masked and pairs
     if attack.family != "unmixing":
         return True
-    pairs = not inside or k == 2
     chosen = {step.name: step.choice.text.partition(",")[0] for step in attack.steps}
     stages = [chosen.get("assignment"), chosen.get("retrieval")]
     if chosen.get("finish") in WITH_POOL and (inside or k == 2):

@@ -75,7 +75,7 @@ def _residual(mixtures: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return mixtures - np.where(mixtures > 0, seen, -seen)
 
 
-def stretch(images: np.ndarray) -> np.ndarray:
+def fill_range(images: np.ndarray) -> np.ndarray:
     """Scale each image so that its values reach from -1 to 1; flat ones become 0.
 
     Parameters
@@ -84,7 +84,7 @@ def stretch(images: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> stretch(np.array([[0, 1, 4], [2, 2, 2]], np.float32))
+    >>> fill_range(np.array([[0, 1, 4], [2, 2, 2]], np.float32))
     array([[-1. , -0.5,  1. ],
            [ 0. ,  0. ,  0. ]], dtype=float32)
     """

@@ -15,7 +15,7 @@ import numpy as np
 
 from instahide.attacks.needs import FLOAT, TOUCH, Size
 from instahide.attacks.neural.colours import learn_colours
-from instahide.attacks.neural.descent import stretch
+from instahide.attacks.neural.descent import fill_range
 from instahide.attacks.neural.recovering import descend_from_start
 from instahide.attacks.neural.rows import draw_accepted
 from instahide.attacks.protocol import Recovery
@@ -49,7 +49,7 @@ def scaled(problem: Problem, state: State, rng: np.random.Generator) -> Recovery
     rng : numpy.random.Generator
         Nothing is drawn.
     """
-    return hand_in_larger(problem, state.assignment, stretch(state.images[:-1]))
+    return hand_in_larger(problem, state.assignment, fill_range(state.images[:-1]))
 
 
 def coloured_needs(size: Size) -> float:
@@ -100,8 +100,8 @@ def coloured(
     made = replace(problem, magnitudes=make_rows(problem, state.assignment, photos, rng))
     field = learn_field(problem.public)
     found = descend_from_start(made, field, state.assignment, rng, steps=steps, start=start)
-    colours = learn_colours(stretch(found), photos, problem.shape[2], rng)
-    images = colours(stretch(state.images[:-1]))
+    colours = learn_colours(fill_range(found), photos, problem.shape[2], rng)
+    images = colours(fill_range(state.images[:-1]))
     recovery = hand_in_larger(problem, state.assignment, images)
     told = {"photos_before": round(colours.before, 4), "photos_after": round(colours.after, 4)}
     return replace(recovery, details=told)

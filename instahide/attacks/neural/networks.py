@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from instahide.pytorch import import_torch
+from instahide.pytorch import as_planes, import_torch
 
 SQUARE = 2  # sides of squares that the small network looks at as one pixel
 WIDTH, BLOCKS = 32, 2  # channels and residual blocks of the small network
@@ -110,5 +110,4 @@ def _added(inner: Any, past: Any) -> Any:
 
 def planes_of(rows: np.ndarray) -> Any:
     """Return rows (n, H, W, C) as a tensor (n, C, H, W), about centred."""
-    torch = import_torch()
-    return 4 * torch.from_numpy(np.ascontiguousarray(rows.transpose(0, 3, 1, 2))) - 1
+    return 4 * as_planes(rows) - 1

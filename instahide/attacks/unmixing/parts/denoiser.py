@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from instahide.progress import tracked
-from instahide.pytorch import import_torch, steadily
+from instahide.pytorch import as_planes, import_torch, steadily
 from instahide.ssim import K1, K2, WINDOW, ssim
 
 WIDTH, DEPTH = 48, 5  # channels and convolutions
@@ -141,7 +141,10 @@ def _cut(pairs: Pairs, rng: np.random.Generator) -> Pairs:
 
 def _loss(network: Any, pairs: Pairs) -> Any:
     """Return the mean square of what is left of errors, in their variance, and lost SSIM."""
-    found, clean = _apply(network, _planes(pairs.seen), pairs.deviation), _planes(pairs.clean)
+    found, clean = (
+        _apply(network, as_planes(pairs.seen), pairs.deviation),
+        as_planes(pairs.clean),
+    )
     scale = import_torch().from_numpy(1 / pairs.deviation)[:, None, None, None]
     square = ((found - clean) * scale).square().mean()
     return square + SIMILARITY * (1 - similarity_of_planes(found, clean))
@@ -197,11 +200,6 @@ def _denoise(network: Any, images: np.ndarray, deviation: np.ndarray) -> np.ndar
     with import_torch().no_grad():
         for start in range(0, len(images), DENOISED_AT_ONCE):
             some = slice(start, start + DENOISED_AT_ONCE)
-            clean = _apply(network, _planes(images[some]), deviation[some])
+            clean = _apply(network, as_planes(images[some]), deviation[some])
             found[some] = clean.numpy().transpose(0, 2, 3, 1)
     return found
-
-
-def _planes(images: np.ndarray) -> Any:
-    """Return pictures (n, H, W, C) as a tensor (n, C, H, W)."""
-    return import_torch().from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))

@@ -1,0 +1,1 @@
+"""The attacks that InstaHide's authors tried, and against which they called it safe."""

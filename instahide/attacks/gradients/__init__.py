@@ -1,0 +1,1 @@
+"""What gradients of training tell of the rows that were trained on."""
