@@ -58,6 +58,7 @@ STAGES = {
         "equal": f"{UNMIXING}.equalassignment:assign_equal",
         "views": f"{UNMIXING}.viewassignment:em_in_views",
         "cliques": f"{NEURAL}.cliques:assign_by_cliques",
+        "linear": f"{UNMIXING}.linearassignment:assign_linearly",
     },
     "retrieval": {
         "field": f"{UNMIXING}.retrieval:field",
@@ -66,6 +67,7 @@ STAGES = {
         "equal": f"{UNMIXING}.equalretrieval:retrieve_equal",
         "views": f"{UNMIXING}.viewretrieval:field_in_views",
         "adam": f"{NEURAL}.retrieval:descend_to_images",
+        "linear": f"{UNMIXING}.linearretrieval:retrieve_linearly",
     },
     "finish": {
         "local": f"{UNMIXING}.finish:local",
@@ -77,6 +79,7 @@ STAGES = {
         "views-pool": f"{KNOWN_POOL}.viewfinish:decode_in_views",
         "scaled": f"{NEURAL}.finish:scaled",
         "colours": f"{NEURAL}.finish:coloured",
+        "linear-pool": f"{KNOWN_POOL}.linearfinish:decode_linearly",
     },
 }
 #: Names of stages that another step stands before, in several parts.
@@ -100,6 +103,8 @@ PRODUCTS = {
 VIEWS = dict.fromkeys(STAGES, "views")
 #: Stages of the attack of 2020.
 OF_2020 = {"similarity": "neural", "assignment": "cliques", "retrieval": "adam"}
+#: Stages of attacks on rows without masks.
+LINEAR = {"assignment": "linear", "retrieval": "linear", "finish": "none"}
 #: Attacks of the unmixing family that are always there: what each changes of the defaults.
 NAMED = {
     "whitened": {},
@@ -115,6 +120,10 @@ NAMED = {
     "pool": {"public": "pool", "finish": "pool"},
     "neural": OF_2020 | {"finish": "scaled"},
     "neural-v1": OF_2020 | {"finish": "colours"},
+    "linear": {"finish": "none"},
+    "linear-classes": LINEAR | {"labels": "classes"},
+    "linear-none": LINEAR | {"labels": "none"},
+    "linear-pool": LINEAR | {"labels": "none", "public": "pool", "finish": "linear-pool"},
     "augmented": VIEWS,
     "augmented-classes": VIEWS | {"labels": "classes"},
     "augmented-none": VIEWS | {"labels": "none"},

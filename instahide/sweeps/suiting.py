@@ -17,8 +17,10 @@ from instahide.training.recipe import UNENCRYPTED
 #: Names of stages that take masked rows of k private images, and of two.
 OF_PLACES = "places"
 OF_MASKED_PAIRS = ("free", "scattered", "views")
+#: Of stages that take rows of two without a mask.
+OF_UNMASKED_PAIRS = "linear"
 #: Those that take rows with public images.
-WITH_POOL = ("pool", "views-pool")
+WITH_POOL = ("pool", "views-pool", "linear-pool")
 
 
 def attack_suits(attack: Attack, challenge: Mapping[str, Any]) -> bool:
@@ -68,6 +70,8 @@ def _takes(attack: Attack, scheme: str, k: int) -> bool:
         return False
     if OF_PLACES in stages:
         return masked and inside
+    if OF_UNMASKED_PAIRS in stages:
+        return not masked and pairs
     if any(stage in OF_MASKED_PAIRS for stage in stages):
         return masked and pairs
     return pairs

@@ -17,9 +17,9 @@ import numpy as np
 
 from instahide.attacks.needs import Size
 from instahide.attacks.nothing import NothingToGoOn
+from instahide.attacks.unmixing.parts.classclusters import cluster_rows
 from instahide.attacks.unmixing.parts.clustering import (
     NEIGHBOURS,
-    cluster_images,
     clustering_needs,
     clustering_seconds,
     name_images,
@@ -35,7 +35,6 @@ from instahide.attacks.unmixing.parts.markov import markov_clusters, similarity_
 from instahide.attacks.unmixing.parts.pairs import pairs_needs
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import NOBODY, Assignment
-from instahide.progress import tracked
 
 # ASSUME: two rounds. More of them lose an image now and then, whose rows go to others.
 BLIND_EM_ROUNDS = 2
@@ -73,26 +72,6 @@ def assign_blindly(
     parts = read_classes(problem)
     start = cluster_rows(features, parts)
     return fit_free_pairs(features, parts, start, weight_prior(problem.scheme, rng, power=2))
-
-
-def cluster_rows(features: np.ndarray, parts: Parts) -> np.ndarray:
-    """Cluster, per class, all rows that hold it.
-
-    Which of a row's images weighs more is unknown, so rows are clustered with every class
-    that they hold. Rows led by an image of another class make smaller clusters than the
-    images of this class, and are left out.
-
-    Returns
-    -------
-    ndarray of int64, shape (E, 2)
-        An image of each of the row's two classes, or NOBODY; the second is always NOBODY
-        where both classes are the same.
-    """
-    members = np.full((len(features), 2), NOBODY)
-    for number, image_index in tracked(list(enumerate(parts.roster)), "clusters", "classes"):
-        rows, place = rows_of_class(parts, number)
-        members[rows, place] = cluster_images(features[rows], image_index)
-    return members
 
 
 def assign_scattered_needs(size: Size) -> float:

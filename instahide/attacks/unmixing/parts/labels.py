@@ -112,6 +112,22 @@ def read_classes(problem: Problem) -> Parts:
     return parts_of_pairs(strip_labels(problem.label, "classes"), problem.image_count)
 
 
+def read_unmasked(problem: Problem) -> Parts:
+    """Return what the labels say of each row's two images, without a mask; no coefficients.
+
+    Raises
+    ------
+    InstaHideError
+        When rows have a mask, or do not have two private images.
+    """
+    if problem.scheme.private_count != 2 or problem.scheme.masked:
+        raise InstaHideError(
+            f"scheme {problem.scheme.name}: this stage takes rows of two private images "
+            "without a mask (mixup)"
+        )
+    return parts_of_pairs(strip_labels(problem.label, "classes"), problem.image_count)
+
+
 def read_inside(problem: Problem) -> tuple[np.ndarray, Parts]:
     """Return which rows' labels name k classes, int64 (R,), and what they say of those rows.
 
