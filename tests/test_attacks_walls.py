@@ -12,10 +12,13 @@ STAGES |= {
     NEURAL / f"{name}.py"
     for name in ("training", "similarity", "cliques", "retrieval", "finish")
 }
+#: It attacks challenges of its own with all stages, so it is to re-run with each of them.
+WHOLE = {NEURAL / "errorfinish.py"}
 FILES = [
     path
     for room in ("unmixing", "knownpool", "neural")
     for path in sorted((ATTACKS / room).rglob("*.py"))
+    if path not in WHOLE
 ]
 
 

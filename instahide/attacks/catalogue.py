@@ -77,6 +77,7 @@ STAGES = {
         "views-denoise": f"{UNMIXING}.viewdenoise:denoise_in_views",
         "pool": f"{KNOWN_POOL}.finish:decode_with_pool",
         "views-pool": f"{KNOWN_POOL}.viewfinish:decode_in_views",
+        "learnt": f"{NEURAL}.errorfinish:finish_learnt",
         "scaled": f"{NEURAL}.finish:scaled",
         "colours": f"{NEURAL}.finish:coloured",
         "linear-pool": f"{KNOWN_POOL}.linearfinish:decode_linearly",

@@ -19,11 +19,14 @@ class KnownRows:
     members : ndarray of int64, shape (rows, 2)
         Photos that stand for private images, by number.
     weights : ndarray of float32, shape (rows, 2)
+    private : ndarray of float32, shape (images, H, W, C), range [-1, 1]
+        These photos, as they were mixed.
     """
 
     magnitudes: np.ndarray
     members: np.ndarray
     weights: np.ndarray
+    private: np.ndarray
 
     def share(self) -> np.ndarray:
         """Tell which pairs of rows share a private image, bool (rows, rows).
@@ -31,7 +34,7 @@ class KnownRows:
         Examples
         --------
         >>> members = np.array([[0, 1], [1, 2], [2, 3]])
-        >>> KnownRows(np.empty((3, 1, 1, 1)), members, np.empty((3, 2))).share()[0]
+        >>> KnownRows(None, members, None, None).share()[0]
         array([ True,  True, False])
         """
         return (self.members[:, None, :, None] == self.members[None, :, None, :]).any((2, 3))
@@ -63,7 +66,7 @@ def draw_rows(
     mixtures = mix_public(public, coefficients[:, 2:], rng).reshape(-1, *public.shape[1:])
     for place in range(2):
         mixtures += weights[:, place, None, None, None] * private[members[:, place]]
-    return KnownRows(np.abs(mixtures), members, weights)
+    return KnownRows(np.abs(mixtures), members, weights, private)
 
 
 def draw_accepted(scheme: Scheme, rng: np.random.Generator, rows: int) -> np.ndarray:
