@@ -15,6 +15,7 @@ from scipy.sparse import csr_matrix
 from instahide.attacks.unmixing.parts.field import batches
 from instahide.progress import tracked
 
+LEAST_HALF = 1e-3  # half the contrast of an image that is not flat
 DECAYS = 0.9, 0.999  # of Adam's averages of slopes and of their squares
 LEAST_ROOT = 1e-8  # added to the root that Adam divides by
 ROW_NUMBERS = 400_000  # that are at work at a time: they stay in the processor's cache
@@ -78,6 +79,8 @@ def _residual(mixtures: np.ndarray, seen: np.ndarray) -> np.ndarray:
 def fill_range(images: np.ndarray) -> np.ndarray:
     """Scale each image so that its values reach from -1 to 1; flat ones become 0.
 
+    Flat is what has less contrast than a quarter of a step of 8 bits.
+
     Parameters
     ----------
     images : ndarray of float32, shape (n, d)
@@ -90,4 +93,4 @@ def fill_range(images: np.ndarray) -> np.ndarray:
     """
     low, high = images.min(axis=1, keepdims=True), images.max(axis=1, keepdims=True)
     middle, half = (low + high) / 2, (high - low) / 2
-    return (images - middle) / np.where(half > 0, half, 1)
+    return np.where(half > LEAST_HALF, (images - middle) / np.maximum(half, LEAST_HALF), 0)
