@@ -85,6 +85,13 @@ def test_few_photos_are_refused(attacked, rng):
         finish_learnt(replace(problem, public=problem.public[:19]), state, rng)
 
 
+def test_lessons_of_which_nothing_comes_back_are_refused(attacked, rng, monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.setattr("instahide.attacks.neural.errorfinish.LEAST_ALIKE", 2.0)
+    with pytest.raises(InstaHideError, match="0 images of the lessons came back"):
+        learn_errors(attacked[0], rng, 1, 1)
+
+
 def test_the_network_helps_on_a_challenge_it_has_not_seen(attacked, rng):
     pytest.importorskip("torch")
     problem, state = attacked
@@ -99,7 +106,7 @@ def test_a_seed_makes_one_recovery(attacked):
     pytest.importorskip("torch")
     problem, state = attacked
     one, two = (
-        finish_learnt(problem, state, np.random.default_rng(3), lessons=1, epochs=1)
+        finish_learnt(problem, state, np.random.default_rng(3), lessons=2, epochs=1)
         for _ in range(2)
     )
     np.testing.assert_array_equal(one.decryption, two.decryption)

@@ -37,6 +37,7 @@ LESSONS = 12  # challenges that are made and attacked
 LESSON_EPOCHS = 20  # how often the network sees each of their images
 LESSON_CLASSES = 10  # of their labels
 LEAST_ALIKE = 0.8  # correlation of an image that came back with the one that it is taken for
+LEAST_PAIRS = 10  # fewer teach nothing, and one in five is held out
 NO_VARIANCE = 1e-6
 
 
@@ -83,7 +84,8 @@ def finish_learnt(
     ------
     InstaHideError
         When PyTorch is missing, rows have no mask, `lessons` or `epochs` is no positive number,
-        or there are fewer than twice as many photos as private images.
+        there are fewer than twice as many photos as private images, or no image of the lessons
+        came back.
     """
     for name, count in (("lessons", lessons), ("epochs", epochs)):
         if type(count) is not int or count < 1:
@@ -119,6 +121,11 @@ def learn_errors(
     made = [make_lesson(problem, rng) for _ in tracked(range(lessons), "lessons", "challenges")]
     parts = ([getattr(each, name) for each in made] for name in ("seen", "clean", "deviation"))
     pairs = Pairs(*map(np.concatenate, parts))
+    if len(pairs) < LEAST_PAIRS:
+        raise InstaHideError(
+            f"{len(pairs)} images of the lessons came back: there is nothing to learn from; "
+            "give more lessons, or take the finish local"
+        )
     return train_denoiser(pairs[rng.permutation(len(pairs))], epochs, rng)
 
 
