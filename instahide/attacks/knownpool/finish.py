@@ -92,7 +92,17 @@ def decode_with_pool(
     settings = settings_for(
         problem, passes=passes, screen=screen, shortlist=shortlist, threshold=threshold
     )
-    state, decoding, used = decode_rows(problem, state, settings)
+    return hand_in_decoded(problem, settings, decode_rows(problem, state, settings), rng)
+
+
+def hand_in_decoded(
+    problem: Problem,
+    settings: Settings,
+    decoded: tuple[State, Decoding, int],
+    rng: np.random.Generator,
+) -> Recovery:
+    """Choose what each row hands in, and tell what was decoded, see `decode_rows`."""
+    state, decoding, used = decoded
     recovery = hand_in(problem, state, state.images, rng)
     told, kept = tell_decoding(problem, state, decoding, settings, used)
     return replace(

@@ -21,6 +21,7 @@ from instahide.attacks.knownpool.dictionary import make_dictionary
 from instahide.attacks.knownpool.finish import (
     decode_with_pool_needs,
     decode_with_pool_seconds,
+    hand_in_decoded,
 )
 from instahide.attacks.knownpool.passes import fit_private
 from instahide.attacks.knownpool.publicsearch import find_public
@@ -29,12 +30,10 @@ from instahide.attacks.knownpool.task import (
     count_open,
     remaining_level,
     settings_for,
-    tell_decoding,
 )
 from instahide.attacks.protocol import Recovery
 from instahide.attacks.unmixing.parts.coefficients import weight_prior
 from instahide.attacks.unmixing.parts.freepairs import FreePairs
-from instahide.attacks.unmixing.parts.handin import hand_in
 from instahide.attacks.unmixing.parts.labels import read_unmasked
 from instahide.attacks.unmixing.parts.scales import choose_pairs
 from instahide.attacks.unmixing.problem import Problem
@@ -78,15 +77,7 @@ def decode_linearly(
     state = replace(state, images=np.vstack([state.images[:-1], dictionary.field.mean]))
     chooser = FreePairs(parts, weight_prior(problem.scheme, rng, power=1))
     task = Task(problem.magnitudes, parts, dictionary, settings)
-    state, decoding, used = run_linear_passes(task, state, chooser)
-    recovery = hand_in(problem, state, state.images, rng)
-    told, kept = tell_decoding(problem, state, decoding, settings, used)
-    return replace(
-        recovery,
-        complexity="O(E·d·(N + n))",
-        details=recovery.details | told,
-        arrays=recovery.arrays | {"decoding": kept},
-    )
+    return hand_in_decoded(problem, settings, run_linear_passes(task, state, chooser), rng)
 
 
 def run_linear_passes(
