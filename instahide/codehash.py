@@ -49,27 +49,39 @@ def reachable(script: Path) -> set[Path]:
     return found
 
 
-@functools.cache
 def imported(path: Path) -> tuple[Path, ...]:
     """Return the files of the modules of this package that a file imports itself."""
-    files = (package_file(name) for name in _imported_names(ast.parse(path.read_bytes())))
-    return tuple(file for file in files if file)
+    return read_module(path)[1]
+
+
+def meaning(path: Path) -> str:
+    """Return a file's code without comments, docstrings and layout."""
+    return read_module(path)[0]
 
 
 @functools.cache
-def meaning(path: Path) -> str:
-    """Return a file's code without comments, docstrings and layout."""
+def read_module(path: Path) -> tuple[str, tuple[Path, ...]]:
+    """Return what a file means, and which files of this package it imports."""
     tree = ast.parse(path.read_bytes())
-    for node in ast.walk(tree):
+    parts = list(_statements(tree))
+    files = (package_file(name) for name in _imported_names(parts))
+    found = tuple(file for file in files if file)
+    for node in parts:
         body = getattr(node, "body", None)
-        if (
-            isinstance(body, list)
-            and body
-            and _is_text(body[0])
-            and not isinstance(node, ast.If)
-        ):
+        if body and _is_text(body[0]) and not isinstance(node, ast.If):
             node.body = body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+    return ast.unparse(tree), found
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield a node and all statements in it, at any depth; handlers and cases as well.
+
+    No expression holds a statement, so none is looked into: most of a file is expressions.
+    """
+    yield node
+    for name in ("body", "handlers", "orelse", "finalbody", "cases"):
+        for inner in getattr(node, name, ()):
+            yield from _statements(inner)
 
 
 def package_file(name: str) -> Path | None:
@@ -84,9 +96,9 @@ def package_file(name: str) -> Path | None:
     return None
 
 
-def _imported_names(tree: ast.Module) -> Iterator[str]:
-    """Yield what is imported, wherever it stands; ``from a import b`` as a and a.b."""
-    for node in ast.walk(tree):
+def _imported_names(parts: Iterable[ast.AST]) -> Iterator[str]:
+    """Yield what statements import; ``from a import b`` as a and a.b."""
+    for node in parts:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

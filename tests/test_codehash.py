@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from instahide import codehash
-from instahide.codehash import code_digest, meaning, reachable
+from instahide.codehash import code_digest, reachable
 
 ROOT = Path(__file__).parents[1]
 BASE = '''"""Text."""
@@ -25,8 +25,7 @@ def digest(tmp_path):
     def of(text):
         path = tmp_path / "script.py"
         path.write_text(text, encoding="utf-8")
-        codehash.imported.cache_clear()
-        meaning.cache_clear()
+        codehash.read_module.cache_clear()
         return code_digest(path)
 
     return of

@@ -16,8 +16,7 @@ from pathlib import Path
 from instahide import codehash
 
 def digests():
-    codehash.imported.cache_clear()
-    codehash.meaning.cache_clear()
+    codehash.read_module.cache_clear()
     scripts = sorted(Path("workflow/scripts").glob("*.py"))
     return {script.stem: codehash.code_digest(script) for script in scripts}
 
