@@ -390,6 +390,11 @@ def _check_attack(name: str, attack: dict) -> None:
     try:
         if name in TAKEN:
             raise InstaHideError("that name is taken; choose another")
+        if name in NAMED and {"run", "steps"} & attack.keys():
+            raise InstaHideError(
+                "that is an attack of this project, whose stages can be chosen; give one of "
+                "your own another name"
+            )
         if {"run", "steps"} <= attack.keys():
             raise InstaHideError("it has both 'run' and 'steps'; a single step is 'run'")
         steps = attack_of(name, {name: attack}).steps

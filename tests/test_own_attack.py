@@ -285,6 +285,7 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path):
         ({"mine": {"steps": [{"run": "json:loads", "parts": 0}]}}, [], "parts"),
         ({"mine": {"steps": [{"run": "json:loads", "product": "../a"}]}}, [], "product"),
         ({"oracle": {}}, [], "attacks/oracle: that name is taken"),
+        ({"neural": {"run": "mine.py:f"}}, [], "attacks/neural: that is an attack of this pro"),
         ({}, ["whitenned"], "'whitenned' is neither .* did you mean 'whitened'"),
         ({}, ["whitened"], "name a pool of them as 'public_sample'"),
     ],
