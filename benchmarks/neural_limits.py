@@ -62,8 +62,8 @@ def recovered(made: Made, pool: Path) -> list[tuple[str, np.ndarray]]:
         with quiet():
             found.append((name, follow(made, design, start)))
     rest = 1 - weights.sum(axis=1, keepdims=True)
-    plain = np.linalg.lstsq(design.toarray(), mixtures)[0]
-    weighed = np.hstack([design.toarray(), rest]) / rest, mixtures / rest
+    plain = np.linalg.lstsq(design, mixtures)[0]
+    weighed = np.hstack([design, rest]) / rest, mixtures / rest
     return [
         *found,
         ("least squares, all signs told", plain),
