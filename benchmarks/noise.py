@@ -27,8 +27,10 @@ from measuring import quiet, spread
 from instahide.attacks.catalogue import NAMED, unmixing
 from instahide.attacks.running import run_step, run_steps
 from instahide.attacks.seen import strip_labels
+from instahide.attacks.unmixing.problem import Problem
 from instahide.encodings.instahide.scheme import Scheme
-from instahide.encodings.treatment import Treatment, treat
+from instahide.encodings.treating import treat
+from instahide.encodings.treatment import Treatment
 from instahide.figures import save_figure
 
 TREATMENTS = (
@@ -51,6 +53,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=50)
     parser.add_argument("--rows", type=int, default=50, help="T, for each image")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--untold", action="store_true", help="attackers do not know of noise")
     parser.add_argument("--passes", type=int, default=5, help="at most, of those with a pool")
     parser.add_argument("--out", type=Path, default=Path("noise.csv"))
     options = parser.parse_args()
@@ -62,7 +65,10 @@ def main() -> None:
         mixture = Scheme(scheme, options.k, rows_per_image=options.rows)
         made = make(photos, options.images, mixture, seed, knows_pool=True)
         for text in options.treatments:
-            for name, score in measure(made, Treatment.of(text), named, seed, options.passes):
+            treatment = Treatment.of(text)
+            noise = None if options.untold else treatment.noise
+            seen = treated(made.problem, treatment, noise, seed)
+            for name, score in measure(made, seen, named, seed, options.passes):
                 line = dict(zip(COLUMNS, (scheme, text, name, seed, score), strict=True))
                 lines.append(line)
                 print("|".join(map(str, line.values())), flush=True)
@@ -72,25 +78,20 @@ def main() -> None:
 
 
 def measure(
-    made: Made, treatment: Treatment, names: list[str], seed: int, passes: int
+    made: Made, problem: Problem, names: list[str], seed: int, passes: int
 ) -> Iterator[tuple[str, float]]:
-    """Treat the rows of a challenge, and yield each attack's Max_SSIM.
+    """Attack the treated rows of a challenge, and yield each attack's Max_SSIM.
 
     Attacks that begin alike share what they begin with, as in the workflow.
     """
-    problem, begun = made.problem, {}
-    rows = release(problem.magnitudes.reshape(-1, *problem.shape), treatment, seed,
-                   masked=problem.scheme.masked)  # fmt: skip
-    rows = rows.reshape(problem.magnitudes.shape)
+    begun: dict = {}
     for name in names:
         attack = unmixing(**chosen_for(name, passes))
         seen = replace(
             problem,
-            magnitudes=np.abs(rows) if problem.scheme.masked else rows,
             label=strip_labels(problem.label, attack.labels),
             labels=attack.labels,
             pool=problem.pool if attack.public == "pool" else None,
-            noise=treatment.noise,
         )
         *first, last = attack.steps
         start = (attack.labels, *(step.choice.text for step in first))
@@ -99,6 +100,15 @@ def measure(
                 begun[start] = run_steps(first, seen)[0]
             recovery = run_step(last, seen, (begun[start],), np.random.default_rng(seed))
         yield name, round(made.max_ssim(np.clip(recovery.decryption, -1, 1)), 4)
+
+
+def treated(problem: Problem, treatment: Treatment, noise: float | None, seed: int) -> Problem:
+    """Return a problem with treated rows; `noise` is what its attacker is told of them."""
+    rows = release(problem.magnitudes.reshape(-1, *problem.shape), treatment, seed,
+                   masked=problem.scheme.masked)  # fmt: skip
+    rows = rows.reshape(problem.magnitudes.shape)
+    magnitudes = np.abs(rows) if problem.scheme.masked else rows
+    return replace(problem, magnitudes=magnitudes, noise=noise)
 
 
 def chosen_for(name: str, passes: int) -> dict[str, str]:
@@ -120,7 +130,9 @@ def release(rows: np.ndarray, treatment: Treatment, seed: int, *, masked: bool) 
     rng = np.random.default_rng(seed)
     if masked:
         rows = rows * rng.choice(np.float32([-1, 1]), rows.shape)
-    return treat(rows, treatment, rng)
+    draw = {"gaussian": lambda: rng.standard_normal(rows.shape, np.float32),
+            "laplace": lambda: rng.laplace(size=rows.shape)}  # fmt: skip
+    return treat(rows, treatment, draw[treatment.kind]() if treatment.kind in draw else None)
 
 
 def table(lines: list[dict]) -> str:

@@ -24,6 +24,7 @@ from instahide.encodings.choice import (
     of_scheme,
 )
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.treatment import read_treatments
 from instahide.errors import InstaHideError
 from instahide.lookup import check_choice
 from instahide.photos.part import read_part
@@ -54,6 +55,7 @@ INSTAHIDE_KEYS = (
     "generator",
     "public_use",
     "augmentation",
+    "treatment",
 )
 #: Sections that make something by themselves; a configuration has one of them.
 MAKING = ("challenges", "training", "sweeps", "audits")
@@ -160,6 +162,7 @@ def _check_challenge(where: str, challenge: dict, config: dict) -> None:
     _check_encoding(where, challenge, images)
     size = config["private"][challenge["private"]].get("size", config["image"]["size"])
     _check_augmentation(where, challenge, size)
+    _check_treatment(where, challenge)
 
 
 def _check_audits(audits: dict) -> None:
@@ -265,6 +268,7 @@ def encoding_of(challenge: Mapping[str, Any]) -> EncodingChoice:
         challenge["generator"],
         challenge["public_use"] if fresh else None,
         challenge.get("augmentation"),
+        challenge.get("treatment"),
     )
 
 
@@ -492,6 +496,21 @@ def _check_augmentation(where: str, challenge: dict, size: int) -> None:
         raise InstaHideError(
             f"configuration: {where}/augmentation/public: this challenge mixes no public "
             "images: remove it"
+        )
+
+
+def _check_treatment(where: str, challenge: dict) -> None:
+    """Refuse treatments that are none, and those of rows of the challenge of 2020."""
+    if "treatment" not in challenge:
+        return
+    try:
+        treatments = read_treatments(challenge["treatment"])
+    except InstaHideError as error:
+        raise InstaHideError(f"configuration: {where}: {error}") from None
+    if treatments and challenge["generator"] == historical.NAME:
+        raise InstaHideError(
+            f"configuration: {where}/treatment: the streams of {historical.NAME} are those of "
+            "the challenge of 2020, whose rows were released as they were: remove it"
         )
 
 

@@ -284,7 +284,9 @@ def new_challenge(
     scheme
         Of InstaHide: ``name``, ``k``, ``c1``, ``c2``, ``rows_per_image``, see
         `instahide.encodings.instahide.scheme.Scheme`; and ``augmentation``, a mapping such as
-        ``{"crop_padding": 4, "flip": True}``, see `instahide.encodings.augmentation`.
+        ``{"crop_padding": 4, "flip": True}``, see `instahide.encodings.augmentation`; and
+        ``treatment``, what is done to rows before they are released, such as
+        ``gaussian=0.1``, see `instahide.encodings.treatment`.
 
     Raises
     ------
@@ -312,14 +314,15 @@ def new_challenge(
             f"{', '.join(scheme)}: write options of {encoding} behind its name, as in "
             f"'{encoding.partition(',')[0]},rows_per_image=10'"
         )
-    known = [*vars(Scheme()), "augmentation"]
+    known = [*vars(Scheme()), "augmentation", "treatment"]
     for name in scheme:
         if name not in known:
             raise InstaHideError(f"InstaHide has no option {name!r}{suggest(name, known)}")
     if encoding == INSTAHIDE:
         augmentation = scheme.pop("augmentation", None)
         given = None if augmentation is None else Augmentation.of(augmentation)
-        chosen = of_scheme(Scheme(**scheme), augmentation=given)
+        treatment = scheme.pop("treatment", None)
+        chosen = of_scheme(Scheme(**scheme), augmentation=given, treatment=treatment)
     else:
         chosen = choose_encoding(encoding)
     accompany = partial(save_companions, notice=notice_of(Path(folder).resolve().name))

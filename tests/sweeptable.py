@@ -9,8 +9,8 @@ from instahide.scoring.metrics import METRICS
 
 HEAD = (
     "sweep", "point", "seed", "encoding", "scheme", "k", "c1", "c2", "T", "n", "size",
-    "channels", "pool", "pool_size", "pool_known", "augmentation", "generator", "options",
-    "attack", "baseline", "labels", "knowledge",
+    "channels", "pool", "pool_size", "pool_known", "augmentation", "treatment", "generator",
+    "options", "attack", "baseline", "labels", "knowledge",
     *(f"{name}{end}" for name in (*METRICS, "set_ssim") for end in ("", "_low", "_high")),
     "cpu_seconds", "wall_seconds", "peak_memory_bytes", "training", "epochs", "accuracy",
     "accuracy_encrypted_10", "accuracy_lost",

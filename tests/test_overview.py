@@ -155,6 +155,7 @@ def test_reported_results_stand_beside_their_like():
         {"image_shape": [32, 30, 3]},
         {"pool": None},
         {"augmentation": {"flip": True}},
+        {"treatment": "gaussian=0.1"},
     ],
 )
 def test_they_do_not_stand_elsewhere_but_where_asked_for(other):

@@ -93,6 +93,7 @@ def test_without_seeds_there_is_one():
         {"grid": {"T": [5, 10], "n": [10, 20], "seeds": [1, 2], "c1": [0.65]}},
         {"grid": {"T": [5, 10], "n": [10, 20], "seeds": [1, 2], "pool_known": [1.0]}},
         {"grid": {"T": [5, 10], "n": [10, 20], "seeds": [1, 2], "augmentation": [None]}},
+        {"grid": {"T": [5, 10], "n": [10, 20], "seeds": [1, 2], "treatment": ["none"]}},
         {"grid": {"T": [5, 10], "n": [10, 20], "seeds": [1, 2], "size": [32]}},
         {"grid": {"seeds": [2, 1], "n": [20, 10], "rows_per_image": [10, 5], "k": [6]}},
         {"grid": [{"T": [5], "n": [10, 20], "seeds": [1, 2]}, ROWS["grid"]]},
@@ -108,6 +109,7 @@ def test_a_sweep_that_grows_keeps_its_points():
     assert names() < names(grid=ROWS["grid"] | {"k": [4, 6]})
     assert names() < names(grid=ROWS["grid"] | {"size": [32, 64]})
     assert names() < names(grid=ROWS["grid"] | {"pool_known": [1, 0.5]})
+    assert names() < names(grid=ROWS["grid"] | {"treatment": ["none", "gaussian=0.1"]})
 
 
 @pytest.mark.parametrize(
@@ -304,7 +306,7 @@ WILD = st.recursive(
     max_leaves=5,
 )
 KEYS = st.sampled_from(["k", "T", "n", "c1", "scheme", "encoding", "augmentation", "seeds",
-                        "size", "public", "private", "pool_known"])  # fmt: skip
+                        "size", "public", "private", "pool_known", "treatment"])  # fmt: skip
 
 
 @settings(max_examples=200, deadline=None)

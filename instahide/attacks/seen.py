@@ -13,6 +13,7 @@ from instahide.attacks.recipe import Labels
 from instahide.challenge.folder import ChallengeFolder
 from instahide.challenge.manifestform import COMPLETE, read_manifest
 from instahide.encodings.choice import INSTAHIDE
+from instahide.encodings.treatment import read_treatments, stay_on_range
 from instahide.errors import InstaHideError
 from instahide.images import to_unit_range
 from instahide.memory import check_memory
@@ -173,7 +174,8 @@ def load_seen(
     folder = ChallengeFolder(Path(challenge))
     if about is None:
         about = public_parameters(read_manifest(folder.manifest, COMPLETE))
-    released = load_released(challenge, about.get("arrays"))
+    bounded = stay_on_range(read_treatments(about.get("treatment")))
+    released = load_released(challenge, about.get("arrays"), bounded=bounded)
     pool, photos = None, None
     if public is not None:
         pool = open_pool(public)
@@ -201,11 +203,13 @@ def public_parameters(manifest: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``scheme`` and ``generator`` of InstaHide, and ``augmentation`` where images are
-        transformed before they are mixed; of another encoding ``encoding``, its name
-        and options, and ``arrays``, the names of what it releases; ``image_shape``.
+        ``scheme`` and ``generator`` of InstaHide, ``augmentation`` where images are
+        transformed before they are mixed, and ``treatment`` where rows are treated; of
+        another encoding ``encoding``, its name and options, and ``arrays``, the names of what
+        it releases; ``image_shape``.
     """
-    keys = ("scheme", "generator", "public_use", "augmentation", "encoding", "image_shape")
+    keys = ("scheme", "generator", "public_use", "augmentation", "treatment", "encoding")
+    keys += ("image_shape",)
     told = {key: manifest[key] for key in keys if key in manifest}
     if "encoding" in told:
         files = (file.removesuffix(".npy") for file in manifest["files"])

@@ -17,6 +17,7 @@ from instahide.choice import TARGET
 from instahide.encodings.augmentation import Augmentation
 from instahide.encodings.choice import INSTAHIDE
 from instahide.encodings.instahide.scheme import SCHEMES, Scheme
+from instahide.encodings.treatment import read_treatments
 from instahide.errors import InstaHideError
 from instahide.names import ARRAY_NAME
 from instahide.smalljson import read_json
@@ -89,6 +90,8 @@ def check_manifest(manifest: Any, path: Path, needed: Sequence[str]) -> None:
         _check_scheme(manifest["scheme"], path)
     if "augmentation" in manifest:
         _check_augmentation(manifest, path)
+    if "treatment" in manifest:
+        _check_treatment(manifest, path)
     _check_agreement(manifest, path)
 
 
@@ -231,6 +234,7 @@ KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: isinstance(value, dict),
         "an object that says how images are transformed before they are mixed",
     ),
+    "treatment": (is_text, "a text that says what was done to rows, such as gaussian=0.1"),
     "encoding": (
         _is_encoding,
         "an object with a name, such as dp-instahide or module:function, and options of "
@@ -255,9 +259,10 @@ KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "versions": (_is_versions, "an object of names and versions"),
 }
 #: Keys of InstaHide; other encodings have `encoding` instead.
-OF_INSTAHIDE = ("scheme", "generator", "public_use", "augmentation")
+OF_INSTAHIDE = ("scheme", "generator", "public_use", "augmentation", "treatment")
 #: Keys of every manifest; the generator of 2020 adds `public_use`.
-COMPLETE = tuple(key for key in KEYS if key not in ("public_use", "augmentation", "encoding"))
+OPTIONAL = ("public_use", "augmentation", "treatment", "encoding")
+COMPLETE = tuple(key for key in KEYS if key not in OPTIONAL)
 
 
 def _check_scheme(scheme: dict[str, Any], path: Path) -> None:
@@ -273,6 +278,14 @@ def _check_augmentation(manifest: dict[str, Any], path: Path) -> None:
         augmentation = Augmentation.of(manifest["augmentation"])
         if "image_shape" in manifest:
             augmentation.check_shape(tuple(manifest["image_shape"]))
+    except InstaHideError as error:
+        raise InstaHideError(f"{path}: {error}") from None
+
+
+def _check_treatment(manifest: dict[str, Any], path: Path) -> None:
+    """Refuse treatments that are none."""
+    try:
+        read_treatments(manifest["treatment"])
     except InstaHideError as error:
         raise InstaHideError(f"{path}: {error}") from None
 

@@ -249,7 +249,7 @@ def see_published(options: argparse.Namespace, attack: "Attack", **others: Any) 
         return load_seen(options.challenge, None, about["images"], **others)
     known = published(options)
     images = known.pop("images")
-    told = {"augmentation": about["augmentation"]} if "augmentation" in about else {}
+    told = {key: about[key] for key in ("augmentation", "treatment") if key in about}
     return load_seen(options.challenge, {"scheme": known} | told, images, **others)
 
 

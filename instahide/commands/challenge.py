@@ -208,6 +208,12 @@ def add_encrypt(commands) -> None:
         help="transform each image anew before it is mixed, as in crop_padding=4,flip=true; "
         "also fill=grey, rotation, translation, crop, public=true (default: not at all)",
     )
+    command.add_argument(
+        "--treatment",
+        metavar="LIST",
+        help="treat rows before they are released, as in gaussian=0.1,rounding=8; also "
+        "laplace=, jpeg=, jpeg444=, clip= (default: not at all)",
+    )
     add_seed(command)
     add_threads(command)
     add_force(command)
@@ -253,9 +259,11 @@ def chosen_encoding(options: argparse.Namespace) -> "EncodingChoice":
     given = (options.scheme, options.k, options.c1, options.c2, options.rows_per_image)
     if options.encoding == INSTAHIDE:
         augmentation = options.augmentation and read_augmentation(options.augmentation)
-        return of_scheme(Scheme(*given), options.generator, options.public_use, augmentation)
-    if options.augmentation:
-        raise InstaHideError("--augmentation is InstaHide's: leave it out")
+        more = (options.public_use, augmentation, options.treatment)
+        return of_scheme(Scheme(*given), options.generator, *more)
+    for name in ("augmentation", "treatment"):
+        if getattr(options, name):
+            raise InstaHideError(f"--{name} is InstaHide's: leave it out")
     chosen, usual = choose_encoding(options.encoding), Scheme()
     if given != tuple(vars(usual).values()) or options.generator == historical.NAME:
         raise InstaHideError(

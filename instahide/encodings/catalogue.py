@@ -59,6 +59,7 @@ def told_by(manifest: Mapping[str, Any], trusted: str | None = None) -> Encoding
             manifest["generator"],
             manifest.get("public_use"),
             manifest.get("augmentation"),
+            manifest.get("treatment"),
         )
     name, options = manifest["encoding"]["name"], manifest["encoding"]["options"]
     if trusted is not None and trusted.partition(",")[0] != name:

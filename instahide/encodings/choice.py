@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from instahide.choice import load_function
+from instahide.encodings.treatment import read_treatments, treatments_as_text
 from instahide.errors import InstaHideError
 from instahide.names import ARRAY_NAME
 
@@ -117,6 +118,7 @@ def of_scheme(
     generator: str = DEFAULT_GENERATOR,
     public_use: str | None = None,
     augmentation: Any = None,
+    treatment: str | None = None,
 ) -> EncodingChoice:
     """Choose InstaHide.
 
@@ -129,6 +131,13 @@ def of_scheme(
         For the generator of 2020.
     augmentation : Augmentation or mapping, optional
         See `instahide.encodings.augmentation`.
+    treatment : str, optional
+        See `instahide.encodings.treatment.read_treatments`.
+
+    Raises
+    ------
+    InstaHideError
+        When there is no such treatment.
 
     Examples
     --------
@@ -138,6 +147,8 @@ def of_scheme(
     options = {"scheme": _fields(scheme), "generator": generator}
     options |= {"public_use": public_use} if public_use else {}
     options |= {"augmentation": _fields(augmentation)} if augmentation is not None else {}
+    treatments = read_treatments(treatment)
+    options |= {"treatment": treatments_as_text(treatments)} if treatments else {}
     target = "instahide.encodings.instahide.encoding:instahide"
     return EncodingChoice(INSTAHIDE, target, options)
 

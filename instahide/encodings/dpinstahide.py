@@ -15,12 +15,12 @@ import numpy as np
 from instahide.encodings.instahide.plan import draw_orders
 from instahide.encodings.plan import Plan
 from instahide.encodings.protocol import PublicImages, RowOf
+from instahide.encodings.treating import laplace_variates
 from instahide.errors import InstaHideError
 from instahide.labelled import LabelledImages
 from instahide.randomness.keystream import Key
 
 MOST_MIXED = 8  # the orders of a block are drawn until no image meets itself
-STEP = 2.0**-24  # noise is rounded to its multiples, so that no machine's logarithm shows
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,7 @@ def draw_laplace(key: Key, rows: np.ndarray, count: int) -> np.ndarray:
     ndarray of float64, shape (len(rows), count)
         Multiples of 2⁻²⁴.
     """
-    centred = key.stream("laplace").uniforms(rows, count) - 0.5
-    variates = -np.sign(centred) * np.log1p(-2 * np.abs(centred))
-    return np.rint(variates / STEP) * STEP
+    return laplace_variates(key.stream("laplace").uniforms(rows, count))
 
 
 def dp_instahide(

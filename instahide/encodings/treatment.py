@@ -1,22 +1,21 @@
-"""What may be done to encryptions before they are released: noise, rounding, JPEG, clipping.
+"""What is done to encryptions before they are released: noise, rounding, JPEG, clipping.
 
 InstaHide releases float32 values as they are. Noise on each value is what DP-InstaHide adds
 (Borgnia et al., "DP-InstaHide: Provably Defusing Poisoning and Backdoor Attacks with
 Differentially Private Data Augmentations", 2021, section 3); the others are what happens to
 images that are stored as images, or that somebody hopes will hide what is small or large.
+
+`Treatment` says what is done, and may be read by anybody; `instahide.encodings.treating` does
+it. Standard library only: the configuration and manifests are checked with it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
-
-import cv2
-import numpy as np
+from typing import Any, Literal
 
 from instahide.errors import InstaHideError
-from instahide.images import to_bytes, to_unit_range
 
-Kind = Literal["none", "gaussian", "laplace", "rounding", "jpeg", "clip"]
+Kind = Literal["none", "gaussian", "laplace", "rounding", "jpeg", "jpeg444", "clip"]
 #: kind -> (what its amount is, the least and the largest that there are)
 KINDS: Mapping[str, tuple[str, float, float]] = {
     "none": ("nothing", 0, 0),
@@ -24,8 +23,12 @@ KINDS: Mapping[str, tuple[str, float, float]] = {
     "laplace": ("the scale", 0, 10),
     "rounding": ("the number of bits", 1, 16),
     "jpeg": ("the quality", 1, 100),
-    "clip": ("the largest magnitude", 0, 1),
+    "jpeg444": ("the quality", 1, 100),
+    "clip": ("the largest magnitude", 0.01, 1),
 }
+#: Kinds whose values have no bounds.
+NOISES = ("gaussian", "laplace")
+MOST_TREATMENTS = 8  # one after the other; each reads every value
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class Treatment:
 
     Attributes
     ----------
-    kind : {"none", "gaussian", "laplace", "rounding", "jpeg", "clip"}
+    kind : {"none", "gaussian", "laplace", "rounding", "jpeg", "jpeg444", "clip"}
+        ``jpeg444`` is JPEG that keeps colours at full resolution.
     amount : float
         The noise's standard deviation, or the scale b of Laplace noise (its variance is
         2·b²); bits of each value; JPEG's quality; the magnitude that no value exceeds.
@@ -50,13 +54,13 @@ class Treatment:
 
     def __post_init__(self):
         if self.kind not in KINDS:
-            raise InstaHideError(f"treatment {self.kind!r} is none of {', '.join(KINDS)}")
+            raise InstaHideError(f"treatment {self.kind[:50]!r} is none of {', '.join(KINDS)}")
         what, least, most = KINDS[self.kind]
         if not least <= self.amount <= most:
             raise InstaHideError(
                 f"treatment {self.kind}: {what} is {self.amount}; use {least} to {most}"
             )
-        if self.kind in ("rounding", "jpeg") and self.amount != int(self.amount):
+        if self.kind in ("rounding", "jpeg", "jpeg444") and self.amount != int(self.amount):
             raise InstaHideError(
                 f"treatment {self.kind}: {what} is {self.amount}; use a whole number"
             )
@@ -75,13 +79,29 @@ class Treatment:
         >>> Treatment.of("jpeg=75")
         Treatment(kind='jpeg', amount=75.0)
         """
-        kind, _, amount = text.partition("=")
+        kind, given, amount = text.strip().partition("=")
+        if kind in KINDS and bool(given) == (kind == "none"):
+            raise InstaHideError(f"treatment {text[:50]!r} is not of the form gaussian=0.1")
         try:
             return cls(kind, float(amount or 0))
         except ValueError as error:
             raise InstaHideError(
-                f"treatment {text!r} is not of the form gaussian=0.1"
+                f"treatment {text[:50]!r} is not of the form gaussian=0.1"
             ) from error
+
+    @property
+    def text(self) -> str:
+        """What `of` reads: the same treatment has one text.
+
+        Examples
+        --------
+        >>> Treatment.of("gaussian=.10").text, Treatment.of("jpeg=75.0").text
+        ('gaussian=0.1', 'jpeg=75')
+        """
+        if self.kind == "none":
+            return self.kind
+        whole = self.amount == int(self.amount)
+        return f"{self.kind}={int(self.amount) if whole else float(self.amount)!r}"
 
     @property
     def noise(self) -> float | None:
@@ -100,65 +120,76 @@ class Treatment:
         return variances.get(self.kind)
 
 
-def treat(rows: np.ndarray, treatment: Treatment, rng: np.random.Generator) -> np.ndarray:
-    """Return rows as they are released after a treatment.
+def read_treatments(given: Any) -> tuple[Treatment, ...]:
+    """Read what is done to rows, one after the other, from a text with commas.
 
     Parameters
     ----------
-    rows : ndarray of float32, shape (E, H, W, C), range [-1, 1]
-        Encryptions.
-    treatment : Treatment
-    rng : numpy.random.Generator
-        Of the noise.
+    given : str or None
+        Such as ``gaussian=0.1,rounding=8``; ``none``, or None, for nothing.
 
     Returns
     -------
-    ndarray of float32, shape (E, H, W, C)
-        Noise leaves [-1, 1]: what is beyond is released too, as by DP-InstaHide.
+    tuple of Treatment
+        In order, without those that do nothing by their name.
 
     Raises
     ------
     InstaHideError
-        When JPEG cannot hold images of so many channels.
+        When it is of another form, an amount is out of range, or there are too many.
 
     Examples
     --------
-    >>> rows = np.float32([-0.9, 0.2, 0.7]).reshape(1, 1, 3, 1)
-    >>> treat(rows, Treatment("clip", 0.5), np.random.default_rng(0)).ravel().tolist()
-    [-0.5, 0.20000000298023224, 0.5]
+    >>> [treatment.text for treatment in read_treatments("gaussian=.1, rounding=8")]
+    ['gaussian=0.1', 'rounding=8']
+    >>> read_treatments("none"), read_treatments(None)
+    ((), ())
     """
-    amount = treatment.amount
-    if treatment.kind == "gaussian":
-        return rows + np.float32(amount) * rng.standard_normal(rows.shape, np.float32)
-    if treatment.kind == "laplace":
-        return rows + rng.laplace(0.0, amount, rows.shape).astype(np.float32)
-    if treatment.kind == "rounding":
-        steps = (2**amount - 1) / 2
-        return (np.round((rows + 1) * steps) / steps - 1).astype(np.float32)
-    if treatment.kind == "jpeg":
-        return through_jpeg(rows, int(amount))
-    if treatment.kind == "clip":
-        return np.clip(rows, -np.float32(amount), np.float32(amount))
-    return rows
+    if given is None:
+        return ()
+    if not isinstance(given, str):
+        raise InstaHideError("a treatment is a text of the form gaussian=0.1,rounding=8")
+    texts = given.split(",")
+    if len(texts) > MOST_TREATMENTS:
+        raise InstaHideError(
+            f"{len(texts)} treatments, one after the other: use {MOST_TREATMENTS} at most"
+        )
+    found = map(Treatment.of, texts)
+    return tuple(treatment for treatment in found if treatment.kind != "none")
 
 
-def through_jpeg(rows: np.ndarray, quality: int) -> np.ndarray:
-    """Return rows as 8-bit JPEG files bring them back, float32, shape and range as given.
+def treatments_as_text(treatments: Iterable[Treatment]) -> str:
+    """Return what `read_treatments` reads; ``none`` where nothing is done."""
+    return ",".join(treatment.text for treatment in treatments) or "none"
 
-    ASSUME: OpenCV's defaults: of images in colour, colours have half the resolution.
 
-    Raises
-    ------
-    InstaHideError
-        When rows have neither one channel nor three.
+def added_noise(treatments: Iterable[Treatment]) -> float | None:
+    """Return the variance of all noise together; None where some is no noise of one variance.
+
+    ASSUME: what rounding moves to the ends of the range is little.
+
+    Examples
+    --------
+    >>> added_noise(read_treatments("gaussian=0.3,laplace=0.5"))
+    0.59
+    >>> added_noise(read_treatments("gaussian=0.3,jpeg=75")) is None
+    True
     """
-    if rows.shape[-1] not in (1, 3):
-        raise InstaHideError(f"JPEG holds 1 or 3 channels, and rows have {rows.shape[-1]}")
-    images, found = to_bytes(rows), np.empty(rows.shape, np.uint8)
-    colour = rows.shape[-1] == 3
-    for number, image in enumerate(images):
-        given = np.ascontiguousarray(image[..., ::-1])
-        _, file = cv2.imencode(".jpg", given, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        back = cv2.imdecode(file, cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE)
-        found[number] = back.reshape(image.shape)[..., ::-1]
-    return to_unit_range(found)
+    variances = [treatment.noise for treatment in treatments]
+    return None if None in variances else float(sum(variances))
+
+
+def stay_on_range(treatments: Iterable[Treatment]) -> bool:
+    """Tell whether values on [-1, 1] are there after all treatments: noise leaves the range.
+
+    Examples
+    --------
+    >>> stay_on_range(read_treatments("gaussian=1")), stay_on_range(read_treatments("clip=1"))
+    (False, True)
+    >>> stay_on_range(read_treatments("gaussian=1,rounding=8"))
+    True
+    """
+    last = "none"
+    for treatment in treatments:
+        last = treatment.kind
+    return last not in NOISES

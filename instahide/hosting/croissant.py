@@ -158,9 +158,11 @@ def describe_release(path: Path | str, told: Publication) -> dict[str, Any]:
 def _describe(manifest: Mapping[str, Any]) -> str:
     name = manifest["scheme"]["name"] if "scheme" in manifest else manifest["encoding"]["name"]
     rows = manifest["files"]["encryption.npy"]["shape"][0]
+    treated = f", and treated ({manifest['treatment']})" if "treatment" in manifest else ""
     return (
         f"A challenge: {rows} encryptions of {manifest['images']} private images, made by the "
-        f"encoding {name}. Recover the images. Each array has a row for each encryption; "
+        f"encoding {name}{treated}. Recover the images. "
+        "Each array has a row for each encryption; "
         "challenge.json has the parameters, and a commitment to the seed and to the images."
     )
 

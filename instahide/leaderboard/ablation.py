@@ -24,7 +24,7 @@ HEAD = ("attack", "differs in", "Max_SSIM", "difference", "seconds")
 #: What challenges have in common that differ in their seeds and private images only.
 REQUIRED = ("scheme", "generator", "images", "image_shape", "classes", "pool")
 #: Those behind the first are of some challenges only.
-SETTINGS = (*REQUIRED, "public_use", "augmentation", "encoding")
+SETTINGS = (*REQUIRED, "public_use", "augmentation", "treatment", "encoding")
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,7 @@ def describe_settings(settings: dict[str, Any]) -> str:
     parts += [f"pool {pool['sha256'][:8]} of {pool['patches']}" if pool else "no pool"]
     parts += [str(settings[key]) for key in ("generator", "public_use") if key in settings]
     parts += _in_words(settings.get("augmentation", {}))
+    parts += [f"treated: {settings['treatment']}"] if "treatment" in settings else []
     return ", ".join(parts)
 
 

@@ -11,6 +11,7 @@ from instahide.leaderboard.sweepcolumns import manifest_cells
 PARAMETERS_OF_2020 = {
     "encoding": INSTAHIDE, "scheme": "cross", "k": 6, "c1": 0.65, "c2": 0.3,
     "T": 50, "n": 100, "size": 32, "channels": 3, "augmentation": "none",
+    "treatment": "none",
 }  # fmt: skip
 
 
@@ -30,7 +31,9 @@ def is_like_2020(told: Mapping[str, Any]) -> bool:
     >>> is_like_2020(PARAMETERS_OF_2020 | {"pool_size": 9000, "k": 4})
     False
     """
-    told = {**told, "augmentation": told.get("augmentation") or "none"}
+    told = dict(told)
+    for name in ("augmentation", "treatment"):
+        told[name] = told.get(name) or "none"
     alike = all(told.get(name) == value for name, value in PARAMETERS_OF_2020.items())
     return alike and bool(told.get("pool_size"))
 

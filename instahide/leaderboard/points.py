@@ -25,8 +25,8 @@ from instahide.schema import suggest
 #: A number, a text, or None where nothing is told.
 Told = float | str | None
 
-WORDS = ("sweep", "point", "encoding", "scheme", "pool", "augmentation", "generator", "options")
-WORDS += ("attack", "labels", "knowledge", "training")
+WORDS = ("sweep", "point", "encoding", "scheme", "pool", "augmentation", "treatment")
+WORDS += ("generator", "options", "attack", "labels", "knowledge", "training")
 ENDS = tuple(f"{name}_{end}" for name in SWEPT_METRICS for end in ("low", "high"))
 OF_TRAINING = tuple(name for name in TRAINING_COLUMNS if name.startswith("accuracy"))
 #: What may be drawn upwards.
@@ -43,6 +43,7 @@ MADE_WITH = (
     "size",
     "channels",
     "augmentation",
+    "treatment",
 )
 MADE_WITH += ("pool_size", "pool_known", "pool", "generator", "epochs", "options")
 OWN_OPTION = "option:"
@@ -146,7 +147,7 @@ def read_points(path: Path | str) -> Points:
     Returns
     -------
     Points
-        ``augmentation`` is ``none`` where the file has nothing.
+        ``augmentation`` and ``treatment`` are ``none`` where the file has nothing.
 
     Raises
     ------
@@ -210,7 +211,7 @@ def _check_columns(columns: Sequence[str]) -> None:
 
 def _told(column: str, cell: str, where: str) -> Told:
     """Read a cell: a text where the column holds texts, or is none of ours and no number."""
-    if column == "augmentation" and not cell:
+    if column in ("augmentation", "treatment") and not cell:
         return "none"
     if not cell:
         return None

@@ -8,7 +8,7 @@ from instahide.scoring.metrics import METRICS
 
 SETTINGS_COLUMNS = ("sweep", "point", "seed", "encoding", "scheme", "k", "c1", "c2", "T", "n")
 SETTINGS_COLUMNS += ("size", "channels", "pool", "pool_size", "pool_known", "augmentation")
-SETTINGS_COLUMNS += ("generator", "options")
+SETTINGS_COLUMNS += ("treatment", "generator", "options")
 ATTACK_COLUMNS = ("attack", "baseline", "labels", "knowledge")
 COST_COLUMNS = ("cpu_seconds", "wall_seconds", "peak_memory_bytes")
 TRAINING_COLUMNS = ("training", "epochs", "accuracy", "accuracy_encrypted_10", "accuracy_lost")
@@ -41,6 +41,8 @@ def encoding_cells(name: str, options: Mapping[str, Any]) -> Cells:
         line |= {"generator": options["generator"]}
         if options.get("augmentation"):
             line["augmentation"] = augmentation_in_short(options["augmentation"])
+        if options.get("treatment"):
+            line["treatment"] = options["treatment"]
         return {"encoding": name, **line}
     own = {key: value for key, value in options.items() if key not in SHARED_OPTIONS}
     line = {SHARED_OPTIONS[key]: options[key] for key in SHARED_OPTIONS if key in options}

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from instahide.encodings.instahide.scheme import SCHEMES
+from instahide.encodings.treatment import read_treatments
 
 AS_THEY_ARE = (
     "These are evenly spread over all rows. The left picture of each pair is the "
@@ -23,6 +24,17 @@ SCORED = (
     "each row. The board also shows the mean SSIM with all private images of a row, and "
     "squared differences (L2), all with 95 % intervals."
 )
+
+#: What was done to rows, by the kind of treatment.
+TREATED = {
+    "gaussian": "normal noise with standard deviation {0:g} was added to each value",
+    "laplace": "Laplace noise of scale {0:g} was added to each value",
+    "rounding": "values were rounded to {0:g} bits, those beyond -1 and 1 to the ends",
+    "jpeg": "they were stored as JPEG of quality {0:g} and read again",
+    "jpeg444": "they were stored as JPEG of quality {0:g} with colours at full resolution, and "
+    "read again",
+    "clip": "values beyond ±{0:g} became ±{0:g}",
+}
 
 
 def count(number: int, noun: str) -> str:
@@ -70,6 +82,7 @@ def _how_encoded(manifest: Mapping[str, Any]) -> list[str]:
         f"{text} One such mixture is called a row, or an encryption. There are {rows}: "
         f"each private image comes first in {scheme['rows_per_image']} of them.",
         *_how_augmented(manifest),
+        *_how_treated(manifest),
     ]
 
 
@@ -82,6 +95,14 @@ def _how_augmented(manifest: Mapping[str, Any]) -> list[str]:
         f"Before each mixture every image was transformed anew ({named}), and rows are scored "
         "against the images as they were mixed."
     ]
+
+
+def _how_treated(manifest: Mapping[str, Any]) -> list[str]:
+    treatments = read_treatments(manifest.get("treatment"))
+    if not treatments:
+        return []
+    done = "; then ".join(TREATED[one.kind].format(one.amount) for one in treatments)
+    return [f"Before they were released, rows were treated: {done}."]
 
 
 def what_a_file_is(name: str, manifest: Mapping[str, Any]) -> str:

@@ -34,7 +34,8 @@ Fill = Callable[[str, str, dict[str, Any]], dict[str, Any]]
 POOLS = ("public", "public_sample")
 #: Keys of InstaHide's that a base may have for the points that are made by it.
 ONLY_INSTAHIDE = (
-    "scheme", "k", "c1", "c2", "rows_per_image", "generator", "public_use", "augmentation"
+    "scheme", "k", "c1", "c2", "rows_per_image", "generator", "public_use", "augmentation",
+    "treatment",
 )  # fmt: skip
 #: Keys of a point that its private set has.
 ONLY_PRIVATE = ("images", "size")

@@ -19,7 +19,7 @@ LONGEST_LABEL = 80
 NO_CONTENT = ("shards", "most_skipped", "credentials", "crops_of", "source_of")
 #: Keys that challenges have had since there are sweeps -> their defaults, which count as
 #: nothing: names stay what they were when a key is added.
-ADDED = {"pool_known": 1}
+ADDED = {"pool_known": 1, "treatment": "none"}
 
 
 def name_of(label: str, content: Any) -> str:
@@ -56,6 +56,7 @@ def challenge_label(challenge: Mapping[str, Any], images: int, size: int | None)
         generator = challenge.get("generator", DEFAULT_GENERATOR)
         parts += [generator] if generator != DEFAULT_GENERATOR else []
     parts += ["augmented"] if "augmentation" in challenge else []
+    parts += _treated(challenge)
     parts += [f"n{images}", f"{size}px" if size else ""]
     known = challenge.get("pool_known", 1)
     parts += [f"known{known:g}" if known != 1 else "", f"s{challenge['seed']}"]
@@ -70,7 +71,14 @@ def training_label(training: Mapping[str, Any], epochs: int, seed: int) -> str:
     >>> training_label({"encoding": "none"}, 10, 1)
     'none-e10-s1'
     """
-    return f"{_encoding_label(training)}-e{epochs}-s{seed}"
+    parts = [_encoding_label(training), *_treated(training), f"e{epochs}", f"s{seed}"]
+    return "-".join(parts)
+
+
+def _treated(given: Mapping[str, Any]) -> list[str]:
+    """Return what is done to rows, in a word, where something is."""
+    done = given.get("treatment", "none")
+    return [] if done == "none" else [done.replace("=", "")]
 
 
 def _encoding_label(given: Mapping[str, Any]) -> str:

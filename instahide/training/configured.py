@@ -21,7 +21,8 @@ from instahide.training.schedule import Schedule
 
 MASKED = ("cross", "inside")  # schemes whose mask magnitudes throw away
 #: Keys of a training that are keys of the challenge of its recorded images too.
-SHARED_KEYS = ("encoding", "scheme", "k", "c1", "c2", "public", "public_sample", "attacks")
+SHARED_KEYS = ("encoding", "scheme", "k", "c1", "c2", "treatment", "public", "public_sample")
+SHARED_KEYS += ("attacks",)
 
 
 #: name -> network and schedule
@@ -118,7 +119,8 @@ def _encoding(given: Mapping[str, Any], schedule: Schedule) -> EncodingChoice | 
     if given["encoding"] != INSTAHIDE:
         return choose_encoding(given["encoding"])
     fields = {key: given[key] for key in ("k", "c1", "c2")}
-    return of_scheme({"name": given["scheme"], **fields, "rows_per_image": schedule.epochs})
+    scheme = {"name": given["scheme"], **fields, "rows_per_image": schedule.epochs}
+    return of_scheme(scheme, treatment=given.get("treatment"))
 
 
 def _usual_input(given: Mapping[str, Any]) -> str:

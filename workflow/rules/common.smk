@@ -78,8 +78,10 @@ def with_encoding(script, *libraries):
     """The digest of a script that makes the challenge's encoding, and of that."""
 
     def digests(wildcards):
-        maker = module_file(encoding_of(challenge_of(wildcards)).target)
-        return code(script, *libraries) + code_digest(maker)
+        chosen = encoding_of(challenge_of(wildcards))
+        jpeg = "jpeg" in chosen.options.get("treatment", "") and chosen.name == INSTAHIDE
+        used = [*libraries, *(["opencv-python-headless"] if jpeg else [])]
+        return code(script, *used) + code_digest(module_file(chosen.target))
 
     return digests
 

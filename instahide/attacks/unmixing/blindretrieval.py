@@ -13,7 +13,7 @@ import numpy as np
 
 from instahide.attacks.needs import Size
 from instahide.attacks.unmixing.parts.coefficients import public_spread, weight_prior
-from instahide.attacks.unmixing.parts.field import Field, learn_field
+from instahide.attacks.unmixing.parts.field import Field, learn_field, noise_level
 from instahide.attacks.unmixing.parts.freepairs import FreePairs, equal_weights
 from instahide.attacks.unmixing.parts.labels import read_classes
 from instahide.attacks.unmixing.parts.reassignment import reassign
@@ -72,7 +72,8 @@ def retrieve_blindly(
     field, spread = learn_field(problem.public), public_spread(problem.scheme, rng)
     chooser = FreePairs(parts, weight_prior(problem.scheme, rng, power=1))
     again = partial(reassign_and_scale, chooser=chooser)
-    fixed = Fixed(field, problem.magnitudes, again, spread, parts=parts)
+    noise = noise_level(field, problem.told_noise)
+    fixed = Fixed(field, problem.magnitudes, again, spread, parts=parts, noise=noise)
     state = start_from_rows(fixed, assignment, problem.image_count)
     return run_rounds(fixed, state, BLIND_ROUNDS, observe)
 

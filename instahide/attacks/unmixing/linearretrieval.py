@@ -11,7 +11,7 @@ import numpy as np
 
 from instahide.attacks.needs import Size
 from instahide.attacks.unmixing.parts.coefficients import public_spread, weight_prior
-from instahide.attacks.unmixing.parts.field import Field, learn_field
+from instahide.attacks.unmixing.parts.field import Field, learn_field, noise_level
 from instahide.attacks.unmixing.parts.freepairs import FreePairs
 from instahide.attacks.unmixing.parts.labels import read_unmasked
 from instahide.attacks.unmixing.parts.rounds import (
@@ -60,6 +60,7 @@ def retrieve_linearly(
         return choose_pairs(field, state, level, chooser, sums)
 
     learnt, spread = learn_field(problem.public), public_spread(problem.scheme, rng)
-    fixed = Fixed(learnt, problem.magnitudes, again, spread, parts=parts)
+    noise = noise_level(learnt, problem.told_noise)
+    fixed = Fixed(learnt, problem.magnitudes, again, spread, parts=parts, noise=noise)
     state = start_without_masks(fixed, assignment, problem.image_count)
     return run_rounds(fixed, state, LINEAR_ROUNDS)

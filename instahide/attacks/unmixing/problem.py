@@ -15,8 +15,12 @@ from instahide.attacks.recipe import DP_INSTAHIDE, Labels
 from instahide.attacks.seen import Seen, see
 from instahide.encodings.augmentation import Augmentation
 from instahide.encodings.instahide.scheme import Scheme
+from instahide.encodings.treatment import added_noise, read_treatments
 from instahide.errors import InstaHideError
 from instahide.pool.pool import Pool
+
+#: Variance of noise that is counted on: photos of 8 bits have half of it themselves.
+LEAST_TOLD_NOISE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,11 @@ class Problem:
     pool: Pool | None = None
     noise: float | None = 0.0
     augmentation: Augmentation | None = None
+
+    @property
+    def told_noise(self) -> float:
+        """The noise's variance as attacks count on it: 0 where it is not told, or too small."""
+        return self.noise if self.noise and self.noise > LEAST_TOLD_NOISE else 0.0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -134,7 +143,7 @@ def mixture_of(about: Mapping[str, Any]) -> tuple[Scheme, float | None]:
     (4, 'mixup-inside', 0.5)
     """
     if "scheme" in about:
-        return Scheme(**about["scheme"]), 0.0
+        return Scheme(**about["scheme"]), added_noise(read_treatments(about.get("treatment")))
     encoding = about["encoding"]
     if encoding["name"] != DP_INSTAHIDE:
         raise InstaHideError(

@@ -14,7 +14,7 @@ import numpy as np
 from instahide.attacks.needs import Size
 from instahide.attacks.unmixing.parts.coefficients import public_spread
 from instahide.attacks.unmixing.parts.crossfit import has_few_rows
-from instahide.attacks.unmixing.parts.field import learn_field
+from instahide.attacks.unmixing.parts.field import learn_field, noise_level
 from instahide.attacks.unmixing.parts.labels import read_pairs
 from instahide.attacks.unmixing.parts.pairs import KnownPairs
 from instahide.attacks.unmixing.parts.pixelwise import first_images
@@ -78,13 +78,15 @@ def field(
     observe : callable
     """
     parts = read_pairs(problem)
+    learnt = learn_field(problem.public)
     fixed = Fixed(
-        field=learn_field(problem.public),
+        field=learnt,
         magnitudes=problem.magnitudes,
         reassign=choosing_anew(problem, KnownPairs(parts)),
         spread=public_spread(problem.scheme, rng),
         public_ridge=PUBLIC_RIDGE if public_mean else 1e9,
         parts=parts,
+        noise=noise_level(learnt, problem.told_noise),
     )
     state, schedule = first_state(
         problem, fixed, assignment, rng, start=start, propagations=propagations

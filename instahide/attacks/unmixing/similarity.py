@@ -12,11 +12,15 @@ rotated colours (`instahide.attacks.unmixing.parts.field`) the covariance of y²
 of public images is close to diagonal, so the features are y² less its mean, in that basis,
 each divided by its standard deviation. No d × d matrix is needed, and a few hundred mixtures
 tell d variances well enough.
+
+Noise whose variance is told counts among what is whitened: else the finest details, of which
+photos have next to nothing, would be noise, as loud as all others.
 """
 
 import numpy as np
 
 from instahide.attacks.needs import FLOAT, TOUCH, Size
+from instahide.attacks.unmixing.parts.coefficients import mixture_power
 from instahide.attacks.unmixing.parts.field import BATCH_NUMBERS, LEAST_SPECTRUM, learn_field
 from instahide.attacks.unmixing.parts.squares import learn_squares, mixtures_for, whiten
 from instahide.attacks.unmixing.problem import Problem
@@ -63,12 +67,29 @@ def whitened(
     """
     field = learn_field(problem.public)
     if not problem.scheme.masked:
-        return whiten(field, problem.magnitudes, power=1, least=LEAST_SPECTRUM)
+        return whiten(field, problem.magnitudes, power=1, least=least_variance(problem, rng))
     squares = learn_squares(
-        field, problem.public, problem.scheme, rng, mixtures=mixtures, power=power
+        field,
+        problem.public,
+        problem.scheme,
+        rng,
+        mixtures=mixtures,
+        power=power,
+        noise=problem.told_noise,
     )
     features = whiten(squares, problem.magnitudes, power=power, least=floor * squares.power)
     return np.tanh(features, out=features) if squash else features
+
+
+def least_variance(problem: Problem, rng: np.random.Generator) -> float:
+    """Return what rows without masks have of variance besides photos, in that of one photo.
+
+    Rows of private images only are whitened as if they had no noise: of DP-InstaHide's the
+    stages `equal` weigh the noise themselves.
+    """
+    if not problem.told_noise or problem.scheme.inside:
+        return LEAST_SPECTRUM
+    return LEAST_SPECTRUM + problem.told_noise / mixture_power(problem.scheme, rng)
 
 
 def plain_needs(size: Size) -> float:

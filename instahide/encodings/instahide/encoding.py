@@ -13,6 +13,12 @@ from instahide.encodings.instahide.mixing import encrypt
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.encodings.plan import Plan
 from instahide.encodings.protocol import PublicImages, RowOf
+from instahide.encodings.treating import treat_rows
+from instahide.encodings.treatment import (
+    Treatment,
+    read_treatments,
+    treatments_as_text,
+)
 from instahide.errors import InstaHideError
 from instahide.labelled import LabelledImages
 from instahide.randomness.keystream import Key
@@ -30,9 +36,11 @@ class InstaHideEncoding:
     generator : Generator
         Gives plan and masks, and knows the scheme.
     key : Key
-        Of the transforms.
+        Of the transforms, and of the noise of treatments.
     augmentation : Augmentation, optional
         What may happen to an image before it is mixed; nothing by default.
+    treatments : tuple of Treatment
+        What is done to rows before they are released, in order; nothing by default.
     """
 
     private: LabelledImages
@@ -40,6 +48,7 @@ class InstaHideEncoding:
     generator: Generator
     key: Key = field(repr=False)
     augmentation: Augmentation | None = None
+    treatments: tuple[Treatment, ...] = ()
 
     @property
     def scheme(self) -> Scheme:
@@ -77,24 +86,31 @@ class InstaHideEncoding:
         Returns
         -------
         dict of ndarray
-            ``encryption``, float32, shape (len(plan), H, W, C), range [-1, 1].
+            ``encryption``, float32, shape (len(plan), H, W, C), range [-1, 1]; after noise
+            also beyond.
         """
         mask = None
         if self.scheme.masked:
             mask = self.generator.mask(start, start + len(plan))
         public = self.public.read(plan.public)
-        return {"encryption": encrypt(plan, self.private.images, public, mask)}
+        rows = encrypt(plan, self.private.images, public, mask)
+        if self.treatments:
+            numbers = np.arange(start, start + len(plan))
+            rows = treat_rows(rows, self.treatments, self.key, numbers)
+        return {"encryption": rows}
 
     def describe(self) -> dict[str, Any]:
-        """Return scheme and generator, and the augmentation where there is one."""
+        """Return scheme and generator, and augmentation and treatment where there are some."""
         told = {
             "scheme": asdict(self.scheme),
             "generator": self.generator.name,
             **self.generator.options,
         }
-        return told | (
-            {"augmentation": self.augmentation.describe()} if self.augmentation else {}
-        )
+        if self.augmentation:
+            told["augmentation"] = self.augmentation.describe()
+        if self.treatments:
+            told["treatment"] = treatments_as_text(self.treatments)
+        return told
 
 
 def instahide(
@@ -106,6 +122,7 @@ def instahide(
     generator: str = DEFAULT,
     public_use: PublicUse | None = None,
     augmentation: Augmentation | Mapping[str, Any] | None = None,
+    treatment: str | None = None,
 ) -> InstaHideEncoding:
     """Return InstaHide as an encoding of these images.
 
@@ -121,6 +138,9 @@ def instahide(
         For the generator of 2020, see `instahide.encodings.instahide.mersenne`.
     augmentation : Augmentation, or mapping of its fields, optional
         What happens to images before they are mixed, anew for each row.
+    treatment : str, optional
+        What is done to rows before they are released, such as ``gaussian=0.1,rounding=8``,
+        see `instahide.encodings.treatment.read_treatments`.
 
     Raises
     ------
@@ -147,6 +167,7 @@ def instahide(
         )
     scheme.check_images(len(private.images), len(public))
     some = _checked(augmentation, scheme, generator, shape)
+    treatments = _checked_treatments(treatment, generator)
     made = make_generator(
         generator,
         key,
@@ -156,7 +177,7 @@ def instahide(
         shape=shape,
         public_use=public_use,
     )
-    return InstaHideEncoding(private, public, made, key, some)
+    return InstaHideEncoding(private, public, made, key, some, treatments)
 
 
 def _checked(
@@ -181,3 +202,14 @@ def _checked(
         )
     augmentation.check_shape(shape)
     return augmentation
+
+
+def _checked_treatments(given: str | None, generator: str) -> tuple[Treatment, ...]:
+    """Refuse treatments that are none, and those of rows of the challenge of 2020."""
+    treatments = read_treatments(given)
+    if treatments and generator != DEFAULT:
+        raise InstaHideError(
+            f"treatment: the streams of the generator {generator} are those of the challenge "
+            f"of 2020, whose rows were released as they were; use {DEFAULT}"
+        )
+    return treatments

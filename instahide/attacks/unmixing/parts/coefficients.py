@@ -58,6 +58,12 @@ def public_spread(scheme: Scheme, rng: np.random.Generator, draws: int = 20_000)
     return float(((public**2).sum(axis=1) / public.sum(axis=1) ** 2).mean())
 
 
+def mixture_power(scheme: Scheme, rng: np.random.Generator, draws: int = 20_000) -> float:
+    """Return the mean of Σ λᵢ² over all images of rows."""
+    drawn = simulate_coefficients(scheme, rng, draws)
+    return float((drawn[scheme.accepts(drawn)] ** 2).sum(axis=1).mean())
+
+
 def expected_level(assignment: Assignment, spread: float) -> np.ndarray:
     """Return the expected level of rows: `spread` times the squared public sum."""
     rest = 1 - assignment.weights.sum(axis=1)

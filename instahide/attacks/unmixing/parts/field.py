@@ -20,6 +20,9 @@ prediction of a linear smoother with gains w = S / (S + a), whose mean is h,
 The smoother's noise a and the temperature t fall geometrically together. Starting hot
 matters most: at once cold, whole regions keep the wrong sign (measured: ten times the
 error).
+
+White noise on the rows, of known variance, is one more part of x: it adds to all variances
+alike, and predicts nothing.
 """
 
 from collections.abc import Iterable
@@ -121,6 +124,11 @@ def learn_field(public: np.ndarray) -> Field:
     return measure_spectrum(basis, centred)
 
 
+def noise_level(field: Field, noise: float) -> float:
+    """Return a variance on each value in units of a public image's, as levels are."""
+    return noise / max(field.power, LEAST_SPECTRUM)
+
+
 def transform_matrices(
     shape: tuple[int, ...], rotation: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
@@ -191,6 +199,8 @@ def unmask(
     mean: np.ndarray | Mixtures,
     level: np.ndarray,
     schedule: np.ndarray,
+    *,
+    noise: float = 0.0,
 ) -> np.ndarray:
     """Estimate rows without their masks.
 
@@ -202,9 +212,11 @@ def unmask(
     mean : ndarray of float32, shape (E, d), or Mixtures
         What is expected of each row.
     level : ndarray of float32, shape (E,)
-        v: variance of the rest, in units of a public image's.
+        v: variance of the rest, in units of a public image's, and with the noise in it.
     schedule : ndarray of float, shape (steps, 2)
         See `cooling`.
+    noise : float
+        Variance of white noise on each value, in the same units.
 
     Returns
     -------
@@ -219,7 +231,12 @@ def unmask(
         some, centre = (planes.take(values) for values in (magnitudes[rows], mean[rows]))
         slope = some / (level[rows] * np.float32(field.power))[:, None]
         now = some * np.tanh(slope * centre)
-        for gain, heat in steps:
+        here = steps
+        if noise:
+            share = np.minimum(np.float32(noise) / level[rows], 1)[:, None]
+            own = relative * (1 - share) + share
+            here = [(_leave_one_out_by_row(own, smooth), heat) for smooth, heat in schedule]
+        for gain, heat in here:
             now -= centre
             predicted = planes.smooth(now, gain)
             predicted += centre
@@ -235,6 +252,13 @@ def _leave_one_out(relative: np.ndarray, smooth: float) -> np.ndarray:
     """Return gains that predict a value from all others, given a spectrum over its mean."""
     gain = relative / (relative + np.float32(smooth))
     share = gain.mean()
+    return (gain - share) / (1 - share)
+
+
+def _leave_one_out_by_row(relative: np.ndarray, smooth: float) -> np.ndarray:
+    """Return such gains for rows with spectra of their own, (C, H, E, W)."""
+    gain = relative / (relative + np.float32(smooth))
+    share = gain.mean(axis=(0, 1, 3), keepdims=True)
     return (gain - share) / (1 - share)
 
 

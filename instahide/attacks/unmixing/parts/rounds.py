@@ -86,6 +86,8 @@ class Fixed:
         See `fit_images`.
     parts : Parts, optional
         What the labels say of pairs; without it no image is tried as its negative.
+    noise : float
+        Variance of white noise on each value of a row, in a public image's.
     """
 
     field: Field
@@ -94,6 +96,11 @@ class Fixed:
     spread: float
     public_ridge: float = PUBLIC_RIDGE
     parts: Parts | None = None
+    noise: float = 0.0
+
+    def expected_level(self, assignment: Assignment) -> np.ndarray:
+        """Return the level that rows are expected to have, float32, shape (E,)."""
+        return expected_level(assignment, self.spread) + np.float32(self.noise)
 
 
 @dataclass(frozen=True)
@@ -159,7 +166,7 @@ def annealing_steps(rounds: Iterable[Round]) -> int:
 def start_from_images(fixed: Fixed, images: np.ndarray, assignment: Assignment) -> State:
     """Start from a guess of the images, shape (n + 1, d)."""
     signs = np.sign(assignment.sparse_design(len(images) - 1) @ images)
-    level = expected_level(assignment, fixed.spread)
+    level = fixed.expected_level(assignment)
     return State(images, assignment, level, fixed.magnitudes * signs)
 
 
@@ -170,10 +177,12 @@ def start_from_rows(fixed: Fixed, assignment: Assignment, image_count: int) -> S
     agreed on their signs. It needs few rows for each image.
     """
     field, magnitudes = fixed.field, fixed.magnitudes
-    level = expected_level(assignment, fixed.spread)
+    level = fixed.expected_level(assignment)
     private = (assignment.weights**2).sum(axis=1)
     mean = np.broadcast_to(field.mean, magnitudes.shape)
-    unmasked = unmask(field, magnitudes, mean, level + private, cooling(START_STEPS))
+    alone = level + private
+    schedule = cooling(START_STEPS)
+    unmasked = unmask(field, magnitudes, mean, alone, schedule, noise=fixed.noise)
     design = assignment.sparse_design(image_count)[:, :-1]
     unmasked *= agree_on_signs(field, unmasked, design)[:, None]
     images = np.zeros((image_count + 1, magnitudes.shape[1]), np.float32)
@@ -185,7 +194,7 @@ def start_from_rows(fixed: Fixed, assignment: Assignment, image_count: int) -> S
 def start_without_masks(fixed: Fixed, assignment: Assignment, image_count: int) -> State:
     """Start from rows that never had a mask; their images are solved for in the first round."""
     images = np.zeros((image_count + 1, fixed.magnitudes.shape[1]), np.float32)
-    level = expected_level(assignment, fixed.spread)
+    level = fixed.expected_level(assignment)
     return State(images, assignment, level, fixed.magnitudes)
 
 
@@ -200,13 +209,14 @@ def refine(fixed: Fixed, state: State, round_: Round) -> State:
             images = turn_regions(images, design, fixed.magnitudes, noise, field.shape)
         mean = expected_rows(fixed, state, images, round_.median)
         schedule = cooling(round_.steps)
-        unmasked = unmask(field, fixed.magnitudes, mean, level, schedule)
+        unmasked = unmask(field, fixed.magnitudes, mean, level, schedule, noise=fixed.noise)
         state = replace(state, unmasked=unmasked)
     state = replace(state, images=fit_images(field, state, fixed.public_ridge))
     if round_.steps and round_.error >= UNSETTLED and fixed.parts is not None:
         state = turn_negatives(fixed, state, level)
     state = fixed.reassign(field, state, level)
-    state = replace(state, level=measure_level(field, state, fixed.spread))
+    level = measure_level(field, state, fixed.spread, fixed.noise)
+    state = replace(state, level=level)
     return replace(state, images=fit_images(field, state, fixed.public_ridge))
 
 
@@ -294,14 +304,19 @@ def fit_images(field: Field, state: State, public_ridge: float = PUBLIC_RIDGE) -
     return solve_images(state.mixtures.design, state.unmasked, precision, ridge, field.mean)
 
 
-def measure_level(field: Field, state: State, spread: float) -> np.ndarray:
-    """Measure each row's level from what is left of it; one part in five is expectation."""
+def measure_level(field: Field, state: State, spread: float, noise: float = 0.0) -> np.ndarray:
+    """Measure each row's level from what is left of it; one part in five is expectation.
+
+    White noise, of a variance in a public image's, is part of the level.
+    """
+    expected = expected_level(state.assignment, spread) + np.float32(noise)
+    share = np.float32(noise / float(np.median(expected)))
+    spectrum = field.spectrum * (1 - share) + share * np.float32(field.power)
     mixtures, measured = state.mixtures, np.empty(len(state), np.float32)
     for some in batches(*state.unmasked.shape):
         left = field.transform(state.unmasked[some] - mixtures[some])
         left *= left
-        measured[some] = left @ (1 / (field.spectrum + LEVEL_FLOOR * field.power))
+        measured[some] = left @ (1 / (spectrum + LEVEL_FLOOR * field.power))
     measured /= state.unmasked.shape[1]
-    expected = expected_level(state.assignment, spread)
     measured *= np.median(expected) / max(float(np.median(measured)), LEAST_LEVEL)
     return (0.8 * measured + 0.2 * expected + LEAST_LEVEL).astype(np.float32)

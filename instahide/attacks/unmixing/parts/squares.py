@@ -47,6 +47,7 @@ def learn_squares(
     *,
     mixtures: int | None = None,
     power: int = 2,
+    noise: float = 0.0,
 ) -> Field:
     """Learn mean and variances of y², or |y|, from synthetic mixtures of public images.
 
@@ -61,6 +62,9 @@ def learn_squares(
     mixtures : int, optional
         How many synthetic mixtures to average over; by default 2,000, of large images fewer.
     power : {2, 1}
+    noise : float
+        Variance of noise on each value of a row, which mixtures then have too: rows of
+        magnitude |y + noise| have larger squares, that vary more where photos hardly do.
 
     Returns
     -------
@@ -68,6 +72,8 @@ def learn_squares(
     """
     count = mixtures_for(field.mean.size) if mixtures is None else mixtures
     mixed = mix_public(public, simulate_coefficients(scheme, rng, count), rng)
+    if noise:
+        mixed += np.float32(noise**0.5) * rng.standard_normal(mixed.shape, np.float32)
     np.abs(mixed, out=mixed)
     mixed **= power
     mean = mixed.mean(axis=0, dtype=np.float64).astype(np.float32)
