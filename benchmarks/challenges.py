@@ -1,6 +1,7 @@
 """Challenges made in memory, with their truth, for benchmarks that measure attacks on them."""
 
-from collections.abc import Callable, Mapping
+import argparse
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -49,6 +50,31 @@ class Photos:
     private: Path
     pool: Path
     sample: Path
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> "Photos":
+        """Return what the arguments of `parser_with_photos` name."""
+        return cls(options.private, options.pool, options.sample)
+
+
+def parser_with_photos(text: str, commands: Iterable[str] = ()) -> argparse.ArgumentParser:
+    """Return a parser of one of some commands, and of PRIVATE, POOL.zarr and SAMPLE.zarr.
+
+    `text` begins with a paragraph on what the program is for.
+    """
+    parser = argparse.ArgumentParser(description=text.split("\n\n")[0])
+    if commands:
+        parser.add_argument("what", choices=tuple(commands))
+    for name in ("private", "pool", "sample"):
+        parser.add_argument(name, type=Path)
+    return parser
+
+
+def ask_for_size(parser: argparse.ArgumentParser, seeds: Sequence[int]) -> None:
+    """Add how many images, how many rows of each, and the seeds."""
+    parser.add_argument("--images", type=int, default=100)
+    parser.add_argument("--times", type=int, default=50, help="T")
+    parser.add_argument("--seeds", type=int, nargs="+", default=seeds)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
 """What gradients of training tell of the rows trained on, and what then comes back of images.
 
-    python benchmarks/gradients.py match PRIVATE POOL.zarr SAMPLE.zarr
+    python benchmarks/gradients.py match PRIVATE POOL.zarr SAMPLE.zarr --seeds 1 2 3
     python benchmarks/gradients.py exact PRIVATE POOL.zarr SAMPLE.zarr --seeds 1 2 3
     python benchmarks/gradients.py noise PRIVATE POOL.zarr SAMPLE.zarr --seeds 1 2 --times 20
-    python benchmarks/gradients.py end PRIVATE POOL.zarr SAMPLE.zarr --images 10 --times 10
 
 PRIVATE is CIFAR-10's binary archive or a folder with a sub-folder per class; SAMPLE.zarr the
 attacker's photos, others than the pool's. Needs PyTorch, but for `noise`. Labels are known
@@ -11,28 +10,28 @@ throughout; masks, members and public images are not.
 
 `match` inverts single steps of a small convolutional network, not trained yet, on plain images,
 on mixup (all images private, no mask) and on InstaHide's rows, and prints the error that is
-left, relative to a row's power: the median and the range. `exact` trains a network whose first
+left, relative to a row's power: the median and the range over rows and seeds; the search as
+published, by signs of the slope, and by the slope itself. `exact` trains a network whose first
 layer is dense, step by step, on all rows of a challenge, computes each row from its step's
 gradient, and attacks what comes out. `noise` adds Gaussian noise of some power, relative to a
-row's, to the rows before they are attacked: how good recovered rows have to be. `end` inverts a
-step of the convolutional network for each row of a small challenge, attacks what comes out, and
-beside it the true rows with and without Gaussian noise of the same power.
+row's, to the rows before they are attacked: how good recovered rows have to be.
+`benchmarks/trained_gradients.py` goes all the way through a convolutional network that trains.
 """
 
 import argparse
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
-from challenges import Made, Photos, make
+from challenges import Made, Photos, ask_for_size, make, parser_with_photos
 from measuring import quiet, spread
 from scipy.optimize import linear_sum_assignment
 
 from instahide.attacks.catalogue import NAMED, unmixing
 from instahide.attacks.gradients.dense import input_from_gradient
-from instahide.attacks.gradients.matching import Matching, gradient_of, match_gradient
+from instahide.attacks.gradients.matching import Matching, SeenSteps, gradient_of, match_steps
 from instahide.attacks.running import run_steps
 from instahide.attacks.seen import strip_labels
 from instahide.encodings.instahide.scheme import Scheme
@@ -43,17 +42,18 @@ ATTACKS = ("whitened", "whitened-none")
 CLASSES = 10
 HIDDEN, RATE = 64, 0.01  # units of the dense network, and its learning rate
 LEVELS = (0.0, 0.03, 0.1, 0.3, 1.0)
-#: Of batches: how many are inverted, in how many steps.
-BATCHES = {1: (4, 300), 4: (2, 400)}
-
-#: Activation and batch size.
-CASES = {"gelu-1": ("GELU", 1), "gelu-4": ("GELU", 4), "relu-1": ("ReLU", 1)}
+BATCHES = {1: 4, 4: 2}  # how many of so many rows are inverted
+#: Activation, batch size, and steps of the search by signs and by the slope.
+CASES = {
+    "gelu-1": ("GELU", 1, 300, 60),
+    "gelu-4": ("GELU", 4, 400, 400),
+    "relu-1": ("ReLU", 1, 300, 300),
+}
 
 
 def make_seed(options: argparse.Namespace, seed: int) -> Made:
     """Make a challenge."""
-    photos = Photos(options.private, options.pool, options.sample)
-    return make(photos, options.images, Scheme(rows_per_image=options.times), seed)
+    return make(Photos.of(options), options.images, Scheme(rows_per_image=options.times), seed)
 
 
 def encryptions(made: Made, rng: np.random.Generator) -> np.ndarray:
@@ -62,10 +62,10 @@ def encryptions(made: Made, rng: np.random.Generator) -> np.ndarray:
     return (made.problem.magnitudes * signs).reshape(-1, *made.problem.shape)
 
 
-def attack(made: Made, rows: np.ndarray, name: str) -> float:
-    """Return the Max_SSIM that an attack reaches on rows that somebody recovered."""
+def attack(made: Made, rows: np.ndarray, label: np.ndarray, name: str) -> float:
+    """Return the Max_SSIM that an attack reaches on rows and labels that somebody recovered."""
     chosen = unmixing(name, **NAMED[name])
-    label = strip_labels(made.problem.label, chosen.labels)
+    label = strip_labels(label, chosen.labels)
     magnitudes = np.abs(rows.reshape(made.problem.table_shape))
     problem = replace(made.problem, magnitudes=magnitudes, label=label, labels=chosen.labels)
     try:
@@ -114,36 +114,82 @@ def kinds_of(made: Made, rng: np.random.Generator) -> dict[str, tuple[np.ndarray
     }
 
 
+def searches_of(signed: int, slope: int, kind: str) -> dict[str, Matching]:
+    """Return ways to search, in so many steps; total variation suits no row under a mask."""
+    found = {
+        "signs": Matching(signed, variation=0.0),
+        "signs, total variation": Matching(signed),
+        "slope": Matching(slope, 0.1, variation=0.0, signed=False),
+    }
+    return {
+        how: each for how, each in found.items() if kind != "instahide" or not each.variation
+    }
+
+
 def run_match(options: argparse.Namespace) -> Iterator[str]:
     """Single steps, inverted."""
     import_torch().set_num_threads(1)
-    made, rng = make_seed(options, options.seeds[0]), np.random.default_rng(options.seeds[0])
+    kinds = [
+        kinds_of(make_seed(options, seed), np.random.default_rng(seed))
+        for seed in options.seeds
+    ]
     for case in options.cases:
-        activation, size = CASES[case]
-        for kind, (rows, labels) in kinds_of(made, rng).items():
-            # Total variation suits no row under a mask; elsewhere both are tried.
-            for variation in (0.0,) if kind == "instahide" else (0.0, 1e-3):
-                settings = Matching(BATCHES[size][1], variation=variation)
-                errors, clock = [], time.process_time()
-                for number in range(BATCHES[size][0]):
-                    some = slice(number * size, (number + 1) * size)
-                    errors.append(
-                        invert(rows[some], labels[some], number, activation, settings, rng)
-                    )
-                clock = (time.process_time() - clock) / len(errors)
+        activation, size, *steps = CASES[case]
+        for kind in kinds[0]:
+            for how, search in searches_of(*steps, kind).items():
+                clock = time.process_time()
+                errors = [
+                    invert(*given[kind], seed, activation, size, search)
+                    for seed, given in zip(options.seeds, kinds, strict=True)
+                ]
+                clock = (time.process_time() - clock) / len(kinds) / BATCHES[size] / size
                 yield (
-                    f"{activation}, {kind:<10} batch {size}, variation {variation:g}: "
-                    f"{spread(np.concatenate(errors), 4)}, {clock:.1f} s a batch"
+                    f"{activation}, batch {size}, {kind:<10} {search.steps} steps by {how}: "
+                    f"{spread(np.concatenate(errors), 4)}, {clock:.2f} s a row"
                 )
 
 
-def invert(rows, labels, seed: int, activation: str, settings: Matching, rng) -> np.ndarray:
-    """Return the error of rows that are recovered from their step's gradient."""
-    network = convolutional(seed, activation)
-    gradient = gradient_of(network, rows, labels)
-    found = match_gradient(network, gradient, labels, rows.shape[1:], rng, settings)
+def invert(
+    rows: np.ndarray,
+    labels: np.ndarray,
+    seed: int,
+    activation: str,
+    size: int,
+    search: Matching,
+) -> np.ndarray:
+    """Return the errors of the first rows, recovered from steps of as many networks."""
+    batches = np.arange(BATCHES[size] * size).reshape(-1, size)
+    networks = [
+        convolutional(1000 * seed + number, activation) for number in range(len(batches))
+    ]
+    gradients = [
+        gradient_of(network, rows[some], labels[some])
+        for network, some in zip(networks, batches, strict=True)
+    ]
+    seen = SeenSteps(
+        stack([weights_of(each) for each in networks]), stack(gradients), labels[batches]
+    )
+    rng = np.random.default_rng(seed)
+    found = match_steps(networks[0], seen, rows.shape[1:], rng, search)
+    return np.concatenate([
+        errors_in_batch(each, rows[some]) for each, some in zip(found, batches, strict=True)
+    ])  # fmt: skip
+
+
+def errors_in_batch(found: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return each row's error; rows of one label come in any order."""
     errors = np.stack([error_of(np.broadcast_to(one, rows.shape), rows) for one in found])
-    return errors[linear_sum_assignment(errors)]  # rows of one label come in any order
+    return errors[linear_sum_assignment(errors)]
+
+
+def weights_of(network: Any) -> list[np.ndarray]:
+    """Return a copy of a network's parameters."""
+    return [part.detach().numpy().copy() for part in network.parameters()]
+
+
+def stack(steps: list[list[np.ndarray]]) -> list[np.ndarray]:
+    """Return each parameter's values in all steps, (steps, ...)."""
+    return [np.stack(parts) for parts in zip(*steps, strict=True)]
 
 
 def run_exact(options: argparse.Namespace) -> Iterator[str]:
@@ -157,7 +203,7 @@ def run_exact(options: argparse.Namespace) -> Iterator[str]:
         worst = f"error of rows {error_of(found, rows).max():.1e} at most"
         yield f"seed {seed}: {len(rows)} steps, {loss}, {worst}"
         for name in ATTACKS:
-            yield f"seed {seed}: {name} {attack(made, found, name):.4f}"
+            yield f"seed {seed}: {name} {attack(made, found, made.problem.label, name):.4f}"
 
 
 def recover_while_training(
@@ -192,8 +238,9 @@ def run_noise(options: argparse.Namespace) -> Iterator[str]:
         rows = encryptions(made, np.random.default_rng(seed))
         for level in options.levels:
             noisy = with_noise(rows, level, np.random.default_rng(seed))
-            scores = (f"{name} {attack(made, noisy, name):.4f}" for name in ATTACKS)
-            yield f"seed {seed}, T = {options.times}, error {level:g}: {', '.join(scores)}"
+            found = {name: attack(made, noisy, made.problem.label, name) for name in ATTACKS}
+            scores = ", ".join(f"{name} {score:.4f}" for name, score in found.items())
+            yield f"seed {seed}, T = {options.times}, error {level:g}: {scores}"
 
 
 def with_noise(rows: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
@@ -203,52 +250,14 @@ def with_noise(rows: np.ndarray, level: float, rng: np.random.Generator) -> np.n
     return rows + np.sqrt(np.float32(level) * power) * noise
 
 
-def run_end(options: argparse.Namespace) -> Iterator[str]:
-    """Steps of a convolutional network, inverted for all rows of a challenge; then attacks."""
-    import_torch().set_num_threads(1)
-    seed = options.seeds[0]
-    made, rng = make_seed(options, seed), np.random.default_rng(seed)
-    rows, settings = encryptions(made, rng), Matching(options.steps, variation=0.0)
-    network, found, clock = (
-        convolutional(seed, "GELU"),
-        np.empty_like(rows),
-        time.process_time(),
-    )
-    labels = made.problem.label
-    for start in range(0, len(rows), options.batch):
-        some = slice(start, start + options.batch)
-        gradient = gradient_of(network, rows[some], labels[some])
-        found[some] = match_gradient(
-            network, gradient, labels[some], rows.shape[1:], rng, settings
-        )
-    errors = error_of(found, rows)
-    clock = (time.process_time() - clock) / len(rows)
-    yield f"{len(rows)} rows, error {spread(errors, 4)}, {clock:.2f} s each"
-    sides = {
-        "true rows": rows,
-        "recovered rows": found,
-        "Gaussian errors of that power": with_noise(rows, errors.mean(), rng),
-    }
-    for what, some in sides.items():
-        scores = (f"{name} {attack(made, some, name):.4f}" for name in ATTACKS)
-        yield f"{what}: {', '.join(scores)}"
-
-
-COMMANDS = {"match": run_match, "exact": run_exact, "noise": run_noise, "end": run_end}
+COMMANDS = {"match": run_match, "exact": run_exact, "noise": run_noise}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("what", choices=COMMANDS)
-    for name in ("private", "pool", "sample"):
-        parser.add_argument(name, type=Path)
-    parser.add_argument("--images", type=int, default=100)
-    parser.add_argument("--times", type=int, default=50, help="T")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser = parser_with_photos(__doc__, COMMANDS)
+    ask_for_size(parser, seeds=[1])
     parser.add_argument("--levels", type=float, nargs="+", default=LEVELS)
     parser.add_argument("--cases", choices=CASES, nargs="+", default=list(CASES))
-    parser.add_argument("--steps", type=int, default=150, help="of an inversion, for end")
-    parser.add_argument("--batch", type=int, default=1, help="rows of a step, for end")
     options = parser.parse_args()
     for line in COMMANDS[options.what](options):
         print(line, flush=True)

@@ -9,7 +9,6 @@ exact, and the share of public images that were found; median and range over the
 *oracle* knows who is in each row, and how much of each, and solves as `linear` does.
 """
 
-import argparse
 import csv
 import time
 from dataclasses import replace
@@ -17,7 +16,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from challenges import Made, Photos, make
+from challenges import Made, Photos, make, parser_with_photos
 from measuring import quiet, spread
 
 from instahide.attacks.catalogue import NAMED, unmixing
@@ -36,9 +35,7 @@ COLUMNS = ("max_ssim", "median_mse", "worst_mse", "exact", "public_found", "cpu_
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    for name in ("private", "pool", "sample"):
-        parser.add_argument(name, type=Path)
+    parser = parser_with_photos(__doc__)
     parser.add_argument("--k", type=int, nargs="+", default=[2, 4, 6, 8])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--images", type=int, default=50)
@@ -46,7 +43,7 @@ def main() -> None:
     parser.add_argument("--attacks", nargs="+", choices=ATTACKS, default=ATTACKS)
     parser.add_argument("--out", type=Path, default=Path("mixup.csv"))
     options = parser.parse_args()
-    photos, lines = Photos(options.private, options.pool, options.sample), []
+    photos, lines = Photos.of(options), []
     for k, seed in product(options.k, options.seeds):
         scheme = Scheme("mixup", k, rows_per_image=options.rows)
         made = make(photos, options.images, scheme, seed, knows_pool=True)

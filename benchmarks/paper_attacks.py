@@ -14,12 +14,10 @@ attack `whitened`, row by row: signs that are right, up to the row's own, and th
 row as it was; it needs PyTorch. Mean and range over the seeds.
 """
 
-import argparse
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
-from challenges import Made, Photos, make
+from challenges import Made, Photos, ask_for_size, make, parser_with_photos
 from measuring import quiet
 
 from instahide.attacks.authors.averaging import average_groups, stretch
@@ -169,19 +167,13 @@ MEASURES = {"averaging": measure_averaging, "search": measure_search, "mask": me
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("what", choices=MEASURES)
-    for name in ("private", "pool", "sample"):
-        parser.add_argument(name, type=Path)
-    parser.add_argument("--images", type=int, default=100)
-    parser.add_argument("--times", type=int, default=50, help="T")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser = parser_with_photos(__doc__, MEASURES)
+    ask_for_size(parser, seeds=[1, 2, 3])
     parser.add_argument("--rows", type=int, default=1000, help="that are searched for")
     parser.add_argument("--steps", type=int, default=1200, help="of the network's learning")
     parser.add_argument("--few", type=int, default=50, help="that are searched for by SSIM")
     options = parser.parse_args()
-    photos = Photos(options.private, options.pool, options.sample)
-    scheme, found = Scheme(rows_per_image=options.times), {}
+    photos, scheme, found = Photos.of(options), Scheme(rows_per_image=options.times), {}
     for seed in options.seeds:
         made = make(
             photos, options.images, scheme, seed, labels="coefficients", knows_pool=True

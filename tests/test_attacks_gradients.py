@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from test_attacks_field import smooth_images
 
 from instahide.attacks.gradients.dense import input_from_gradient
-from instahide.attacks.gradients.matching import Matching, gradient_of, match_gradient
+from instahide.attacks.gradients.lastlayer import label_from_gradient
+from instahide.attacks.gradients.matching import (
+    Matching,
+    SeenSteps,
+    gradient_of,
+    match_gradient,
+    match_steps,
+)
 from instahide.errors import InstaHideError
 
 SHAPE, CLASSES = (8, 8, 3), 5
@@ -79,6 +86,54 @@ def test_a_real_step_of_a_dense_network_gives_its_row(torch, rng):
     np.testing.assert_allclose(planes.transpose(1, 2, 0), row[0], atol=1e-5)
 
 
+@given(
+    st.lists(st.sampled_from([0.0, 0.01, 0.3, 0.62]), min_size=2, max_size=9),
+    st.integers(1, 6),
+    st.integers(0, 2**32 - 1),
+)
+def test_the_last_layers_gradient_is_its_label(values, units, seed):
+    rng, label = np.random.default_rng(seed), np.array([*values, 0.0])
+    label[rng.integers(len(values))] = 0.2
+    weight, bias = rng.standard_normal((len(label), units)), rng.standard_normal(len(label))
+    inside = rng.standard_normal(units)
+    outputs = np.exp(weight @ inside + bias)
+    delta = label.sum() * outputs / outputs.sum() - label
+    found = label_from_gradient((np.outer(delta, inside), delta), (weight, bias))
+    np.testing.assert_allclose(found, label, atol=1e-4)
+
+
+def test_a_real_step_gives_its_label(network, rng):
+    label = np.float32([[0.4, 0, 0.3, 0, 0]])
+    gradient = gradient_of(network, masked(rng, 1), label)
+    layer = tuple(part.detach().numpy() for part in tuple(network.parameters())[-2:])
+    found = label_from_gradient(tuple(gradient[-2:]), layer)
+    np.testing.assert_allclose(found, label[0], atol=1e-5)
+    assert (found[[1, 3, 4]] == 0).all()
+
+
+def test_steps_at_other_weights_are_searched_through_together(torch, network, rng):
+    rows, labels = masked(rng, 4), np.zeros((4, CLASSES), np.float32)
+    labels[np.arange(4), [0, 1, 2, 0]] = 0.3
+    labels[:, 4] = [0.1, 0.2, 0.3, 0.4]
+    rows, labels = rows.reshape(2, 2, *SHAPE), labels.reshape(2, 2, CLASSES)
+    weights, gradients = [], []
+    for row, label in zip(rows, labels, strict=True):
+        weights.append([part.detach().numpy().copy() for part in network.parameters()])
+        gradients.append(gradient_of(network, row, label))
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.add_(0.05 * torch.randn(parameter.shape))
+    weights, gradients = (
+        [np.stack(parts) for parts in zip(*steps, strict=True)]
+        for steps in (weights, gradients)
+    )
+    settings = Matching(100, 0.1, variation=0.0, signed=False)
+    found = match_steps(network, SeenSteps(weights, gradients, labels), SHAPE, rng, settings)
+    assert found.shape == rows.shape
+    for row, truth in zip(found.reshape(4, -1), rows.reshape(4, -1), strict=True):
+        assert np.square(row - truth).sum() < 0.05 * np.square(truth).sum()
+
+
 def test_matching_gives_a_masked_row_with_its_signs(network, rng):
     row, label = masked(rng, 1), np.float32([[0.4, 0, 0.3, 0, 0]])
     gradient = gradient_of(network, row, label)
@@ -117,7 +172,7 @@ def test_of_several_starts_the_nearest_gradient_is_kept(network, rng):
 
 
 def test_a_gradient_of_another_network_is_refused(network, rng):
-    with pytest.raises(InstaHideError, match=r"shapes are \[\(3,\)\], and the network's"):
+    with pytest.raises(InstaHideError, match=r"are \[\(1, 3\)\], and the network's \[\(1, 12"):
         match_gradient(
             network, [np.ones(3)], np.ones((1, CLASSES), np.float32), SHAPE, rng, Matching(1)
         )

@@ -7,9 +7,11 @@ import pytest
 from test_attacks_field import smooth_images
 
 from instahide.attacks.catalogue import NAMED, unmixing
+from instahide.attacks.knownpool.linearfinish import usual_level
 from instahide.attacks.protocol import Released
 from instahide.attacks.running import run_steps
 from instahide.attacks.unmixing.parts.field import learn_field
+from instahide.attacks.unmixing.parts.labels import check_masked
 from instahide.attacks.unmixing.parts.lostimages import replace_lost, shared_direction
 from instahide.attacks.unmixing.parts.scales import scale_to_sums
 from instahide.attacks.unmixing.problem import make_problem
@@ -94,11 +96,16 @@ def test_photos_alone_come_near():
 
 
 def test_masked_rows_and_unknown_pools_are_refused():
-    masked, _, _ = challenge(4, "none", "cross")
-    for name in ("linear-none", "linear-pool"):
-        with pytest.raises(InstaHideError, match="without a mask"):
+    masked, _, _ = challenge(4, "coefficients", "cross")
+    for name in ("linear", "linear-classes", "linear-none", "linear-pool"):
+        with pytest.raises(InstaHideError, match=r"without a mask .*; use the attack whit"):
             attack(name, masked)
-    unmasked, _, _ = challenge(4, "none")
+    unmasked, _, _ = challenge(4, "coefficients")
+    inside = replace(unmasked, scheme=Scheme("mixup-inside", k=4))
+    with pytest.raises(InstaHideError, match="no attack here takes more without a mask"):
+        attack("linear", inside)
+    with pytest.raises(InstaHideError, match=r"masked rows .* use the attack linear"):
+        check_masked(unmasked)
     with pytest.raises(InstaHideError, match="public: pool"):
         attack("linear-pool", replace(unmasked, pool=None))
     with pytest.raises(InstaHideError, match="no public images"):
@@ -116,6 +123,31 @@ def test_scales_follow_from_the_sums(count):
     sums[0], precision[0] = 0, 1e-9
     found = scale_to_sums(members, true * wrong[members], sums, precision, count)
     np.testing.assert_allclose(found, true, atol=1e-3)
+
+
+def test_rows_that_hardly_hold_a_wrong_image_do_not_settle_its_scale():
+    rng = np.random.default_rng(1)
+    members = np.array([(a, b) for a in range(6) for b in range(a)] * 8)
+    true = rng.uniform(0.1, 0.6, members.shape).astype(np.float32)
+    held = (members == 0).any(axis=1)
+    few = np.flatnonzero(held)[:3]
+    true[few] = np.where(members[few] == 0, 1e-4, true[few])
+    wrong = np.where(members == 0, 1.2, 1).astype(np.float32)
+    share = np.where(members == 0, true, 0).sum(axis=1)
+    # What is left of image 0's rows is its own error; sums are known but for a little.
+    level = (1e-10 + 1e-2 * share**2).astype(np.float32)
+    sums = true.sum(axis=1) + 1e-3 * held * rng.standard_normal(len(true))
+    state = State(np.zeros((7, 1), np.float32), Assignment(members, true), level, None)
+    usual = usual_level(state)
+    assert (usual >= level).all() and (usual[few] > 100 * level[few]).all()
+    np.testing.assert_array_equal(usual[~held], level[~held])
+
+    def off(level):
+        found = scale_to_sums(members, true * wrong, sums, 1 / level, 6)
+        ratio = (found / true)[members == 0]
+        return abs(np.median(ratio) - 1)
+
+    assert off(usual) < 0.01 < off(level)
 
 
 def test_the_shared_direction_is_the_first_singular_vector():
@@ -151,3 +183,9 @@ def test_a_lost_image_takes_the_place_of_a_double():
     whole = replace(state, images=np.vstack([private, field.mean]),
                     assignment=Assignment(pairs, weights))  # fmt: skip
     assert replace_lost(field, whole, level) is whole
+    # In all its rows, at thrice the contrast with a third of the coefficient: not lost.
+    third = np.where(pairs == 5, 1 / 3, 1).astype(np.float32)
+    thrice = whole.images.copy()
+    thrice[5] += 2 * (thrice[5] - field.mean)
+    scaled = replace(whole, images=thrice, assignment=Assignment(pairs, weights * third))
+    assert replace_lost(field, scaled, level) is scaled

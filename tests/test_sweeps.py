@@ -186,7 +186,7 @@ def test_encodings_stand_beside_each_other_and_have_the_attacks_that_suit_them()
         {"encoding": ["dp-instahide,k=4,noise=0.2"]},
     ]
     named = ["whitened", "whitened-none", "pool", "whitened-inside", "whitened-dp", "oracle",
-             "single", "publicsearch", "learnt-mask", "averaging", "linear-none",
+             "single", "publicsearch", "learnt-mask", "averaging", "linear", "linear-none",
              "linear-pool", "mean"]  # fmt: skip
     found = {
         point["challenge"].removeprefix("sweeps/").partition("-n20")[0]: point["attacks"]
@@ -197,7 +197,7 @@ def test_encodings_stand_beside_each_other_and_have_the_attacks_that_suit_them()
                          "publicsearch", "learnt-mask", "averaging", "mean"],
         "cross-k2-T50": ["whitened", "whitened-none", "oracle", "learnt-mask", "averaging",
                          "mean"],
-        "mixup-k6-T50": ["whitened", "pool", "oracle", "averaging", "linear-none",
+        "mixup-k6-T50": ["whitened", "pool", "oracle", "averaging", "linear", "linear-none",
                          "linear-pool", "mean"],
         "inside-k2-T50": ["whitened", "whitened-none", "whitened-inside", "oracle",
                           "learnt-mask", "averaging", "mean"],

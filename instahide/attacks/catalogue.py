@@ -121,7 +121,7 @@ NAMED = {
     "pool": {"public": "pool", "finish": "pool"},
     "neural": OF_2020 | {"finish": "scaled"},
     "neural-v1": OF_2020 | {"finish": "colours"},
-    "linear": {"finish": "none"},
+    "linear": {"assignment": "em,unmasked=True", "finish": "none"},
     "linear-classes": LINEAR | {"labels": "classes"},
     "linear-none": LINEAR | {"labels": "none"},
     "linear-pool": LINEAR | {"labels": "none", "public": "pool", "finish": "linear-pool"},

@@ -70,7 +70,8 @@ def _takes(attack: Attack, scheme: str, k: int) -> bool:
         return False
     if OF_PLACES in stages:
         return masked and inside
-    if OF_UNMASKED_PAIRS in stages:
+    refuses_masks = any(step.choice.options.get("unmasked") for step in attack.steps)
+    if OF_UNMASKED_PAIRS in stages or refuses_masks:
         return not masked and pairs
     if any(stage in OF_MASKED_PAIRS for stage in stages):
         return masked and pairs

@@ -43,6 +43,7 @@ from instahide.progress import tracked
 
 AT_REST = 1e-10  # mean squared change of the private images that counts: one may come late
 LEAST_PRIVATE = 0.05  # of the private coefficients' sum
+USUAL = 0.25  # quantile of the levels of an image's rows
 
 decode_linearly_needs = decode_with_pool_needs
 decode_linearly_seconds = decode_with_pool_seconds
@@ -105,7 +106,28 @@ def run_linear_pass(
     sums = np.maximum(1 - decoding.coefficients.sum(axis=1), LEAST_PRIVATE)
     state = replace(state, unmasked=task.magnitudes - public)
     state = replace(state, level=remaining_level(task, state))
-    state = choose_pairs(task.dictionary.field, state, state.level, chooser, sums)
-    state = fit_private(state)
-    state = fit_private(replace(state, level=remaining_level(task, state)))
+    state = choose_pairs(task.dictionary.field, state, usual_level(state), chooser, sums)
+    for _ in range(2):
+        state = fit_private(replace(state, level=usual_level(state)))
+        state = replace(state, level=remaining_level(task, state))
     return replace(state, unmasked=task.magnitudes), decoding
+
+
+def usual_level(state: State) -> np.ndarray:
+    """Return each row's level, but no less than is usual in rows of either of its images.
+
+    Where an image is wrong, what is left of its rows is the image's own error, and least where
+    its coefficient is next to nothing: the rows that tell least of it would count most, in
+    its own solution and in that of its scale, and it would stay wrong.
+
+    Returns
+    -------
+    ndarray of float32, shape (E,)
+    """
+    level, members = state.level.copy(), state.assignment.members
+    for image in range(state.image_count):
+        rows = np.flatnonzero((members == image).any(axis=1))
+        if len(rows):
+            least = np.quantile(state.level[rows], USUAL)
+            level[rows] = np.maximum(level[rows], least)
+    return level

@@ -28,7 +28,7 @@ from instahide.attacks.unmixing.parts.hardem import (
     hard_em_seconds,
     run_hard_em,
 )
-from instahide.attacks.unmixing.parts.labels import Parts, read_pairs
+from instahide.attacks.unmixing.parts.labels import Parts, check_unmasked, read_pairs
 from instahide.attacks.unmixing.parts.leastsquares import normal_needs
 from instahide.attacks.unmixing.parts.pairs import KnownPairs, pairs_needs
 from instahide.attacks.unmixing.problem import Problem
@@ -57,6 +57,7 @@ def em(
     *,
     rounds: int = 6,
     ridge: float = PROFILE_RIDGE,
+    unmasked: bool = False,
 ) -> Assignment:
     """Cluster within classes, then EM over pairs: the second stage of `whitened`.
 
@@ -68,12 +69,16 @@ def em(
         Of EM; 1 leaves clusters and one choice of pairs.
     ridge : float
         See `fit_pairs`.
+    unmasked : bool
+        Refuse rows under a mask, as the attack `linear` does.
 
     Raises
     ------
     InstaHideError
         When rows do not have two private images, or are too few.
     """
+    if unmasked:
+        check_unmasked(problem)
     parts = read_pairs(problem)
     leaders = cluster_leaders(features, parts, ROWS_PER_IMAGE)
     power = 2 if problem.scheme.masked else 1

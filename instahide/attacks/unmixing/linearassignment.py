@@ -45,7 +45,7 @@ def assign_linearly_seconds(size: Size) -> float:
 def assign_linearly(
     problem: Problem, features: np.ndarray, rng: np.random.Generator
 ) -> Assignment:
-    """Assign pairs of images to rows without masks: the second stage of `linear`.
+    """Assign pairs of images to rows without masks: the second stage of `linear-none`.
 
     Parameters
     ----------

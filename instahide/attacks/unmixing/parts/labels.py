@@ -91,8 +91,35 @@ def check_masked(problem: Problem) -> None:
     InstaHideError
     """
     if problem.scheme.private_count != 2 or not problem.scheme.masked:
+        instead = "linear, linear-classes or linear-none (with the pool: linear-pool)"
         raise InstaHideError(
             f"scheme {problem.scheme.name}: this stage takes masked rows of two private images"
+            + ("" if problem.scheme.masked else f"; without a mask use the attack {instead}")
+        )
+
+
+def check_unmasked(problem: Problem) -> None:
+    """Refuse rows that are under a mask, or have not two private images.
+
+    Raises
+    ------
+    InstaHideError
+    """
+    scheme = problem.scheme
+    if scheme.masked:
+        others = (
+            "whitened-inside"
+            if scheme.private_count != 2
+            else "whitened, whitened-classes or whitened-none (with the pool: pool or single)"
+        )
+        raise InstaHideError(
+            f"scheme {scheme.name}: rows are under a mask, and this stage takes rows without a "
+            f"mask (mixup); use the attack {others}"
+        )
+    if scheme.private_count != 2:
+        raise InstaHideError(
+            f"scheme {scheme.name}, rows of {scheme.private_count} private images: this stage "
+            "takes two; no attack here takes more without a mask"
         )
 
 
@@ -120,11 +147,7 @@ def read_unmasked(problem: Problem) -> Parts:
     InstaHideError
         When rows have a mask, or do not have two private images.
     """
-    if problem.scheme.private_count != 2 or problem.scheme.masked:
-        raise InstaHideError(
-            f"scheme {problem.scheme.name}: this stage takes rows of two private images "
-            "without a mask (mixup)"
-        )
+    check_unmasked(problem)
     return parts_of_pairs(strip_labels(problem.label, "classes"), problem.image_count)
 
 

@@ -14,7 +14,7 @@ from instahide.attacks.unmixing.parts.field import Field
 from instahide.attacks.unmixing.parts.reassignment import residual_gain
 from instahide.attacks.unmixing.state import State
 
-LEAST_USED = 0.75  # of the mean sum of coefficients; all images are used equally
+LEAST_USED = 0.75  # of the mean; all images are used equally
 DOUBLE = 0.9  # cosine of two whitened images
 POWER_STEPS = 20
 
@@ -49,18 +49,25 @@ def replace_lost(field: Field, state: State, level: np.ndarray) -> State:
 def find_useless(images: np.ndarray, state: State) -> int | None:
     """Return the image that is used least, if it is hardly used or another one's double.
 
+    Hardly used is an image of few rows. That its coefficients are small is not enough: one that
+    was found a moment ago may be in all its rows at the wrong scale.
+
     Parameters
     ----------
     images : ndarray of float32, shape (n, d)
         Whitened, less the mean public one.
     """
     given = state.assignment
-    used = np.bincount(given.members.ravel(), given.weights.ravel(), minlength=len(images))
+    used, rows = (
+        np.bincount(given.members.ravel(), values.ravel(), minlength=len(images))
+        for values in (given.weights, given.weights > 0)
+    )
     unit = images / np.maximum(np.linalg.norm(images, axis=1, keepdims=True), 1e-12)
     doubles = np.triu(unit @ unit.T, 1) > DOUBLE
     pairs = np.argwhere(doubles)
     suspects = [min(pair, key=lambda image: used[image]) for pair in pairs]
-    suspects += list(np.flatnonzero(used < LEAST_USED * used.mean()))
+    few = (used < LEAST_USED * used.mean()) & (rows < LEAST_USED * rows.mean())
+    suspects += list(np.flatnonzero(few))
     return int(min(suspects, key=lambda image: used[image])) if suspects else None
 
 
