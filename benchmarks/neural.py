@@ -8,8 +8,9 @@ retrieval, SSIM and Max_SSIM, and processor seconds without those of the network
 
     python benchmarks/neural.py PRIVATE POOL.zarr SAMPLE.zarr --weights weights.pt
 
-The weights are those that the attack's first step leaves; where there is no such file they are
-trained, and kept there. They depend on the attacker's photos only, and serve all seeds.
+The weights are those that a step of the attack leaves, and `--second` those of the network that
+sees prototypes; where there is no such file they are trained, and kept there. They depend on
+the attacker's photos only, and serve all seeds.
 """
 
 import argparse
@@ -23,8 +24,8 @@ from measuring import quiet
 from whitened import accuracy, make_judge, match
 from whitened_start import areas
 
-from instahide.attacks.catalogue import choose_stage, unmixing
-from instahide.attacks.neural.cliques import cosines_of, find_clusters
+from instahide.attacks.catalogue import unmixing
+from instahide.attacks.neural.clusters import cosines_of, find_clusters
 from instahide.attacks.neural.training import ROW_STEPS
 from instahide.attacks.running import run_step, step_rng
 from instahide.attacks.unmixing.parts.labels import read_pairs
@@ -32,7 +33,9 @@ from instahide.attacks.unmixing.state import NOBODY, Assignment, mix
 from instahide.encodings.instahide.scheme import Scheme
 
 SIMILARITIES = ("whitened", "neural", "neural-whitened")
-ASSIGNMENTS = ("cliques", "cliques,by=matching", "em")
+ASSIGNMENTS = (
+    "cliques", "cliques,by=matching", "prototypes", "prototypes,by=matching", "em",
+)  # fmt: skip
 #: Similarity, assignment, retrieval and finish.
 CHAINS = {
     "2020": "neural cliques adam scaled",
@@ -40,6 +43,8 @@ CHAINS = {
     "2020-matching": "neural cliques,by=matching adam scaled",
     "2020-rows": "neural cliques,by=matching adam,start=rows scaled",
     "2020-rows-colours": "neural cliques,by=matching adam,start=rows colours,start=rows",
+    "2020-prototypes": "neural prototypes adam colours",
+    "second-network": "neural prototypes,by=matching field local",
     "their-retrieval": "whitened em adam scaled",
     "their-retrieval-rows": "whitened em adam,start=rows scaled",
     "their-clusters": "whitened cliques,by=matching field local",
@@ -56,13 +61,15 @@ def main() -> None:
     parser.add_argument("pool", type=Path)
     parser.add_argument("sample", type=Path, help="the attacker's pool")
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=ROW_STEPS, help="of training")
+    parser.add_argument("--second", type=Path, help="default: prototypes.pt beside them")
+    parser.add_argument("--steps", type=int, default=ROW_STEPS, help="of training the first")
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--rows", type=int, default=50, help="for each image")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--similarities", nargs="*", choices=SIMILARITIES, default=SIMILARITIES)
     parser.add_argument("--chains", nargs="*", choices=CHAINS, default=list(CHAINS))
     options = parser.parse_args()
+    options.second = options.second or options.weights.with_name("prototypes.pt")
     photos = Photos(options.private, options.pool, options.sample)
     scheme = Scheme(rows_per_image=options.rows)
     for seed in options.seeds:
@@ -80,18 +87,18 @@ def compare_similarity(
     """Print what a similarity tells, and what assignments make of it."""
     steps = unmixing(similarity=name).steps
     with quiet():
-        features = run_steps_kept(made, steps[: len(steps) - 3], options, kept)[0]
+        features, before = run_steps_kept(made, steps[:-3], options, kept)
     areas_found = "   ".join(f"{area:.4f}" for area in areas(features, made))
     print(f"{name}: area, all and large {areas_found}; purity {purity(features, made):.4f}")
     for text in ASSIGNMENTS:
-        choice, rng = choose_stage("assignment", text), np.random.default_rng(0)
+        steps = unmixing(similarity=name, assignment=text).steps[:-2]
         with quiet():
-            begin = time.process_time()
-            found = choice(made.problem, features, rng)
-            seconds = time.process_time() - begin
+            found, seconds = run_steps_kept(made, steps, options, kept)
         left = (found.members == NOBODY).mean()
         right = "   ".join(f"{x:.4f}" for x in rightly_named(found, made).values())
-        print(f"  {text:<22}{right}   left out {left:.3f}, {seconds:.1f} s", flush=True)
+        print(
+            f"  {text:<24}{right}   left out {left:.3f}, {seconds - before:.1f} s", flush=True
+        )
 
 
 def run_chain(made: Made, name: str, options: argparse.Namespace, kept: dict[str, Any]) -> None:
@@ -112,15 +119,16 @@ def run_steps_kept(
     made: Made, steps: Any, options: argparse.Namespace, kept: dict[str, Any]
 ) -> tuple[Any, float]:
     """Run steps, the beginnings that others have run kept; return product and seconds."""
-    product, total, trail = None, 0.0, ""
+    before, total, trail = (), 0.0, ""
     for number, step in enumerate(steps):
         trail += "/" + step.choice.text
-        if trail not in kept:
-            before = () if product is None else (product,)
+        place = step.choice.text if step.beside else trail
+        if place not in kept:
             begin = time.process_time()
             product = run_one(made, number, before, step, options)
-            kept[trail] = product, time.process_time() - begin
-        product, seconds = kept[trail]
+            kept[place] = product, time.process_time() - begin
+        product, seconds = kept[place]
+        before = (*before, product) if step.beside else (product,)
         total += seconds if step.name != "network" else 0
     return product, total
 
@@ -128,14 +136,15 @@ def run_steps_kept(
 def run_one(
     made: Made, number: int, before: tuple[Any, ...], step: Any, options: argparse.Namespace
 ) -> Any:
-    """Run one step; the network is trained where its weights are not there."""
-    offers = {}
-    if step.name == "network":
-        if options.weights.exists():
-            return options.weights
-        offers = {"path": options.weights}
+    """Run one step; a network is trained where its weights are not there."""
+    if step.name != "network":
+        return run_step(step, made.problem, before, step_rng(number, 0))
+    path = options.second if step.beside else options.weights
+    if path.exists():
+        return path
+    if not step.beside:
         step = unmixing(similarity=f"neural,steps={options.steps}").steps[0]
-    return run_step(step, made.problem, before, step_rng(number, 0), offers)
+    return run_step(step, made.problem, (), step_rng(0, 0), {"path": path})
 
 
 def purity(features: np.ndarray, made: Made) -> float:

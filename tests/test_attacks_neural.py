@@ -1,20 +1,21 @@
 """The attack of 2020 and its parts: descent, clusters, sharing out, networks, colours."""
 
 from dataclasses import replace
-from itertools import permutations, product
+from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from neuralrows import IMAGES, SHAPE, make_public, make_rows, share_right
 from scipy.optimize import approx_fprime
 from scipy.sparse import csr_matrix
-from test_attacks_field import smooth_images
 from unmixing import unmix
 
 from instahide.attacks.catalogue import NAMED, unmixing
 from instahide.attacks.neural import descent, finish
-from instahide.attacks.neural.cliques import assign_by_cliques, cosines_of
+from instahide.attacks.neural.cliques import assign_by_cliques
+from instahide.attacks.neural.clusters import cosines_of
 from instahide.attacks.neural.descent import descend, fill_range
 from instahide.attacks.neural.growing import grow_clusters, thin_clusters, total_scores
 from instahide.attacks.neural.networks import make_pair_network, make_row_network
@@ -23,15 +24,9 @@ from instahide.attacks.neural.rows import draw_rows
 from instahide.attacks.neural.sharing import share_by_matching, share_greedily
 from instahide.attacks.neural.similarity import learnt, load_pair_network, pair_scores
 from instahide.attacks.neural.training import train_on_pairs, train_on_rows
-from instahide.attacks.protocol import Released
-from instahide.attacks.unmixing.problem import make_problem
 from instahide.attacks.unmixing.state import NOBODY, Assignment, mix
 from instahide.encodings.instahide.scheme import Scheme
 from instahide.errors import InstaHideError
-
-SHAPE = (8, 8, 3)
-IMAGES, ROWS = 6, 40  # three of each class; rows for each image
-SCHEME = Scheme(k=4, rows_per_image=ROWS)
 
 
 @pytest.fixture
@@ -41,18 +36,12 @@ def rng():
 
 @pytest.fixture(scope="module")
 def public():
-    return smooth_images(np.random.default_rng(1), 400, SHAPE).astype(np.float32)
+    return make_public()
 
 
 @pytest.fixture(scope="module")
-def made(public):
-    """A problem of six images in two classes, members and weights of its rows, and images."""
-    rng = np.random.default_rng(2)
-    rows = draw_rows(public, SCHEME, rng, IMAGES * ROWS, IMAGES)
-    label = np.zeros((len(rows.members), 2), np.float32)
-    np.add.at(label, (np.arange(len(label))[:, None], rows.members // 3), rows.weights)
-    problem = make_problem(Released(rows.magnitudes, label), public, SCHEME, IMAGES)
-    return problem, rows
+def made():
+    return make_rows()
 
 
 def test_a_step_of_the_descent_goes_down_the_slope_of_the_better_sign(rng):
@@ -150,22 +139,13 @@ def test_greedy_clusters_take_their_closest_and_no_row_more_than_it_has_places(r
     assert taken[:, 0].sum() == 8
 
 
-def _right(found, rows):
-    """Return the share of right places, images of a class named as is best."""
-    count = mix(found.members, np.ones(found.weights.shape, np.float32), IMAGES)
-    true = mix(rows.members, np.ones(rows.weights.shape, np.float32), IMAGES)
-    common = count.T @ true
-    names = max(permutations(range(IMAGES)), key=lambda x: common[range(IMAGES), x].sum())
-    return common[range(IMAGES), names].sum() / true.sum()
-
-
 @pytest.mark.parametrize("by", ["greedy", "matching"])
 def test_rows_that_share_an_image_come_to_one_cluster(made, rng, by):
     problem, rows = made
     holds = mix(rows.members, rows.weights, IMAGES)
     features = holds + 0.02 * rng.standard_normal(holds.shape, np.float32)
     found = assign_by_cliques(problem, features, rng, by=by)
-    assert _right(found, rows) > (0.9 if by == "matching" else 0.65)
+    assert share_right(found, rows) > (0.9 if by == "matching" else 0.65)
     assert not found.weights[found.members == NOBODY].any()
     # An image stands at a place of its own class.
     classes = np.argsort(-problem.label, axis=1, kind="stable")
@@ -249,16 +229,16 @@ def test_a_network_learns_which_rows_share_an_image(made, rng, tmp_path):
 def test_an_interrupted_training_ends_where_the_other_does(made, tmp_path, monkeypatch):
     torch = pytest.importorskip("torch")
     problem, _ = made
-    monkeypatch.setattr("instahide.attacks.neural.training.KEPT_EVERY", 2)
+    monkeypatch.setattr("instahide.attacks.neural.fitting.KEPT_EVERY", 2)
     monkeypatch.setattr("instahide.attacks.neural.training.BATCH_ROWS", 32)
     whole, broken, state = (tmp_path / name for name in ("whole", "broken", "state"))
     train_on_rows(problem, np.random.default_rng(3), path=whole, steps=5)
 
-    def fail(path, content):
+    def fail(path, kind, network):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("instahide.attacks.neural.training._save", fail)
+        patch.setattr("instahide.attacks.neural.training.save_weights", fail)
         with pytest.raises(KeyboardInterrupt):
             train_on_rows(problem, np.random.default_rng(3), path=broken, state=state, steps=5)
     train_on_rows(problem, np.random.default_rng(3), path=broken, state=state, steps=5)

@@ -10,7 +10,15 @@ STAGES = {path for path in (ATTACKS / "unmixing").glob("*.py") if path.name not 
 NEURAL = ATTACKS / "neural"
 STAGES |= {
     NEURAL / f"{name}.py"
-    for name in ("training", "similarity", "cliques", "retrieval", "finish")
+    for name in (
+        "training",
+        "similarity",
+        "prototypetraining",
+        "cliques",
+        "prototypes",
+        "retrieval",
+        "finish",
+    )
 }
 #: It attacks challenges of its own with all stages, so it is to re-run with each of them.
 WHOLE = {NEURAL / "errorfinish.py"}

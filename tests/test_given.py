@@ -11,10 +11,11 @@ import yaml
 import zarr
 from workflow_project import ROOT
 
+from instahide.attacks.accounts import account
 from instahide.attacks.given import shared_share, what_is_given
 from instahide.attacks.protocol import Knowledge, Recovery, Released
 from instahide.attacks.recipe import Attack, Step
-from instahide.attacks.running import account, save_step
+from instahide.attacks.running import save_step
 from instahide.attacks.seen import Seen, load_seen, see
 from instahide.choice import Choice
 from instahide.config import check_config

@@ -58,6 +58,8 @@ STAGES = {
         "equal": f"{UNMIXING}.equalassignment:assign_equal",
         "views": f"{UNMIXING}.viewassignment:em_in_views",
         "cliques": f"{NEURAL}.cliques:assign_by_cliques",
+        "prototypes": f"{NEURAL}.prototypes:assign_by_prototypes",
+        "prototypes-stacked": f"{NEURAL}.prototypes:assign_by_stacks",
         "linear": f"{UNMIXING}.linearassignment:assign_linearly",
     },
     "retrieval": {
@@ -86,12 +88,22 @@ STAGES = {
 #: Names of stages that another step stands before, in several parts.
 SCATTERED = {"scattered": f"{UNMIXING}.neighbourhood:find_neighbours"}
 NEIGHBOUR_PARTS = 16  # jobs that share the search for neighbours
-#: Names of similarities that a network is trained for in a step before; it takes the options.
+#: stage -> names that a network is trained for in a step before -> what trains it
 TRAINED = {
-    "neural": f"{NEURAL}.training:train_on_rows",
-    "neural-whitened": f"{NEURAL}.training:train_on_rows",
-    "neural-pairs": f"{NEURAL}.training:train_on_pairs",
+    "similarity": {
+        "neural": f"{NEURAL}.training:train_on_rows",
+        "neural-whitened": f"{NEURAL}.training:train_on_rows",
+        "neural-pairs": f"{NEURAL}.training:train_on_pairs",
+    },
+    "assignment": {
+        "prototypes": f"{NEURAL}.prototypetraining:train_on_prototypes",
+        "prototypes-stacked": f"{NEURAL}.prototypetraining:train_on_stacks",
+    },
 }
+#: Options that go to such a training, and not to the stage.
+TRAINING_OPTIONS = ("steps", "depth", "width")
+#: The file of its weights.
+WEIGHTS = {"similarity": "weights.pt", "assignment": "prototypes.pt"}
 NETWORK = Resources(memory_mb=4000, minutes=60, threads=1)  # of such a step
 #: What each stage leaves: its file, and the class of what is in it.
 PRODUCTS = {
@@ -214,8 +226,9 @@ def _steps(stage: str, text: str) -> list[Step]:
     (product, kind), choice = PRODUCTS[stage], choose_stage(stage, text)
     step = Step(stage, choice, product, kind, by_row=stage != "finish")
     name = text.partition(",")[0]
-    if stage == "similarity" and name in TRAINED:
-        return [_training(choice), replace(step, choice=choose_stage(stage, name))]
+    if name in TRAINED.get(stage, ()):
+        training, rest = _training(stage, choice)
+        return [training, replace(step, choice=rest)]
     before = SCATTERED.get(name)
     if not before:
         return [step]
@@ -223,13 +236,21 @@ def _steps(stage: str, text: str) -> list[Step]:
     return [Step("neighbours", search, "neighbours.npz", parts=NEIGHBOUR_PARTS), step]
 
 
-def _training(similarity: Choice) -> Step:
-    """Return the step that trains the network of a similarity, with its options."""
-    chosen, comma, options = similarity.text.partition(",")
-    target = TRAINED[chosen]
-    name = target.rpartition("_")[2]  # rows or pairs, what it is trained on
-    choice = choose("network", name + comma + options, {name: target})
-    return Step("network", choice, "weights.pt", resources=NETWORK)
+def _training(stage: str, choice: Choice) -> tuple[Step, Choice]:
+    """Return the step that trains the network of a stage, and the stage's choice without it.
+
+    The network of a similarity is all that it needs; that of a later stage stands beside what
+    the stages before have made.
+    """
+    name, *options = choice.text.split(",")
+    target = TRAINED[stage][name]
+    of_training = [text for text in options if text.partition("=")[0] in TRAINING_OPTIONS]
+    others = [text for text in options if text not in of_training]
+    lesson = target.rpartition("_")[2]  # rows, pairs and so on: what it is trained on
+    trained = choose("network", ",".join([lesson, *of_training]), {lesson: target})
+    beside = stage != "similarity"
+    step = Step("network", trained, WEIGHTS[stage], beside=beside, resources=NETWORK)
+    return step, choose_stage(stage, ",".join([name, *others]))
 
 
 def baseline(name: str) -> Attack:

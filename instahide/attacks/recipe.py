@@ -67,6 +67,9 @@ class Step:
     parts : int
         Jobs that can run at once, each with ``part=(number, parts)``; the next step is given
         the list of what they made.
+    beside : bool
+        It is given nothing of the steps before, and the next step is given what it makes after
+        what they made; such as a training whose network a later stage uses.
     resources : Resources
 
     Raises
@@ -81,6 +84,7 @@ class Step:
     kind: str | None = None
     by_row: bool = False
     parts: int = 1
+    beside: bool = False
     resources: Resources = field(default_factory=Resources)
 
     def __post_init__(self):
@@ -137,13 +141,29 @@ class Attack:
         """Tell whether it attacks an encoding of this name."""
         return not self.encodings or encoding in self.encodings
 
+    def before(self, number: int) -> list[int]:
+        """Return the numbers of the steps whose products step `number` is given."""
+        found: list[int] = []
+        if self.steps[number].beside:
+            return found
+        for other in reversed(range(number)):
+            found.insert(0, other)
+            if not self.steps[other].beside:
+                break
+        return found
+
+    def beginning(self, number: int) -> tuple[Step, ...]:
+        """Return the steps that decide what step `number` makes, itself the last."""
+        first = number if self.steps[number].beside else 0
+        return self.steps[first : number + 1]
+
     def trail(self, number: int) -> str:
         """Return the folder, below a challenge's `steps`, of what step `number` makes.
 
         It tells everything that led to it.
         """
         pool = "+pool" if self.public == "pool" else ""
-        chosen = [step.choice.text for step in self.steps[: number + 1]]
+        chosen = [step.choice.text for step in self.beginning(number)]
         return "/".join([self.family, self.labels + pool, *chosen])
 
     def files(self, number: int) -> list[str]:
@@ -152,6 +172,10 @@ class Attack:
         if step.parts == 1:
             return [f"{folder}/{step.product}"]
         return [f"{folder}/{part}/{step.product}" for part in range(step.parts)]
+
+    def left_before(self, number: int) -> list[str]:
+        """Return the files that step `number` is given, below a challenge's `steps`."""
+        return [file for other in self.before(number) for file in self.files(other)]
 
     def jobs(self) -> Iterator[tuple[str, int, int | None]]:
         """Yield file, step and part of every job but the last step's."""
@@ -165,7 +189,7 @@ class Attack:
 
         What does not decide what step `number` makes is left out.
         """
-        steps = tuple(replace(step, resources=Resources()) for step in self.steps[: number + 1])
+        steps = tuple(replace(step, resources=Resources()) for step in self.beginning(number))
         last = number == len(self.steps) - 1
         return asdict(replace(self, name=self.name if last else "", steps=steps))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from instahide.attacks.accounts import account, check_digest, digest_of, steps_until
 from instahide.attacks.given import what_is_given
 from instahide.attacks.needs import check_needs, size_of
 from instahide.attacks.nothing import NothingToGoOn
@@ -24,7 +25,6 @@ from instahide.choice import load_function
 from instahide.errors import InstaHideError
 from instahide.files import atomic, save_json
 from instahide.progress import announce
-from instahide.smalljson import read_object
 
 StepObserver = Callable[[str, Any], object]
 UNMOVED = (
@@ -128,11 +128,14 @@ def run_steps(
             announce(text, detail=True)
             offers = {"path": Path(scratch, f"{number}-{step.product}"), "threads": threads}
             offers |= {"part": (0, 1), "observe": observe}
+            given, rng = ((), 0) if step.beside else (before, number)
             with watch.stage(step.name, choice=step.choice.text):
-                product = run_step(step, view, before, step_rng(number, seed), offers)
+                product = run_step(step, view, given, step_rng(rng, seed), offers)
+            watch.stages[-1] |= digest_of(step, product)
             if observe:
                 observe(step.name, product)
-            before = ([product] if step.parts > 1 else product,)
+            made = [product] if step.parts > 1 else product
+            before = (*before, made) if step.beside else (made,)
     return product, watch
 
 
@@ -151,7 +154,7 @@ def run_step(
     view : object
         What it sees.
     before : tuple
-        What the step before made; empty for the first.
+        What the step before made, and those beside it; empty for the first.
     rng : Generator
     offers : mapping, optional
         What it may ask for by a keyword, see `instahide.attacks.recipe.OFFERED`.
@@ -233,7 +236,7 @@ def save_step(
     attack : Attack
         As far as it is to be run, see `Attack.until`.
     before : sequence of path
-        The files of the step before; none for the first.
+        The files of the steps before, see `Attack.left_before`; none for the first.
     seen : Seen
     part : tuple of int, optional
         Number and count of the parts, of a step that has parts.
@@ -241,7 +244,7 @@ def save_step(
         The challenge's pool, to tell whether the attacker's photos are of it; for the last.
     """
     out, step, watch = Path(out), attack.steps[-1], Stopwatch()
-    earlier, products = steps_until(before), _load_before(attack, before)
+    earlier, products = _read_before(attack, [Path(path) for path in before])
     given, view = given_to(attack, seen, pool), view_of(attack, seen)
     announce(check_needs([step.choice], size_of(view)))
     state = out.with_name(f"{out.name}.state")  # of a step that an interruption may break
@@ -251,6 +254,7 @@ def save_step(
         offers = {"path": path, "state": state, "threads": threads, "part": part or (0, 1)}
         with watch.stage(step.name, choice=step.choice.text):
             product = run_step(step, view, products, rng, offers)
+        watch.stages[-1] |= digest_of(step, product)
     done = [*earlier, *watch.stages]
     if isinstance(product, Recovery):
         _clear(out.parent)
@@ -267,12 +271,6 @@ def _clear(folder: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def account(product: Path | str) -> Path:
-    """Return the file beside a step's product that tells how it came to be."""
-    path = Path(product)
-    return path.with_name(f"{path.name}.json")
-
-
 def given_to(attack: Attack, seen: Seen, pool: Path | str | None = None) -> Knowledge:
     """Return what the attacker is given; of a baseline it is told that it is one."""
     if attack.baseline:
@@ -280,47 +278,17 @@ def given_to(attack: Attack, seen: Seen, pool: Path | str | None = None) -> Know
     return replace(what_is_given(seen, pool), generator=attack.generator)
 
 
-def _load_before(attack: Attack, before: Sequence[Path | str]) -> tuple[Any, ...]:
-    """Read what the step before the last one left."""
-    if not before:
-        return ()
-    step = attack.steps[-2]
-    found = [load_product(Path(path), step) for path in before]
-    return (found,) if step.parts > 1 else tuple(found)
-
-
-def steps_until(before: Sequence[Path | str]) -> list[dict[str, Any]]:
-    """Return what is known of the steps that led to some files, parts of one step joined.
-
-    Raises
-    ------
-    InstaHideError
-        When the file beside one is missing or damaged.
-    """
-    accounts = [_read_account(account(path)) for path in before]
-    return [join_parts(parts) for parts in zip(*accounts, strict=True)]
-
-
-def join_parts(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return one account of a step for those of its parts: sums of times, the most memory."""
-    times = {
-        name: round(sum(part[name] for part in parts), 3)
-        for name in ("wall_seconds", "cpu_seconds")
-    }
-    peak = max(part["peak_memory_bytes"] for part in parts)
-    return {**parts[0], **times, "peak_memory_bytes": peak}
-
-
-def _read_account(path: Path) -> list[dict[str, Any]]:
-    stages = read_object(path).get("stages")
-    if not isinstance(stages, list) or not stages or not all(map(_is_timed, stages)):
-        raise InstaHideError(f"{path} tells no steps: remove it, and make what is beside it")
-    return stages
-
-
-def _is_timed(stage: Any) -> bool:
-    """Tell whether this is what `Stopwatch` keeps of a step."""
-    numbers = ("wall_seconds", "cpu_seconds", "peak_memory_bytes")
-    return isinstance(stage, dict) and all(
-        isinstance(stage.get(name), int | float) for name in numbers
-    )
+def _read_before(
+    attack: Attack, files: Sequence[Path]
+) -> tuple[list[dict[str, Any]], tuple[Any, ...]]:
+    """Read what the steps before the last one left; return their accounts and products."""
+    stages, products, files = [], [], list(files)
+    for number in attack.before(len(attack.steps) - 1):
+        step = attack.steps[number]
+        own, files = files[: step.parts], files[step.parts :]
+        stages += steps_until(own)
+        for path in own:
+            check_digest(path, step)
+        found = [load_product(path, step) for path in own]
+        products.append(found if step.parts > 1 else found[0])
+    return stages, tuple(products)

@@ -258,9 +258,9 @@ def recipe(wildcards):
 
 
 def left_before(wildcards):
-    """The files that the step before left."""
+    """The files that the steps before left for this one."""
     attack, number, _ = job_of(wildcards)
-    files = attack.files(number - 1) if number else []
+    files = attack.left_before(number)
     return [f"results/{wildcards.challenge}/steps/{file}" for file in files]
 
 

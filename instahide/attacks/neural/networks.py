@@ -17,6 +17,7 @@ SQUARE = 2  # sides of squares that the small network looks at as one pixel
 WIDTH, BLOCKS = 32, 2  # channels and residual blocks of the small network
 MAPS = 8  # features for each of its pixels
 PAPER_DEPTH, PAPER_WIDTH = 28, 6
+PROTOTYPES = 3  # rows of a cluster that the second network sees at a time, as published
 
 
 def make_row_network(
@@ -37,6 +38,56 @@ def make_row_network(
     layers += [_residual_block(width) for _ in range(blocks)]
     layers += [nn.Conv2d(width, maps, 1), nn.Flatten(), nn.BatchNorm1d(count)]
     return nn.Sequential(*layers)
+
+
+def make_prototype_network(
+    shape: tuple[int, ...], width: int = WIDTH, blocks: int = BLOCKS, maps: int = MAPS
+) -> Any:
+    """Return the small network that sets rows beside what prototypes have in common.
+
+    It sees every row alone at first, prototypes and candidates alike; of prototypes the mean
+    goes on, through a block more. What comes out are features of unit length, of candidates
+    and of prototypes, both (n, maps · H/2 · W/2).
+
+    Parameters
+    ----------
+    shape, width, blocks, maps
+        See `make_row_network`.
+    """
+    nn = import_torch().nn
+    height, across, channels = shape
+    count = maps * (height // SQUARE) * (across // SQUARE)
+    unit = nn.functional.normalize
+
+    class Prototypes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            first = _convolution(channels * SQUARE**2, width)
+            inner = (_residual_block(width) for _ in range(blocks))
+            self.rows = nn.Sequential(nn.PixelUnshuffle(SQUARE), first, nn.ReLU(), *inner)
+            self.alone = _as_features(width, maps, count)
+            self.pooled = nn.Sequential(
+                _residual_block(width), _as_features(width, maps, count)
+            )
+
+        def candidates(self, planes: Any) -> Any:
+            return unit(self.alone(self.rows(planes)))
+
+        def common(self, planes: Any, prototypes: np.ndarray) -> Any:
+            seen = self.rows(planes[prototypes.ravel()])
+            return unit(self.pooled(seen.unflatten(0, prototypes.shape).mean(1)))
+
+        def forward(self, planes: Any, prototypes: np.ndarray) -> Any:
+            seen = self.rows(planes)
+            return unit(self.alone(seen)), unit(self.pooled(seen[prototypes].mean(1)))
+
+    return Prototypes()
+
+
+def _as_features(width: int, maps: int, count: int) -> Any:
+    """Return layers from maps to features, each of about unit size."""
+    nn = import_torch().nn
+    return nn.Sequential(nn.Conv2d(width, maps, 1), nn.Flatten(), nn.BatchNorm1d(count))
 
 
 def make_pair_network(

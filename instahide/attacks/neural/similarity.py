@@ -4,6 +4,7 @@ The network of 2020 scores pair after pair; that of `learnt` looks at rows one b
 `instahide.attacks.neural.networks`.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from instahide.attacks.neural.networks import (
     make_row_network,
     planes_of,
 )
+from instahide.attacks.neural.weights import to_device, weigh_network
 from instahide.attacks.unmixing.parts.field import learn_field
 from instahide.attacks.unmixing.parts.labels import read_classes
 from instahide.attacks.unmixing.parts.neighbours import unit_rows
 from instahide.attacks.unmixing.parts.squares import learn_squares, mixtures_for, whiten
 from instahide.attacks.unmixing.problem import Problem
-from instahide.errors import InstaHideError
 from instahide.progress import tracked
 from instahide.pytorch import import_torch, steadily
 
@@ -61,7 +62,7 @@ def learnt(problem: Problem, weights: Path, rng: np.random.Generator) -> np.ndar
     """
     torch = import_torch()
     with steadily(0):
-        network = weigh_network(weights, "rows", make_row_network(problem.shape))
+        network = weigh_network(weights, "rows", partial(make_row_network, problem.shape))
         rows = problem.magnitudes.reshape(-1, *problem.shape)
         starts = tracked(range(0, len(rows), ROWS_AT_ONCE), "features", "batches")
         with torch.no_grad():
@@ -176,26 +177,4 @@ def score_pairs(network: Any, some: Any, others: Any) -> np.ndarray:
 
 def load_pair_network(weights: Path, channels: int) -> Any:
     """Return the network of 2020 with its weights, on a graphics card where there is one."""
-    torch = import_torch()
-    told = torch.load(weights, weights_only=True, map_location="cpu")
-    size = (told[name] for name in ("depth", "width") if name in told)
-    network = weigh_network(weights, "pairs", make_pair_network(channels, *size))
-    return network.to("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def weigh_network(weights: Path, kind: str, network: Any) -> Any:
-    """Return a network with weights that were trained for it, ready to be used.
-
-    Raises
-    ------
-    InstaHideError
-        When the file holds those of another.
-    """
-    told = import_torch().load(weights, weights_only=True, map_location="cpu")
-    try:
-        network.load_state_dict(told["network"] if told["kind"] == kind else {})
-    except (KeyError, RuntimeError):
-        raise InstaHideError(
-            f"{weights} does not hold the weights of this network: train it anew"
-        ) from None
-    return network.eval()
+    return to_device(weigh_network(weights, "pairs", partial(make_pair_network, channels)))
