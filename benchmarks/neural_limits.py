@@ -10,11 +10,10 @@ images have a mean.
     python benchmarks/neural_limits.py PRIVATE POOL.zarr SAMPLE.zarr --seeds 1 2 3
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
-from challenges import Made, Photos, make
+from challenges import Made, Photos, ask_for_size, make, parser_with_photos
 from measuring import quiet
 from scipy.sparse import csr_matrix
 
@@ -30,18 +29,13 @@ from instahide.ssim import ssim
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("private", type=Path)
-    parser.add_argument("pool", type=Path)
-    parser.add_argument("sample", type=Path, help="the attacker's pool")
-    parser.add_argument("--images", type=int, default=100)
-    parser.add_argument("--rows", type=int, default=50, help="for each image")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser = parser_with_photos(__doc__)
+    ask_for_size(parser, [1])
     options = parser.parse_args()
-    photos = Photos(options.private, options.pool, options.sample)
+    photos = Photos.of(options)
     for seed in options.seeds:
-        made = make(photos, options.images, Scheme(rows_per_image=options.rows), seed)
-        print(f"\nn = {options.images}, T = {options.rows}, seed {seed}: SSIM")
+        made = make(photos, options.images, Scheme(rows_per_image=options.times), seed)
+        print(f"\nn = {options.images}, T = {options.times}, seed {seed}: SSIM")
         print(f"{'':<36}{'as it is':>10}{'stretched':>10}{'coloured':>10}")
         for name, images in recovered(made, options.pool):
             print(

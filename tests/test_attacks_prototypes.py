@@ -167,3 +167,9 @@ def test_the_attack_runs_with_both_networks(made, monkeypatch):
     assert recovery.decryption.shape == (240, *SHAPE)
     told = [stage.get("sha256") for stage in watch.stages if stage["name"] == "network"]
     assert len(set(told)) == 2 and None not in told
+
+
+@pytest.mark.parametrize("draws", [0, -1, 2.0, True])
+def test_draws_are_one_or_more(draws, rng):
+    with pytest.raises(InstaHideError, match=r"draws=.*: give a whole number of 1 or more"):
+        draw_prototypes(np.eye(6, dtype=np.float32), np.arange(6)[None], draws, rng)

@@ -122,7 +122,7 @@ def test_what_encodings_cannot_do_is_refused():
     [
         ({"treatment": "gaussian=-1"}, "standard deviation is -1"),
         ({"treatment": "jpeg=101"}, "use 1 to 100"),
-        ({"treatment": "blur=3"}, "none of none, gaussian"),
+        ({"treatment": "blur=3"}, "unknown: use none, gaussian"),
         ({"treatment": 0.1}, "treatment"),
         ({"treatment": "gaussian=0.1", "generator": "mt19937-2020"}, "released as they were"),
         ({"treatment": "gaussian=0.1", "encoding": "dp-instahide"}, "is a key of InstaHide"),

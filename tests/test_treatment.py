@@ -98,11 +98,11 @@ def test_the_same_seed_gives_the_same_bits_and_nothing_is_written_to_what_is_giv
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("blur=1", "none of"), ("gaussian=-1", "use 0 to"), ("jpeg=0", "use 1 to 100"),
+    [("blur=1", "unknown: use"), ("gaussian=-1", "use 0 to"), ("jpeg=0", "use 1 to 100"),
      ("rounding=2.5", "whole number"), ("clip=much", "not of the form"),
      ("gaussian=nan", "use 0 to"), ("jpeg=101", "use 1 to 100"), ("clip=0", "use 0.01 to"),
-     ("gaussian", "not of the form"), ("none=0", "not of the form"), ("", "none of"),
-     ("gaussian=0.1;jpeg=5", "not of the form"), ("gaussian=0.1,", "none of"),
+     ("gaussian", "not of the form"), ("none=0", "not of the form"), ("", "unknown: use"),
+     ("gaussian=0.1;jpeg=5", "not of the form"), ("gaussian=0.1,", "unknown: use"),
      (",".join(["clip=1"] * 9), "8 at most"), (0.1, "a text")],
 )  # fmt: skip
 def test_mistakes_are_told(text, words):

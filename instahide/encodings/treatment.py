@@ -54,7 +54,8 @@ class Treatment:
 
     def __post_init__(self):
         if self.kind not in KINDS:
-            raise InstaHideError(f"treatment {self.kind[:50]!r} is none of {', '.join(KINDS)}")
+            known = ", ".join(KINDS)
+            raise InstaHideError(f"treatment {self.kind[:50]!r} is unknown: use {known}")
         what, least, most = KINDS[self.kind]
         if not least <= self.amount <= most:
             raise InstaHideError(

@@ -19,6 +19,8 @@ from instahide.files import atomic
 from instahide.progress import tracked
 from instahide.pytorch import import_torch
 
+# Of weights before, in the average that is kept: of small networks, and as published.
+SMALL_AVERAGE, PUBLISHED_AVERAGE = 0.99, 0.999
 RATE, WARM = 2e-3, 0.05  # the highest learning rate, and the share of steps that it rises in
 SCALE = 10.0  # of cosines at first
 KEPT_EVERY = 100  # steps after which an interrupted training can go on

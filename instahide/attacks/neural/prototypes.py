@@ -24,6 +24,7 @@ from instahide.attacks.neural.networks import (
 from instahide.attacks.neural.weights import to_device, weigh_network
 from instahide.attacks.unmixing.problem import Problem
 from instahide.attacks.unmixing.state import Assignment
+from instahide.errors import InstaHideError
 from instahide.pytorch import import_torch, steadily
 
 SUREST = 0.4  # times T rows of a cluster that prototypes are drawn of, as published: 20
@@ -189,7 +190,14 @@ def draw_prototypes(
     draws : int
     rng : numpy.random.Generator
         Of the rows whose total score with their cluster is best.
+
+    Raises
+    ------
+    InstaHideError
+        When `draws` is no positive number.
     """
+    if type(draws) is not int or draws < 1:
+        raise InstaHideError(f"draws={draws}: give a whole number of 1 or more")
     best, drawn = max(int(SUREST * clusters.shape[1]), PROTOTYPES), []
     for cluster in clusters:
         total = scores[np.ix_(cluster, cluster)].sum(axis=1)

@@ -12,6 +12,8 @@ import numpy as np
 
 from instahide.attacks.needs import FLOAT, TOUCH, Size
 from instahide.attacks.neural.fitting import (
+    PUBLISHED_AVERAGE,
+    SMALL_AVERAGE,
     Fitting,
     balanced_loss,
     check_training,
@@ -34,7 +36,6 @@ TAUGHT_ROWS, TAUGHT_IMAGES = 256, 32  # 16 rows hold an image
 SURE_ROWS = 5  # of these, those that hold most of it: prototypes are drawn of them
 TAUGHT_DRAWS = 2  # of prototypes for each image
 TAUGHT_STACKS = 128
-PROTOTYPE_AVERAGE, STACK_AVERAGE = 0.99, 0.999  # of weights before; .999 is published
 
 
 def train_on_prototypes_needs(size: Size) -> float:
@@ -77,7 +78,7 @@ def train_on_prototypes(
     check_training(problem, steps)
     with steadily(int(rng.integers(2**63))):
         network = make_prototype_network(problem.shape)
-        fitting = Fitting(steps, PROTOTYPE_AVERAGE, state)
+        fitting = Fitting(steps, SMALL_AVERAGE, state)
         average = fit_network(network, loss_of_prototypes, problem, rng, fitting)
         save_weights(path, "prototypes", average)
 
@@ -122,7 +123,7 @@ def train_on_stacks(
     check_training(problem, steps)
     with steadily(int(rng.integers(2**63))):
         made = make_pair_network(problem.shape[2], depth, width, rows=PROTOTYPES + 1)
-        fitting = Fitting(steps, STACK_AVERAGE, state)
+        fitting = Fitting(steps, PUBLISHED_AVERAGE, state)
         average = fit_network(to_device(made), loss_of_stacks, problem, rng, fitting)
         save_weights(path, "stacks", average, depth=depth, width=width)
 

@@ -13,6 +13,8 @@ import numpy as np
 
 from instahide.attacks.needs import FLOAT, TOUCH, Size
 from instahide.attacks.neural.fitting import (
+    PUBLISHED_AVERAGE,
+    SMALL_AVERAGE,
     Fitting,
     balanced_loss,
     check_training,
@@ -27,7 +29,6 @@ from instahide.pytorch import import_torch, steadily
 ROW_STEPS, PAIR_STEPS = 1200, 100_000
 BATCH_ROWS, BATCH_IMAGES = 256, 64  # one pair of 15 then shares an image
 BATCH_PAIRS = 128
-ROW_AVERAGE, PAIR_AVERAGE = 0.99, 0.999  # of weights before; .999 is published
 
 
 def train_on_rows_needs(size: Size) -> float:
@@ -71,7 +72,7 @@ def train_on_rows(
     check_training(problem, steps)
     with steadily(int(rng.integers(2**63))):
         network = make_row_network(problem.shape)
-        fitting = Fitting(steps, ROW_AVERAGE, state)
+        fitting = Fitting(steps, SMALL_AVERAGE, state)
         average = fit_network(network, loss_of_rows, problem, rng, fitting)
         save_weights(path, "rows", average)
 
@@ -115,7 +116,7 @@ def train_on_pairs(
     check_training(problem, steps)
     with steadily(int(rng.integers(2**63))):
         network = to_device(make_pair_network(problem.shape[2], depth, width))
-        fitting = Fitting(steps, PAIR_AVERAGE, state)
+        fitting = Fitting(steps, PUBLISHED_AVERAGE, state)
         average = fit_network(network, loss_of_pairs, problem, rng, fitting)
         save_weights(path, "pairs", average, depth=depth, width=width)
 
